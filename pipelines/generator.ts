@@ -1,0 +1,62 @@
+import type { z } from 'zod';
+import type { Vocabulary } from '../schemas/vocabulary.ts';
+import type { Checkpointable, Saved } from './checkpointable.ts';
+import type { VisitColumns } from './cohort/visit-columns.ts';
+
+/** What a generator learns from: the training split, the validation split, and what the tokens mean. */
+export interface TrainingData {
+  vocabulary: Vocabulary;
+  train: VisitColumns;
+  validation: VisitColumns;
+}
+
+/** One point of the learning curve; `validationLoss` where the model has just been validated. */
+export interface StepReport {
+  loss: number;
+  epoch: number;
+  validationLoss?: number;
+}
+
+/** A generator being fitted. `step` is one unit of work; between two of them it can be saved and taken up again. */
+export interface Fitting extends Checkpointable {
+  /** Upper bound; early stopping may end before. */
+  readonly steps: number;
+  /** True once nothing is left to do (all steps done, or early stopping). */
+  readonly finished: boolean;
+  step(): Promise<StepReport>;
+  /** The fitted model: what a sampler needs and nothing else (best weights, no optimizer). */
+  model(): Saved;
+  /** Frees tensors. */
+  dispose(): void;
+}
+
+export interface SampleRequest {
+  /** Index of the first patient: patient i draws from random stream i, whatever the batch or worker. */
+  first: number;
+  count: number;
+  seed: number;
+  /** `[count, labels]` row-major 0/1 to condition on; absent: the model draws the labels too. */
+  labels?: Uint8Array;
+}
+
+/** A fitted generator, ready to draw patients. */
+export interface Sampler {
+  sample(request: SampleRequest): Promise<VisitColumns>;
+  dispose(): void;
+}
+
+/** A method that can learn and sample. One file in pipelines/models, found by its name. */
+export interface Generator<C extends z.ZodType = z.ZodType> {
+  /** Must equal the file name. */
+  name: string;
+  title: string;
+  /** Where it is described: authors, year, title, and an address where there is one. */
+  paper: string;
+  /** Bump when the same data, config and seed should give other weights or samples. */
+  version: number;
+  config: C;
+  fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
+  open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;
+}
+
+export const defineGenerator = <C extends z.ZodType>(generator: Generator<C>): Generator<C> => generator;

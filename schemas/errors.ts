@@ -1,0 +1,57 @@
+/** Every way a stage can fail, once. Retry policy, CLI exit status and docs/errors.md derive from this table. */
+export const failures = {
+  InvalidConfig: {
+    retryable: false,
+    exit: 64,
+    hint: 'mend the key that the message names in the run config',
+  },
+  SourceMissing: {
+    retryable: false,
+    exit: 66,
+    hint: 'point `source` at a folder that holds the tables named',
+  },
+  SourceMalformed: { retryable: false, exit: 65, hint: 'mend or re-export the table that the message names' },
+  ArtifactMissing: {
+    retryable: false,
+    exit: 66,
+    hint: 'an input was deleted; run again and its stage is redone',
+  },
+  ArtifactCorrupt: {
+    retryable: false,
+    exit: 65,
+    hint: 'bytes differ from the manifest; delete it and run again',
+  },
+  TooFewPatients: {
+    retryable: false,
+    exit: 65,
+    hint: 'a split is empty; give more patients or other fractions',
+  },
+  Diverged: { retryable: false, exit: 70, hint: 'the loss is not finite; lower the learning rate' },
+  BackendUnavailable: { retryable: false, exit: 69, hint: 'run `understudy doctor` for the fix' },
+  TemporalUnavailable: { retryable: true, exit: 69, hint: 'start a server: `understudy dev`' },
+  StoreUnavailable: {
+    retryable: true,
+    exit: 69,
+    hint: 'the artifact store did not answer; check disk and rights',
+  },
+  OutOfMemory: { retryable: true, exit: 71, hint: 'another worker with more memory may do' },
+  DeviceLost: { retryable: true, exit: 71, hint: 'the device failed; the worker restarts' },
+  Superseded: { retryable: false, exit: 75, hint: 'a later attempt of the same work took over' },
+  RunFailed: { retryable: false, exit: 70, hint: 'see the failed nodes above; mend them and run again' },
+} as const;
+export type FailureCode = keyof typeof failures;
+
+/** A failure of a known kind. The message says what was expected, what was found, and where. */
+export class StageError extends Error {
+  readonly code: FailureCode;
+  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = code;
+    this.code = code;
+  }
+}
+
+/** Codes that no retry can help; the plan carries them into the retry policy. */
+export const nonRetryableCodes: FailureCode[] = (Object.keys(failures) as FailureCode[]).filter(
+  (code) => !failures[code].retryable,
+);

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { artifactRef } from './artifact.ts';
+
+/** Yielded by a stage body at every safe point, and sent as heartbeat detail. Aggregates only. */
+export const progress = z.object({
+  step: z.int().nonnegative(),
+  of: z.int().positive(),
+  phase: z.string().optional().describe('what is being done, for people: `epoch 3`, `LABEVENTS`'),
+  metrics: z.record(z.string(), z.number()).optional(),
+});
+export type Progress = z.output<typeof progress>;
+
+/** What one stage activity hands back to the workflow. References and aggregates, never data. */
+export const stageResult = z.object({
+  ref: artifactRef,
+  cached: z.boolean(),
+  why: z.string().describe('why it was, or was not, answered from the cache'),
+  summary: z.record(z.string(), z.union([z.number(), z.string()])),
+});
+export type StageResult = z.output<typeof stageResult>;
+
+export const nodeStates = ['waiting', 'running', 'done', 'cached', 'failed', 'skipped'] as const;
+
+/** One node of a run as the `status` query tells it. */
+export const nodeStatus = z.object({
+  id: z.string(),
+  stage: z.string(),
+  queue: z.string(),
+  state: z.enum(nodeStates),
+  result: stageResult.optional(),
+  failure: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+export type NodeStatus = z.output<typeof nodeStatus>;

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { assemble } from './stages/assemble.ts';
+import { extract } from './stages/extract.ts';
+import { generate } from './stages/generate.ts';
+import { report } from './stages/report.ts';
+import { similarity } from './stages/similarity.ts';
+import { tokenize } from './stages/tokenize.ts';
+
+const generator = z.union([
+  z.string().transform((name) => ({ name, config: {} as Record<string, z.core.util.JSONType> })),
+  z.strictObject({ name: z.string(), config: z.record(z.string(), z.json()).default({}) }),
+]);
+
+/** What a person writes to ask for a run. Every other number has its default in a stage's own schema. */
+export const runConfig = z.strictObject({
+  name: z.string().default('nightly').describe('shown in the report and used in the run id'),
+  source: extract.params.shape.source,
+  layout: extract.params.shape.layout,
+  seed: z.int().nonnegative().default(0).describe('the one seed all others default to'),
+  cohort: z.strictObject(assemble.params.shape).omit({ seed: true }).prefault({}),
+  tokens: z.strictObject(tokenize.params.shape).omit({ seed: true }).prefault({}),
+  generators: z
+    .array(generator)
+    .min(1)
+    .default([
+      { name: 'marginal', config: {} },
+      { name: 'halo', config: {} },
+    ]),
+  checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
+  generate: z.strictObject(generate.params.shape).omit({ seed: true }).prefault({}),
+  similarity: z.strictObject(similarity.params.shape).prefault({}),
+  report: z.strictObject(report.params.shape).prefault({}),
+});
+export type RunConfig = z.output<typeof runConfig>;

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { defineStage } from '../stage.ts';
+
+const fraction = z.number().min(0).max(1);
+
+export const assemble = defineStage({
+  name: 'assemble',
+  title: 'Events to patients, visits, labels and split',
+  version: 1,
+  inputs: { events: 'events' },
+  output: 'cohort',
+  params: z.object({
+    split: z
+      .object({
+        validation: fraction.default(0.08).describe('share of patients that steers training'),
+        holdout: fraction.default(0.2).describe('share of patients no generator ever sees'),
+      })
+      .prefault({})
+      .refine((s) => s.validation + s.holdout < 1, 'validation and holdout leave nothing to train on')
+      .describe('by a seeded hash of the patient; the rest is the training split'),
+    minVisits: z.int().positive().default(1).describe('patients with fewer visits are left out'),
+    minAge: z.number().min(0).default(0).describe('years at first admission; younger patients are left out'),
+    seed: z.int().nonnegative().default(0),
+  }),
+  policy: { queue: 'cpu', startToClose: '2h', heartbeat: '2m', attempts: 4 },
+});

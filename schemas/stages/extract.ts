@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { defineStage } from '../stage.ts';
+
+export const extract = defineStage({
+  name: 'extract',
+  title: 'Source tables to typed Parquet',
+  version: 1,
+  inputs: {},
+  output: 'events',
+  params: z.object({
+    source: z.string().min(1).describe('folder that holds the tables (.csv, .csv.gz or .parquet)'),
+    layout: z.enum(['mimic-iii']).default('mimic-iii').describe('table layout of the source'),
+  }),
+  policy: { queue: 'cpu', startToClose: '6h', heartbeat: '2m', attempts: 4 },
+});
