@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { StageError } from '../schemas/errors.ts';
+import type { NamedArray, Saved } from './checkpointable.ts';
+
+const arrayTypes = {
+  F64: Float64Array,
+  I64: BigInt64Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U8: Uint8Array,
+} as const;
+type DType = keyof typeof arrayTypes;
+
+const tensorHeader = z.object({
+  dtype: z.enum(Object.keys(arrayTypes) as [DType, ...DType[]]),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
+type TensorHeader = z.output<typeof tensorHeader>;
+
+/** What a safetensors file holds; `metadata` is its optional string-to-string map. */
+export interface SafetensorsFile {
+  arrays: Record<string, NamedArray>;
+  metadata: Record<string, string>;
+}
+
+const dtypeOf = (data: NamedArray['data']): DType =>
+  (Object.keys(arrayTypes) as DType[]).find((name) => data instanceof arrayTypes[name]) ?? 'U8';
+
+const elements = (shape: number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/**
+ * Bytes of a safetensors file (huggingface/safetensors, format 0.4). Same arrays, same bytes: tensors are ordered
+ * by element size, then by name, so that each starts aligned. Throws RangeError when a shape does not fit its data.
+ */
+export const encodeSafetensors = (
+  arrays: Record<string, NamedArray>,
+  metadata: Record<string, string> = {},
+): Uint8Array => {
+  const width = (name: string) => arrays[name]?.data.BYTES_PER_ELEMENT ?? 0;
+  const names = Object.keys(arrays).sort((a, b) => width(b) - width(a) || (a < b ? -1 : 1));
+  const header: Record<string, TensorHeader | Record<string, string>> = {};
+  if (Object.keys(metadata).length > 0)
+    header['__metadata__'] = Object.fromEntries(
+      Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  let end = 0;
+  for (const name of names) {
+    const { shape, data } = arrays[name] as NamedArray;
+    if (elements(shape) !== data.length)
+      throw new RangeError(`${name}: shape [${shape}] does not hold ${data.length} numbers`);
+    header[name] = { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] };
+    end += data.byteLength;
+  }
+  let text = new TextEncoder().encode(JSON.stringify(header));
+  if (text.length % 8 > 0) {
+    const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20);
+    padded.set(text);
+    text = padded;
+  }
+  const bytes = new Uint8Array(8 + text.length + end);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  let at = 8 + text.length;
+  for (const name of names) {
+    const { data } = arrays[name] as NamedArray;
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+};
+
+const corrupt = (what: string): StageError =>
+  new StageError('ArtifactCorrupt', `not a safetensors file we can read: ${what}`);
+
+const readHeader = (bytes: Uint8Array): { entries: Map<string, unknown>; start: number } => {
+  if (bytes.length < 8) throw corrupt(`${bytes.length} bytes, at least 8 expected`);
+  const size = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (size > BigInt(bytes.length - 8)) throw corrupt(`header of ${size} bytes in a file of ${bytes.length}`);
+  const start = 8 + Number(size);
+  try {
+    const parsed = z
+      .record(z.string(), z.unknown())
+      .parse(JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))));
+    return { entries: new Map(Object.entries(parsed)), start };
+  } catch (cause) {
+    throw new StageError(
+      'ArtifactCorrupt',
+      'not a safetensors file we can read: its header is not a JSON object',
+      {
+        cause,
+      },
+    );
+  }
+};
+
+/** Views where the alignment allows it, copies where not. */
+const readArray = (bytes: Uint8Array, from: number, { dtype, shape }: TensorHeader): NamedArray => {
+  const length = elements(shape);
+  const type = arrayTypes[dtype];
+  const offset = bytes.byteOffset + from;
+  if (offset % type.BYTES_PER_ELEMENT === 0)
+    return { shape, data: new type(bytes.buffer as ArrayBuffer, offset, length) };
+  return { shape, data: new type(bytes.slice(from, from + length * type.BYTES_PER_ELEMENT).buffer) };
+};
+
+/** Reads a safetensors file. Arrays are views on `bytes` where aligned. Throws ArtifactCorrupt. */
+export const decodeSafetensors = (bytes: Uint8Array): SafetensorsFile => {
+  const { entries, start } = readHeader(bytes);
+  const metadata = z
+    .record(z.string(), z.string())
+    .catch({})
+    .parse(entries.get('__metadata__') ?? {});
+  entries.delete('__metadata__');
+  const headers = [...entries].map(([name, entry]): [string, TensorHeader] => {
+    const checked = tensorHeader.safeParse(entry);
+    if (!checked.success) throw corrupt(`tensor ${name}: ${z.prettifyError(checked.error)}`);
+    return [name, checked.data];
+  });
+  const arrays: Record<string, NamedArray> = {};
+  let at = 0;
+  for (const [name, header] of headers.sort(
+    ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1],
+  )) {
+    const [from, to] = header.data_offsets;
+    const expected = elements(header.shape) * arrayTypes[header.dtype].BYTES_PER_ELEMENT;
+    if (from !== at || to - from !== expected)
+      throw corrupt(`tensor ${name} at ${from}–${to}, expected ${at}–${at + expected}`);
+    if (start + to > bytes.length) throw corrupt(`tensor ${name} ends beyond the file: it is truncated`);
+    arrays[name] = readArray(bytes, start + from, header);
+    at = to;
+  }
+  if (start + at !== bytes.length) throw corrupt(`${bytes.length - start - at} bytes after the last tensor`);
+  return { arrays, metadata };
+};
+
+/** A saved state as bytes: its arrays as safetensors, its JSON in the metadata. Same state, same bytes. */
+export const encodeSaved = (saved: Saved): Uint8Array =>
+  encodeSafetensors(saved.arrays, { json: JSON.stringify(saved.json) });
+
+/** The inverse of encodeSaved. Throws ArtifactCorrupt on other bytes. */
+export const decodeSaved = (bytes: Uint8Array): Saved => {
+  const { arrays, metadata } = decodeSafetensors(bytes);
+  if (metadata['json'] === undefined) throw corrupt('no saved state in its metadata');
+  return { arrays, json: z.record(z.string(), z.unknown()).parse(JSON.parse(metadata['json'])) };
+};

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import test from 'ava';
+import type { Saved } from '../../../pipelines/checkpointable.ts';
+import {
+  decodeSafetensors,
+  decodeSaved,
+  encodeSafetensors,
+  encodeSaved,
+} from '../../../pipelines/safetensors.ts';
+
+const saved: Saved = {
+  arrays: {
+    weights: { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) },
+    flags: { shape: [3], data: Uint8Array.of(1, 0, 1) },
+    counter: { shape: [], data: BigInt64Array.of(-5n) },
+    sums: { shape: [1], data: Float64Array.of(Math.PI) },
+    order: { shape: [0], data: new Int32Array(0) },
+  },
+  json: { step: 7, curve: [{ loss: 0.1 }], best: null, text: 'é' },
+};
+
+const shifted = (bytes: Uint8Array): Uint8Array => {
+  const room = new Uint8Array(bytes.length + 1);
+  room.set(bytes, 1);
+  return room.subarray(1);
+};
+
+test('a saved state survives the round trip, aligned or not', (t) => {
+  const bytes = encodeSaved(saved);
+  t.deepEqual(decodeSaved(bytes), saved);
+  t.deepEqual(decodeSaved(shifted(bytes)), saved);
+});
+
+test('equal states give equal bytes, whatever the order of their keys', (t) => {
+  const reversed = Object.fromEntries(Object.entries(saved.arrays).reverse());
+  t.deepEqual(encodeSaved({ ...saved, arrays: reversed }), encodeSaved(saved));
+});
+
+test('reads what PyTorch wrote', async (t) => {
+  const file = new URL('../../fixtures/golden/halo_tiny_weights.safetensors', import.meta.url);
+  const { arrays } = decodeSafetensors(await readFile(file));
+  t.deepEqual(arrays['ehr_head.auto1.weight']?.shape, [72, 72]);
+  t.is(Object.keys(arrays).length, 32);
+});
+
+test('damaged files are named corrupt, with what is wrong', (t) => {
+  const bytes = encodeSafetensors(saved.arrays);
+  const broken = (header: string): Uint8Array => {
+    const text = new TextEncoder().encode(header);
+    const file = new Uint8Array(8 + text.length);
+    file[0] = text.length;
+    file.set(text, 8);
+    return file;
+  };
+  const cases: [Uint8Array, RegExp][] = [
+    [new Uint8Array(3), /3 bytes/],
+    [bytes.subarray(0, 40), /header of/],
+    [bytes.subarray(0, bytes.length - 2), /truncated/],
+    [new Uint8Array([...bytes, 0]), /1 bytes after/],
+    [broken('[1]'), /not a JSON object/],
+    [broken('{"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]}}'), /tensor a/],
+    [broken('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}'), /expected 0–8/],
+  ];
+  for (const [file, message] of cases)
+    t.throws(() => decodeSafetensors(file), { name: 'ArtifactCorrupt', message });
+  t.throws(() => decodeSaved(bytes), { name: 'ArtifactCorrupt', message: /no saved state/ });
+});
+
+test('a shape that does not fit its data is refused before anything is written', (t) => {
+  t.throws(() => encodeSafetensors({ a: { shape: [3], data: new Float32Array(2) } }), {
+    instanceOf: RangeError,
+  });
+});
