@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { StageError } from '../../schemas/errors.ts';
+import { type Environment, readEnvironment } from '../env.ts';
+import { askProgram, findProgram } from './find-program.ts';
+import { atLeast, versions } from './versions.ts';
+
+/** A Temporal CLI that can serve: where it is and which server it carries. */
+export interface TemporalCli {
+  path: string;
+  server: string;
+}
+
+/** Where bootstrap puts the Temporal CLI. */
+export const cachedTemporal = (cache: string): string =>
+  join(cache, 'temporal', versions.temporal.cli, 'temporal');
+
+/** What a binary says it is, or undefined when it is no Temporal CLI or carries too old a server. */
+export const inspectTemporal = async (path: string): Promise<TemporalCli | undefined> => {
+  // A binary built by `go install` calls itself 0.0.0-DEV, so the server's version is what counts.
+  const said = await askProgram(path, ['--version']);
+  const server = /^temporal version .*\(Server (\d+\.\d+\.\d+)/.exec(said ?? '')?.[1];
+  if (!server || !atLeast(server, versions.temporal.minimumServer)) return undefined;
+  const help = await askProgram(path, ['server', 'start-dev', '--help']);
+  return help?.includes('--db-filename') ? { path, server } : undefined;
+};
+
+/** The Temporal CLI on PATH, else in the cache, else undefined. Installs nothing. */
+export const findTemporal = async ({ path, cache }: Environment): Promise<TemporalCli | undefined> => {
+  const onPath = await findProgram('temporal', path);
+  return (onPath && (await inspectTemporal(onPath))) || (await inspectTemporal(cachedTemporal(cache)));
+};
+
+/** Path of a usable Temporal CLI; throws TemporalUnavailable saying how to get one. Installs nothing. */
+export const temporalBinary = async (environment = readEnvironment()): Promise<string> => {
+  const found = await findTemporal(environment);
+  if (found) return found.path;
+  throw new StageError(
+    'TemporalUnavailable',
+    `no Temporal CLI with server >= ${versions.temporal.minimumServer} on PATH or at ` +
+      `${cachedTemporal(environment.cache)}: run \`npx understudy bootstrap\``,
+  );
+};
