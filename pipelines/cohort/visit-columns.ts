@@ -12,7 +12,7 @@ export interface VisitColumns {
   labels: Uint8Array;
 }
 
-/** A demographic fact per patient; `null` level or NaN where the source does not say. */
+/** A demographic fact per patient; level -1 or value NaN where the source does not say. */
 export type Demographic =
   | { kind: 'numeric'; values: Float32Array }
   | { kind: 'categorical'; levels: string[]; values: Int32Array };

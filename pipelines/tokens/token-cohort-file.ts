@@ -1,0 +1,157 @@
+import type { Data } from 'apache-arrow';
+import { z } from 'zod';
+import { splits } from '../../schemas/ehr.ts';
+import { StageError } from '../../schemas/errors.ts';
+import type { Draft, OpenArtifact } from '../../schemas/store.ts';
+import { type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
+import {
+  categoryColumn,
+  decodeColumns,
+  encodeColumns,
+  fixedListColumn,
+  float32Column,
+  float32Values,
+  int32Column,
+  int32Values,
+  levelsOf,
+  listColumn,
+  listParts,
+  uint8Column,
+  uint8Values,
+} from '../cohort/arrow-columns.ts';
+import {
+  type Demographic,
+  patientCount,
+  patientsIn,
+  type TokenCohort,
+  visitCount,
+} from '../cohort/visit-columns.ts';
+
+const tally = z.record(z.string(), z.int().nonnegative());
+
+/** `token-cohort.json`: what is in the artifact, in numbers that name no patient. */
+export const tokenCohortHeader = z.object({
+  generator: z.string().optional().describe('who made it; absent in real cohorts'),
+  patients: z.int(),
+  visits: z.int(),
+  codes: z.int().describe('code occurrences, each once per visit'),
+  vocabulary: z.int(),
+  splits: tally.optional().describe('patients per split; absent in synthetic cohorts'),
+  dropped: z
+    .record(z.string(), tally)
+    .optional()
+    .describe('what tokenization left out: reason → split → count'),
+});
+export type TokenCohortHeader = z.output<typeof tokenCohortHeader>;
+
+const fixedColumns = ['visits', 'labels', 'split'];
+
+const demographicColumn = (demographic: Demographic, id: number): Data =>
+  demographic.kind === 'numeric'
+    ? float32Column(demographic.values)
+    : categoryColumn(demographic.levels, demographic.values, id);
+
+const columnsOf = (cohort: TokenCohort): Record<string, Data> => {
+  const columns: Record<string, Data> = {
+    visits: listColumn(listColumn(int32Column(cohort.codes), cohort.codeOffsets), cohort.visitOffsets),
+  };
+  const width = cohort.vocabulary.labels.length;
+  if (width > 0) columns['labels'] = fixedListColumn(uint8Column(cohort.labels), width);
+  if (cohort.split) columns['split'] = uint8Column(cohort.split);
+  Object.entries(cohort.demographics ?? {}).forEach(([name, demographic], id) => {
+    columns[name] = demographicColumn(demographic, id);
+  });
+  return columns;
+};
+
+/** Throws RangeError unless offsets, codes, labels and the per-patient columns fit each other. */
+const checkShape = (cohort: TokenCohort): void => {
+  const { visitOffsets, codeOffsets, codes, labels, vocabulary, split, demographics } = cohort;
+  const patients = patientCount(cohort);
+  const check = (what: string, found: number | undefined, expected: number) => {
+    if (found !== expected) throw new RangeError(`${what}: expected ${expected}, found ${found}`);
+  };
+  check('first visit offset', visitOffsets[0], 0);
+  check('first code offset', codeOffsets[0], 0);
+  check('last visit offset', visitOffsets.at(-1), visitCount(cohort));
+  check('last code offset', codeOffsets.at(-1), codes.length);
+  check('labels', labels.length, patients * vocabulary.labels.length);
+  if (split) check('split', split.length, patients);
+  for (const [name, { values }] of Object.entries(demographics ?? {})) {
+    if (fixedColumns.includes(name)) throw new RangeError(`a demographic cannot be named ${name}`);
+    check(name, values.length, patients);
+  }
+};
+
+const headerOf = (cohort: TokenCohort, dropped: TokenCohortHeader['dropped']): TokenCohortHeader => ({
+  ...(cohort.generator === undefined ? {} : { generator: cohort.generator }),
+  patients: patientCount(cohort),
+  visits: visitCount(cohort),
+  codes: cohort.codes.length,
+  vocabulary: cohort.vocabulary.codes.length,
+  ...(cohort.split
+    ? { splits: Object.fromEntries(splits.map((name, i) => [name, patientsIn(cohort, i).length])) }
+    : {}),
+  ...(dropped ? { dropped } : {}),
+});
+
+/**
+ * Writes the three files of a `token-cohort` artifact and returns the header: `tokens.arrow` (one row per
+ * patient), `vocabulary.json`, `token-cohort.json`. Equal cohorts give equal bytes. Throws RangeError when
+ * the columns do not fit each other.
+ */
+export const writeTokenCohort = async (
+  draft: Pick<Draft, 'write'>,
+  cohort: TokenCohort,
+  dropped?: TokenCohortHeader['dropped'],
+): Promise<TokenCohortHeader> => {
+  checkShape(cohort);
+  const header = headerOf(cohort, dropped);
+  await draft.write('tokens.arrow', encodeColumns(columnsOf(cohort), header.patients));
+  await draft.write('vocabulary.json', `${JSON.stringify(cohort.vocabulary)}\n`);
+  await draft.write('token-cohort.json', `${JSON.stringify(header, null, 2)}\n`);
+  return header;
+};
+
+const demographicOf = (column: Data): Demographic =>
+  column.values instanceof Float32Array
+    ? { kind: 'numeric', values: float32Values(column) }
+    : { kind: 'categorical', levels: levelsOf(column), values: int32Values(column) };
+
+const cohortFrom = (bytes: Uint8Array, vocabulary: Vocabulary, generator?: string): TokenCohort => {
+  const { columns } = decodeColumns(bytes);
+  const { visits, labels, split, ...others } = columns;
+  const outer = listParts(visits);
+  const inner = listParts(outer.child);
+  const demographics = Object.entries(others).map(([name, column]) => [name, demographicOf(column)]);
+  const cohort: TokenCohort = {
+    visitOffsets: outer.offsets,
+    codeOffsets: inner.offsets,
+    codes: int32Values(inner.child),
+    labels: labels ? uint8Values(labels.children[0]) : new Uint8Array(0),
+    vocabulary,
+    ...(split ? { split: uint8Values(split) } : {}),
+    ...(demographics.length > 0 ? { demographics: Object.fromEntries(demographics) } : {}),
+    ...(generator === undefined ? {} : { generator }),
+  };
+  checkShape(cohort);
+  return cohort;
+};
+
+/**
+ * Reads a `token-cohort` artifact, real or synthetic. All typed arrays are views on the bytes of
+ * `tokens.arrow`: treat them as read-only. Throws ArtifactCorrupt when the file has another shape.
+ */
+export const readTokenCohort = async (
+  artifact: Pick<OpenArtifact, 'bytes' | 'json'>,
+): Promise<TokenCohort> => {
+  const header = tokenCohortHeader.parse(await artifact.json('token-cohort.json'));
+  const vocabulary = vocabularySchema.parse(await artifact.json('vocabulary.json'));
+  const bytes = await artifact.bytes('tokens.arrow');
+  try {
+    return cohortFrom(bytes, vocabulary, header.generator);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new StageError('ArtifactCorrupt', `tokens.arrow: ${cause.message}`, { cause });
+  }
+};
