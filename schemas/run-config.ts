@@ -25,7 +25,8 @@ export const runConfig = z.strictObject({
     .default([
       { name: 'marginal', config: {} },
       { name: 'halo', config: {} },
-    ]),
+    ])
+    .describe('names, or names with settings; see `understudy models`; default: marginal and halo'),
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
   generate: z.strictObject(generate.params.shape).omit({ seed: true }).prefault({}),
   similarity: z.strictObject(similarity.params.shape).prefault({}),

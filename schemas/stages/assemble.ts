@@ -11,7 +11,7 @@ export const assemble = defineStage({
   output: 'cohort',
   params: z.object({
     split: z
-      .object({
+      .strictObject({
         validation: fraction.default(0.08).describe('share of patients that steers training'),
         holdout: fraction.default(0.2).describe('share of patients no generator ever sees'),
       })
