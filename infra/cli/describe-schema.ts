@@ -1,0 +1,85 @@
+import { z } from 'zod';
+
+type Node = z.core.JSONSchema.JSONSchema;
+
+/** One setting of a schema, told to a person. */
+export interface Field {
+  /** Dotted, as it is written in a config: `cohort.split.holdout`. */
+  path: string;
+  type: string;
+  /** As JSON; absent when there is none. */
+  default?: string;
+  required: boolean;
+  about?: string;
+}
+
+const asNode = (node: Node | boolean | undefined): Node => (typeof node === 'object' ? node : {});
+
+/** A zod schema as JSON Schema of what a person may write; parts that JSON cannot say become "any value". */
+export const inputSchema = (schema: z.ZodType): Node =>
+  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+
+const bounds = (node: Node): string => {
+  const above = typeof node.exclusiveMinimum === 'number' ? node.exclusiveMinimum : undefined;
+  const low = node.minimum ?? (node.type === 'integer' && above !== undefined ? above + 1 : undefined);
+  const high = node.maximum === Number.MAX_SAFE_INTEGER ? undefined : node.maximum;
+  const least = low !== undefined && low > Number.MIN_SAFE_INTEGER ? low : undefined;
+  if (least !== undefined && high !== undefined) return ` ${least}…${high}`;
+  if (least !== undefined) return ` ≥ ${least}`;
+  if (above !== undefined) return ` > ${above}${high === undefined ? '' : `, ≤ ${high}`}`;
+  return high === undefined ? '' : ` ≤ ${high}`;
+};
+
+/** What may be written there, in a few words: `integer ≥ 1`, `list of (dx | px)`. */
+export const typeText = (node: Node): string => {
+  if (node.const !== undefined) return String(node.const);
+  if (node.enum) return node.enum.map(String).join(' | ');
+  const choices = node.anyOf ?? node.oneOf;
+  if (choices) return choices.map((choice) => typeText(asNode(choice))).join(' or ');
+  if (node.type === 'array') {
+    const items = typeText(asNode(Array.isArray(node.items) ? node.items[0] : node.items));
+    return `list of ${/ (or|\|) /.test(items) ? `(${items})` : items}`;
+  }
+  if (node.type === 'object')
+    return node.properties ? `{${Object.keys(node.properties).join(', ')}}` : 'mapping';
+  if (node.type === 'string') return 'text';
+  if (node.type === 'integer' || node.type === 'number') return `${node.type}${bounds(node)}`;
+  return typeof node.type === 'string' ? node.type : 'any value';
+};
+
+const walk = (node: Node, prefix: string): Field[] =>
+  Object.entries(node.properties ?? {}).flatMap(([key, value]) => {
+    const child = asNode(value);
+    const path = prefix ? `${prefix}.${key}` : key;
+    const about = child.description === undefined ? {} : { about: child.description };
+    const inner = child.properties ? walk(child, path) : [];
+    // A group whose parts are all told below needs no row of its own, unless it says something.
+    if (inner.length > 0 && !child.description) return inner;
+    const given = inner.length > 0 ? undefined : child.default;
+    const field: Field = {
+      path,
+      type: inner.length > 0 ? 'group' : typeText(child),
+      required: node.required?.includes(key) ?? false,
+      ...(given === undefined ? {} : { default: JSON.stringify(given) }),
+      ...about,
+    };
+    return [field, ...inner];
+  });
+
+/** Every setting of an object schema, nested ones by their dotted path, in the order they are declared. */
+export const fieldsOf = (schema: z.ZodType): Field[] => walk(inputSchema(schema), '');
+
+const childOf = (node: Node, key: PropertyKey): Node => {
+  if (typeof key === 'number') return asNode(Array.isArray(node.items) ? node.items[0] : node.items);
+  const direct = node.properties?.[String(key)];
+  if (direct !== undefined) return asNode(direct);
+  const branch = (node.anyOf ?? []).map(asNode).find((choice) => choice.properties);
+  return asNode(branch?.properties?.[String(key)]);
+};
+
+/** The keys that an object schema takes at `path`; empty where anything goes. */
+export const keysAt = (schema: z.ZodType, path: readonly PropertyKey[]): string[] => {
+  const node = path.reduce<Node>(childOf, inputSchema(schema));
+  const branch = (node.anyOf ?? []).map(asNode).find((choice) => choice.properties);
+  return Object.keys(node.properties ?? branch?.properties ?? {});
+};

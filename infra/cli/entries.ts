@@ -1,0 +1,84 @@
+import type { Generator } from '../../pipelines/generator.ts';
+import type { Metric } from '../../pipelines/metric.ts';
+import type { Slot, Stage } from '../../schemas/stage.ts';
+import { type Field, fieldsOf } from './describe-schema.ts';
+import { columns } from './table.ts';
+
+const slotText = (slot: Slot): string => (typeof slot === 'string' ? slot : `any number of ${slot[0]}`);
+
+/** Settings of a schema as rows for a terminal. */
+export const fieldRows = (fields: readonly Field[]): string[][] =>
+  fields.map(({ path, type, required, default: fallback, about }) => [
+    path,
+    type,
+    required ? 'required' : (fallback ?? ''),
+    about ?? '',
+  ]);
+
+const settings = (heading: string, fields: readonly Field[]): string =>
+  fields.length === 0 ? `${heading}: none` : `${heading}:\n${columns(fieldRows(fields))}`;
+
+/** What `understudy stages --json` and docs/stages.md say of one stage. */
+export const stageEntry = (stage: Stage) => ({
+  name: stage.name,
+  title: stage.title,
+  version: stage.version,
+  inputs: Object.fromEntries(Object.entries(stage.inputs).map(([slot, kind]) => [slot, slotText(kind)])),
+  output: stage.output,
+  policy: stage.policy,
+  params: fieldsOf(stage.params),
+});
+
+/** One stage for a terminal. */
+export const stageText = (stage: Stage): string => {
+  const { inputs, output, policy, params } = stageEntry(stage);
+  const slots = Object.entries(inputs).map(([slot, kind]) => `${slot} (${kind})`);
+  return [
+    `${stage.name}: ${stage.title} (version ${stage.version})`,
+    columns([
+      ['takes', slots.join(', ') || 'nothing from the store'],
+      ['makes', output],
+      ['queue', policy.queue],
+      ['patience', `${policy.startToClose} an attempt, ${policy.heartbeat} of silence`],
+      ['attempts', String(policy.attempts)],
+    ]),
+    settings('Parameters', params),
+  ].join('\n');
+};
+
+/** What `understudy models --json` and docs/models.md say of one generator. */
+export const modelEntry = ({ name, title, paper, version, config }: Generator) => ({
+  name,
+  title,
+  paper,
+  version,
+  config: fieldsOf(config),
+});
+
+/** One generator for a terminal. */
+export const modelText = (generator: Generator): string => {
+  const { name, title, paper, version, config } = modelEntry(generator);
+  return `${name}: ${title} (version ${version})\n  ${paper}\n${settings('Config', config)}`;
+};
+
+/** What `understudy metrics --json` and docs/metrics.md say of one metric. */
+export const metricEntry = ({ name, family, title, about, better, range }: Metric) => ({
+  name,
+  family,
+  title,
+  about,
+  better,
+  // JSON knows no infinity: an open end is null.
+  range: range.map((end) => (Number.isFinite(end) ? end : null)),
+});
+
+/** One metric for a terminal. */
+export const metricText = (metric: Metric): string =>
+  [
+    `${metric.name}: ${metric.title} (${metric.family})`,
+    `  ${metric.about}`,
+    columns([
+      ['better', metric.better],
+      ['range', `${metric.range[0]} … ${metric.range[1]}`],
+    ]),
+  ].join('\n');

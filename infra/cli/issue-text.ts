@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import { didYouMean } from './suggest.ts';
+
+const words: Record<string, string> = {
+  string: 'text',
+  int: 'an integer',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+/** What was written, short enough for a message. */
+export const shown = (value: unknown): string => {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object' && value !== null) return 'a mapping';
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+};
+
+/** Where in a config: `generators[0].config`. */
+export const pathText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text ? `${text}.${String(key)}` : String(key);
+  }, '');
+
+/** The value at a path, or undefined where the path leads nowhere. */
+export const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((value, key) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    return Reflect.get(value, key);
+  }, root);
+
+const expectedTypes = (issue: z.core.$ZodIssue): string[] => {
+  if (issue.code === 'invalid_type') return [words[issue.expected] ?? issue.expected];
+  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(expectedTypes);
+  return [];
+};
+
+const sizeText = (issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string => {
+  const [limit, sign] =
+    issue.code === 'too_small'
+      ? [issue.minimum, issue.inclusive === false ? '>' : '≥']
+      : [issue.maximum, issue.inclusive === false ? '<' : '≤'];
+  const unit: Record<string, string> = { array: 'items', string: 'characters' };
+  const what = words[issue.origin] ?? issue.origin;
+  return issue.origin in unit
+    ? `${what} of ${sign} ${String(limit)} ${unit[issue.origin]}`
+    : `${what} ${sign} ${String(limit)}`;
+};
+
+/** One zod issue as "expected …, found …". `value` is what was found there, `keys` what would be known there. */
+export const issueText = (issue: z.core.$ZodIssue, value: unknown, keys: string[] = []): string => {
+  const found = `, found ${shown(value)}`;
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${expectedTypes(issue).join(' or ')}${found}`;
+    case 'invalid_union': {
+      const types = [...new Set(expectedTypes(issue))];
+      return types.length > 0 ? `expected ${types.join(' or ')}${found}` : `${issue.message}${found}`;
+    }
+    case 'invalid_value': {
+      const choices = issue.values.map(String);
+      const one = choices.length === 1 ? `expected ${choices[0]}` : `expected one of ${choices.join(', ')}`;
+      return `${one}${found}${typeof value === 'string' ? didYouMean(value, choices) : ''}`;
+    }
+    case 'too_small':
+    case 'too_big':
+      return `expected ${sizeText(issue)}${found}`;
+    case 'unrecognized_keys': {
+      const unknown = issue.keys.map((key) => `no key ${key} here${didYouMean(key, keys)}`).join('; ');
+      return keys.length > 0 ? `${unknown} (keys: ${keys.join(', ')})` : unknown;
+    }
+    default:
+      return issue.message;
+  }
+};

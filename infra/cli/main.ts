@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { StageError } from '../../schemas/errors.ts';
+import type { Command, CommandIo } from './command.ts';
+import { FailedOutcome, type FailureReport, failureReport } from './failure-report.ts';
+import { commandHelp, globalHelp } from './help.ts';
+import { parseCommandLine, wantsJson } from './parse.ts';
+
+/** Where a command line reads from and writes to; a test hands in its own. */
+export interface Terminal {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  signal: AbortSignal;
+}
+
+const version = (): string => {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version: number }: { version: string } = JSON.parse(readFileSync(file, 'utf8'));
+  return number;
+};
+
+const commandIo = (terminal: Terminal, json: boolean): CommandIo => ({
+  json,
+  out: (text) => json || terminal.stdout(`${text}\n`),
+  err: (text) => terminal.stderr(`${text}\n`),
+  signal: terminal.signal,
+});
+
+const interrupted: FailureReport = {
+  code: 'Interrupted',
+  message: 'interrupted',
+  hint: 'what runs on the server goes on',
+  exit: 130,
+};
+
+const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
+  const report = terminal.signal.aborted ? interrupted : failureReport(error);
+  const { exit, ...told } = report;
+  if (json) {
+    const result = error instanceof FailedOutcome ? error.result : {};
+    terminal.stdout(`${JSON.stringify({ ...result, error: told }, null, 2)}\n`);
+  } else if (report !== interrupted) {
+    if (!(error instanceof StageError) && error instanceof Error) terminal.stderr(`${error.stack}\n`);
+    terminal.stderr(`understudy: ${told.message}\n  ${told.code}: ${told.hint}\n`);
+  }
+  return exit;
+};
+
+/** Runs one command line and returns its exit status: 0, or what the failure table says, or 130 after Ctrl-C. */
+export const main = async (
+  argv: readonly string[],
+  commands: readonly Command[],
+  terminal: Terminal,
+): Promise<number> => {
+  const json = wantsJson(argv);
+  const print = (value: unknown, text: string) =>
+    terminal.stdout(`${json ? JSON.stringify(value, null, 2) : text}\n`);
+  try {
+    const { command, flags, input } = parseCommandLine(argv, commands);
+    if (flags.version) print({ version: version() }, version());
+    else if (!command || flags.help) {
+      const help = command ? commandHelp(command) : globalHelp(commands);
+      if (!command && !flags.help) throw new StageError('InvalidUsage', `which command?\n\n${help}`);
+      print({ help }, help);
+    } else {
+      const result = await command.run(input, commandIo(terminal, json));
+      if (json) print(result ?? {}, '');
+      if (terminal.signal.aborted) return interrupted.exit;
+    }
+    return 0;
+  } catch (error) {
+    return fail(terminal, error, json);
+  }
+};

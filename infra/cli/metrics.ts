@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { defineCommand } from './command.ts';
+import { metricEntry, metricText } from './entries.ts';
+import { named } from './named.ts';
+import { columns } from './table.ts';
+
+export const metricsCommand = defineCommand({
+  name: 'metrics',
+  summary: 'list the metrics, or describe one',
+  positionals: z.object({ name: z.string().optional().describe('a metric') }),
+  options: z.object({}),
+  async run({ name }, io) {
+    const { similarityMetrics } = await import('../../pipelines/registry.ts');
+    if (name !== undefined) {
+      const metric = named('metric', similarityMetrics, name);
+      io.out(metricText(metric));
+      return metricEntry(metric);
+    }
+    const all = [...similarityMetrics.values()];
+    io.out(columns(all.map((metric) => [metric.name, metric.family, metric.title])));
+    return { metrics: all.map(metricEntry) };
+  },
+});
