@@ -27,11 +27,15 @@ export interface CacheEntry {
   lineage: Lineage;
   at: string;
   run?: string;
+  /** Id of the plan node that made it; a miss is explained against the newest entry of the same node. */
+  node?: string;
 }
 
 export interface CheckpointRecord {
   step: number;
   attempt: number;
+  /** Whose attempts those are (one activity of one run); attempts of different owners do not compare. */
+  owner: string;
   bytes: Uint8Array;
 }
 
@@ -45,7 +49,7 @@ export interface Store {
   history(stage: string, limit: number): Promise<CacheEntry[]>;
   remember(entry: CacheEntry): Promise<void>;
   readCheckpoint(key: string): Promise<CheckpointRecord | undefined>;
-  /** Two slots, the older is overwritten, manifest last. Throws Superseded if a later attempt wrote. */
+  /** Two slots, the older is overwritten, atomically. Throws Superseded if the owner's later attempt wrote. */
   writeCheckpoint(key: string, checkpoint: CheckpointRecord): Promise<void>;
   dropCheckpoint(key: string): Promise<void>;
 }
