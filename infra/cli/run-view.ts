@@ -1,0 +1,132 @@
+import { failures } from '../../schemas/errors.ts';
+import type { NodeStatus, Progress } from '../../schemas/progress.ts';
+import { isFailureCode } from './failure-report.ts';
+import { Pace } from './pace.ts';
+
+export const runStates = ['running', 'completed', 'failed', 'canceled', 'terminated', 'timed-out'] as const;
+export type RunState = (typeof runStates)[number];
+
+/** A node with what its worker last said of it. */
+export interface NodeView extends NodeStatus {
+  /** The last heartbeat: what it said, and when (milliseconds). */
+  beat?: { at: number; progress: Progress };
+  /** Which try it is, from 1. */
+  attempt?: number;
+  /** Why the try before this one ended. */
+  lastFailure?: string;
+}
+
+/** A run at one moment. */
+export interface RunSnapshot {
+  run: string;
+  state: RunState;
+  started: string;
+  seconds: number;
+  nodes: NodeView[];
+  /** Why the nodes are not known, or what is in the way. */
+  note?: string;
+  failure?: { code: string; message: string };
+}
+
+/** 8 s, 3 min 20 s, 2 h 5 min. */
+export const durationText = (seconds: number): string => {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ''}`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+};
+
+/** Four significant digits, whole numbers in full. */
+export const numberText = (value: number): string =>
+  Number.isInteger(value) ? value.toLocaleString('en-US') : String(Number(value.toPrecision(4)));
+
+/** Paces of all nodes of a run, kept from one snapshot to the next. */
+export class Paces {
+  readonly #paces = new Map<string, Pace>();
+
+  take({ nodes }: RunSnapshot): void {
+    for (const { id, beat } of nodes) {
+      if (!beat) continue;
+      const pace = this.#paces.get(id) ?? new Pace();
+      pace.add(beat.at, beat.progress);
+      this.#paces.set(id, pace);
+    }
+  }
+
+  secondsLeft(id: string, now: number): number | undefined {
+    return this.#paces.get(id)?.secondsLeft(now);
+  }
+}
+
+const bar = (share: number, width: number): string => {
+  const full = Math.round(Math.min(1, share) * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+};
+
+const progressText = ({ step, of, phase, metrics }: Progress, left: number | undefined): string =>
+  [
+    `${Math.floor((100 * step) / of)} %`,
+    `${numberText(step)}/${numberText(of)}`,
+    phase,
+    ...Object.entries(metrics ?? {}).map(([name, value]) => `${name} ${numberText(value)}`),
+    left === undefined ? undefined : `${durationText(left)} left`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+
+const summaryText = (summary: Record<string, number | string>): string =>
+  Object.entries(summary)
+    .slice(0, 4)
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : value}`)
+    .join(' · ');
+
+/** What is to be said of one node beside its name and state. */
+export const nodeText = (node: NodeView, left?: number, barWidth = 0): string => {
+  const tries = (node.attempt ?? 1) > 1 ? `attempt ${node.attempt}` : undefined;
+  const again = tries && node.lastFailure ? `${tries} after ${node.lastFailure}` : tries;
+  switch (node.state) {
+    case 'running': {
+      const { progress } = node.beat ?? {};
+      const picture = progress && barWidth > 0 ? bar(progress.step / progress.of, barWidth) : undefined;
+      const told = progress ? progressText(progress, left) : 'no heartbeat yet';
+      return [picture, told, again && `(${again})`].filter(Boolean).join(' ');
+    }
+    case 'done':
+      return summaryText(node.result?.summary ?? {});
+    case 'cached':
+      return node.result?.why ?? '';
+    case 'failed':
+      return node.failure ? `${node.failure.code}: ${node.failure.message}` : '';
+    default:
+      return '';
+  }
+};
+
+/** What helps against a failure of this code. */
+export const hintFor = (code: string | undefined): string | undefined =>
+  isFailureCode(code) ? failures[code].hint : undefined;
+
+/** First line of every picture of a run. */
+export const headline = ({ run, state, seconds, nodes }: RunSnapshot): string => {
+  const over = nodes.filter((node) => node.state === 'done' || node.state === 'cached').length;
+  const count = nodes.length > 0 ? `, ${over} of ${nodes.length} nodes` : '';
+  return `${run}: ${state}, ${durationText(seconds)}${count}`;
+};
+
+/** A run as lines, one per node; bars where the terminal is wide. `width` 0 cuts nothing. */
+export const runLines = (snapshot: RunSnapshot, paces: Paces, now: number, width = 0): string[] => {
+  const names = Math.max(0, ...snapshot.nodes.map(({ id }) => id.length));
+  const lines = [headline(snapshot)];
+  if (snapshot.note) lines.push(`  ${snapshot.note}`);
+  for (const node of snapshot.nodes) {
+    const text = nodeText(node, paces.secondsLeft(node.id, now), width >= 100 ? 20 : 0);
+    lines.push(`  ${node.state.padEnd(7)}  ${node.id.padEnd(names)}  ${text.split('\n')[0]}`.trimEnd());
+    const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
+    if (hint) lines.push(`${' '.repeat(names + 13)}→ ${hint}`);
+  }
+  if (snapshot.failure && !snapshot.nodes.some(({ state }) => state === 'failed'))
+    lines.push(`  ${snapshot.failure.code}: ${snapshot.failure.message}`);
+  return width > 0
+    ? lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line))
+    : lines;
+};

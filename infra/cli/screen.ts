@@ -1,0 +1,84 @@
+import { headline, hintFor, nodeText, Paces, type RunSnapshot, runLines } from './run-view.ts';
+
+/** Where a run is drawn while it goes on. */
+export interface Screen {
+  show(snapshot: RunSnapshot): void;
+  /** The last picture stays; nothing is drawn after it. */
+  close(): void;
+}
+
+/** A terminal as far as drawing goes; `process.stdout` is one. */
+export interface Canvas {
+  write(text: string): unknown;
+  columns?: number;
+  rows?: number;
+}
+
+/** Draws over its last picture: bars, pace and time left of every node. */
+export class LiveScreen implements Screen {
+  readonly #canvas: Canvas;
+  readonly #now: () => number;
+  readonly #paces = new Paces();
+  #drawn = 0;
+
+  constructor(canvas: Canvas, now: () => number = Date.now) {
+    this.#canvas = canvas;
+    this.#now = now;
+  }
+
+  show(snapshot: RunSnapshot): void {
+    this.#paces.take(snapshot);
+    const all = runLines(snapshot, this.#paces, this.#now(), this.#canvas.columns ?? 100);
+    // A picture taller than the terminal cannot be drawn over.
+    const lines = all.slice(0, Math.max(2, (this.#canvas.rows ?? 40) - 1));
+    const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
+    this.#canvas.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join('')}\x1b[J`);
+    this.#drawn = lines.length;
+  }
+
+  close(): void {
+    this.#drawn = 0;
+  }
+}
+
+const everyMs = 10_000;
+
+/** Adds a line when a node changes, and every ten seconds one for each that goes on: for logs and CI. */
+export class PlainScreen implements Screen {
+  readonly #write: (line: string) => void;
+  readonly #now: () => number;
+  readonly #paces = new Paces();
+  readonly #told = new Map<string, { state: string; at: number; step: number }>();
+  #state = '';
+  #note = '';
+
+  constructor(write: (line: string) => void, now: () => number = Date.now) {
+    this.#write = write;
+    this.#now = now;
+  }
+
+  show(snapshot: RunSnapshot): void {
+    const now = this.#now();
+    this.#paces.take(snapshot);
+    if (snapshot.note && snapshot.note !== this.#note) this.#write(`  ${snapshot.note}`);
+    this.#note = snapshot.note ?? '';
+    for (const node of snapshot.nodes) {
+      const step = node.beat?.progress.step ?? -1;
+      const told = this.#told.get(node.id);
+      const moved = node.state === 'running' && told && step > told.step && now - told.at >= everyMs;
+      if (node.state === (told?.state ?? 'waiting') && !moved) continue;
+      const text = nodeText(node, this.#paces.secondsLeft(node.id, now)).split('\n')[0];
+      const starts = node.state === 'running' && step < 0;
+      this.#write(`  ${node.state.padEnd(7)}  ${node.id}${text && !starts ? `  ${text}` : ''}`);
+      const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
+      if (hint) this.#write(`           → ${hint}`);
+      this.#told.set(node.id, { state: node.state, at: now, step });
+    }
+    if (snapshot.state !== this.#state) this.#write(headline(snapshot));
+    this.#state = snapshot.state;
+  }
+
+  close(): void {
+    this.#told.clear();
+  }
+}
