@@ -12,7 +12,7 @@ export interface Comparison {
 
 /** A row before the runner adds metric, family and generator. */
 export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
-  Partial<Pick<MetricRow, 'real' | 'interval' | 'better' | 'note'>>;
+  Partial<Pick<MetricRow, 'real' | 'interval' | 'better' | 'note' | 'about' | 'patients'>>;
 
 /** A plot's data: equally long columns. Tokens index the vocabulary. */
 export type Series = Record<string, number[] | string[]>;
@@ -27,6 +27,8 @@ export interface Metric {
   about: string;
   better: MetricRow['better'];
   range: [number, number];
+  /** The few rows that lead the leaderboard: row name → column heading. */
+  headline?: Record<string, string>;
   modality?: Modality;
   compute(comparison: Comparison): { rows: PartialRow[]; series?: Record<string, Series> };
 }

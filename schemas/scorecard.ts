@@ -10,16 +10,49 @@ export const metricRow = z.object({
   title: z.string(),
   generator: z.string(),
   value: z.number().nullable(),
+  about: z.string().optional().describe('what the number says, in one plain sentence'),
   real: z.number().nullable().optional().describe('the same quantity of the real cohort, where there is one'),
+  holdout: z
+    .number()
+    .nullable()
+    .optional()
+    .describe('the same with the real holdout patients in the place of the synthetic ones'),
   n: z.int().describe('how many patients, pairs or codes the value is computed over'),
   interval: z.tuple([z.number(), z.number()]).optional(),
   better: z.enum(['higher', 'lower', 'closer-to-real']),
+  patients: z
+    .int()
+    .optional()
+    .describe(
+      'real patients of the small group the row is about; reports leave out groups that are too small',
+    ),
   note: z.string().optional().describe('why the value is missing, or what to mind'),
 });
 export type MetricRow = z.output<typeof metricRow>;
 
+/** How many patients and visits a side of the comparison has. */
+const size = z.object({ patients: z.int(), visits: z.int() });
+
+/** What was compared with what, and every number that came of it. `metrics` describes the rows' metrics. */
 export const scorecard = z.object({
   generator: z.string(),
+  cohorts: z.object({ real: size, synthetic: size, holdout: size }),
+  metrics: z.array(
+    z.object({
+      metric: z.string(),
+      family: z.enum(families),
+      title: z.string(),
+      about: z.string(),
+      headline: z.record(z.string(), z.string()).describe('row → column heading of the leaderboard'),
+    }),
+  ),
   rows: z.array(metricRow),
 });
 export type Scorecard = z.output<typeof scorecard>;
+
+/** `series.json` beside it: metric → plot → equally long columns. Tokens index the vocabulary. */
+export const scorecardSeries = z.record(
+  z.string(),
+  z.record(z.string(), z.record(z.string(), z.union([z.array(z.number()), z.array(z.string())]))),
+);
+export type ScorecardSeries = z.output<typeof scorecardSeries>;

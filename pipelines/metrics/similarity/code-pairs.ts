@@ -1,0 +1,31 @@
+import { defineMetric } from '../../metric.ts';
+import { countOccurrences, eachPair } from '../../statistics/occurrence-counts.ts';
+import {
+  agreementRows,
+  frequencySeries,
+  recordView,
+  referenceRecordView,
+  visitView,
+} from '../agreement-rows.ts';
+
+/** Same-visit bigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 87–92, 108–109. */
+export default defineMetric({
+  name: 'code-pairs',
+  family: 'similarity',
+  title: 'Pairs of codes in one visit',
+  about:
+    'Do the same codes go together in a visit? Every unordered pair of codes that shares a visit, over all pairs that either cohort has.',
+  better: 'higher',
+  range: [Number.NEGATIVE_INFINITY, 1],
+  headline: { 'record-r2': 'Pairs R²' },
+  compute({ real, synthetic }) {
+    const counts = countOccurrences(real, synthetic, eachPair);
+    const record = recordView('pair', real, synthetic);
+    const visit = visitView('pair', real, synthetic);
+    const reference = referenceRecordView('pair', real, synthetic);
+    return {
+      rows: agreementRows(counts, [record, visit, reference]),
+      series: { frequencies: frequencySeries(counts, record, 4000) },
+    };
+  },
+});

@@ -1,0 +1,31 @@
+import { defineMetric } from '../../metric.ts';
+import { countOccurrences, eachCode } from '../../statistics/occurrence-counts.ts';
+import {
+  agreementRows,
+  frequencySeries,
+  recordView,
+  referenceRecordView,
+  visitView,
+} from '../agreement-rows.ts';
+
+/** Unigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 84–86, 106–107, 133–136. */
+export default defineMetric({
+  name: 'code-prevalence',
+  family: 'similarity',
+  title: 'Single codes',
+  about:
+    'Does each code occur in as large a share of synthetic patients (and visits) as of real ones? Over all codes that either cohort has.',
+  better: 'higher',
+  range: [Number.NEGATIVE_INFINITY, 1],
+  headline: { 'record-r2': 'Codes R²' },
+  compute({ real, synthetic }) {
+    const counts = countOccurrences(real, synthetic, eachCode);
+    const record = recordView('code', real, synthetic);
+    const visit = visitView('code', real, synthetic);
+    const reference = referenceRecordView('code', real, synthetic);
+    return {
+      rows: agreementRows(counts, [record, visit, reference]),
+      series: { frequencies: frequencySeries(counts, record, 8000) },
+    };
+  },
+});

@@ -1,0 +1,41 @@
+import type { VisitColumns } from '../../cohort/visit-columns.ts';
+import { defineMetric } from '../../metric.ts';
+import { lengthHistogram } from '../../statistics/lengths.ts';
+import { lengthRows, lengthSeries } from '../length-rows.ts';
+
+/** For each visit length, how many different patients have such a visit. */
+const patientsByVisitLength = (
+  { visitOffsets, codeOffsets }: VisitColumns,
+  lengths: number,
+): Float64Array => {
+  const patients = new Float64Array(lengths);
+  const lastPatient = new Int32Array(lengths);
+  for (let patient = 1; patient < visitOffsets.length; patient++)
+    for (let v = visitOffsets[patient - 1] as number; v < (visitOffsets[patient] as number); v++) {
+      const length = (codeOffsets[v + 1] as number) - (codeOffsets[v] as number);
+      if (lastPatient[length] === patient) continue;
+      lastPatient[length] = patient;
+      patients[length] = (patients[length] as number) + 1;
+    }
+  return patients;
+};
+
+/** Visit lengths of HALO (Theodorou et al. 2023, Table 2); evaluate_datasets.py lines 55–65. */
+export default defineMetric({
+  name: 'codes-per-visit',
+  family: 'similarity',
+  title: 'Codes per visit',
+  about: 'Are synthetic visits as long as real ones? Visits without any code count, with length 0.',
+  better: 'lower',
+  range: [0, Number.POSITIVE_INFINITY],
+  headline: { wasserstein: 'Visit length, distance' },
+  compute({ real, synthetic }) {
+    const histogram = lengthHistogram(real.codeOffsets);
+    const delivered = lengthHistogram(synthetic.codeOffsets);
+    const patients = patientsByVisitLength(real, histogram.counts.length);
+    return {
+      rows: lengthRows('codes per visit', histogram, delivered),
+      series: { lengths: lengthSeries(histogram, delivered, patients) },
+    };
+  },
+});

@@ -1,0 +1,52 @@
+import { patientCount, visitCount } from '../../cohort/visit-columns.ts';
+import { defineMetric } from '../../metric.ts';
+import { countOccurrences, eachSequentialPair } from '../../statistics/occurrence-counts.ts';
+import {
+  agreementRows,
+  frequencySeries,
+  recordView,
+  referenceRecordView,
+  type View,
+  visitView,
+} from '../agreement-rows.ts';
+import { adjacentVisits, patientsWithVisits } from '../empty-records.ts';
+
+/**
+ * Sequential bigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 93–99, 110–111.
+ * Per visit we divide by the pairs of adjacent visits there are. The reference divides by visits − patients,
+ * which is that number only while every patient has a visit.
+ */
+export default defineMetric({
+  name: 'sequential-pairs',
+  family: 'similarity',
+  title: 'Pairs of codes in adjacent visits',
+  about:
+    'Does one visit lead to the next as in real records? Every (code, code of the next visit), in order, over all such pairs that either cohort has.',
+  better: 'higher',
+  range: [Number.NEGATIVE_INFINITY, 1],
+  headline: { 'record-r2': 'Sequences R²' },
+  compute({ real, synthetic }) {
+    const counts = countOccurrences(real, synthetic, eachSequentialPair);
+    const record = recordView('sequential pair', real, synthetic);
+    const visit: View = {
+      ...visitView('sequential pair', real, synthetic),
+      title: 'sequential pair frequencies per pair of adjacent visits',
+      real: adjacentVisits(real),
+      synthetic: adjacentVisits(synthetic),
+      units: 'patients with two visits',
+    };
+    const referenceVisit: View = {
+      ...visit,
+      row: 'reference-visit',
+      real: visitCount(real) - patientCount(real),
+      synthetic: visitCount(synthetic) - patientsWithVisits(synthetic),
+      statistics: ['r2'],
+      note: 'Computed as in the HALO code: counts are divided by visits minus patients.',
+    };
+    const reference = referenceRecordView('sequential pair', real, synthetic);
+    return {
+      rows: agreementRows(counts, [record, visit, reference, referenceVisit]),
+      series: { frequencies: frequencySeries(counts, record, 4000) },
+    };
+  },
+});
