@@ -17,6 +17,7 @@ import {
   Uint8,
   Utf8,
 } from 'apache-arrow';
+import type { Demographic } from './visit-columns.ts';
 
 /** A column of whole numbers; its bytes go into the file as they are. */
 export const int32Column = (values: Int32Array): Data<Int32> =>
@@ -26,8 +27,8 @@ export const int32Column = (values: Int32Array): Data<Int32> =>
 export const uint8Column = (values: Uint8Array): Data<Uint8> =>
   makeData({ type: new Uint8(), length: values.length, nullCount: 0, data: values });
 
-/** A column of measurements; NaN stands for unknown, so that a reader needs no validity bitmap. */
-export const float32Column = (values: Float32Array): Data<Float32> =>
+// NaN stands for unknown, so that a reader needs no validity bitmap.
+const float32Column = (values: Float32Array): Data<Float32> =>
   makeData({ type: new Float32(), length: values.length, nullCount: 0, data: values });
 
 /** Ragged rows over `child`; `offsets` has one more entry than there are rows. */
@@ -68,29 +69,19 @@ const textColumn = (texts: readonly string[]): Data<Utf8> => {
   return makeData({ type: new Utf8(), length: texts.length, nullCount: 0, valueOffsets: offsets, data });
 };
 
-/**
- * Texts from a short list of `levels`. Index -1 is unknown: null in the file, still -1 in the bytes, so
- * that a reader gets it back without looking at the bitmap. `id` must be unique in the file.
- */
-export const categoryColumn = (
-  levels: readonly string[],
-  values: Int32Array,
-  id: number,
-): Data<Dictionary> => {
+// Level -1 is unknown: null in the file, still -1 in the bytes, so that a reader gets it back without looking
+// at the bitmap. Arrow numbers dictionaries by a counter of the process; a fixed id keeps the bytes the same.
+const categoryColumn = (levels: readonly string[], values: Int32Array, id: number): Data<Dictionary> => {
   const bitmap = new Uint8Array(Math.ceil(values.length / 8));
   let nullCount = 0;
   values.forEach((level, row) => {
     if (level < 0) nullCount++;
     else bitmap[row >> 3] = (bitmap[row >> 3] as number) | (1 << (row & 7));
   });
-  // Arrow numbers dictionaries by a counter of the process; a fixed id keeps the bytes the same.
   const type = new Dictionary(new Utf8(), new Int32(), id);
   const dictionary = makeVector(textColumn(levels));
   return makeData({ type, length: values.length, nullCount, nullBitmap: bitmap, data: values, dictionary });
 };
-
-/** The texts behind a column made by `categoryColumn`. */
-export const levelsOf = (column: Data): string[] => [...(column.dictionary ?? [])].map(String);
 
 const fieldsOf = (columns: Record<string, Data>): Field[] =>
   Object.entries(columns).map(([name, { type }]) => new Field(name, type, type instanceof Dictionary));
@@ -128,8 +119,7 @@ export const int32Values = (column: Data | undefined): Int32Array => {
   return column.values.subarray(0, column.length);
 };
 
-/** Values of a column of Float32, without padding. Throws RangeError on another type. */
-export const float32Values = (column: Data | undefined): Float32Array => {
+const float32Values = (column: Data | undefined): Float32Array => {
   if (!(column?.values instanceof Float32Array)) throw new RangeError('expected a column of Float32');
   return column.values.subarray(0, column.length);
 };
@@ -147,3 +137,37 @@ export const listParts = (column: Data | undefined): { offsets: Int32Array; chil
     throw new RangeError('expected a column of lists');
   return { offsets: column.valueOffsets.subarray(0, column.length + 1), child };
 };
+
+/** Columns of a struct by name. */
+export const childrenOf = (column: Data): Record<string, Data> =>
+  Object.fromEntries(
+    (column.type as Struct).children.flatMap(({ name }, i) => {
+      const child = column.children[i];
+      return child ? [[name, child]] : [];
+    }),
+  );
+
+/** Facts as columns; dictionaries are numbered from `firstId`. */
+export const demographicColumns = (
+  facts: Record<string, Demographic>,
+  firstId: number,
+): Record<string, Data> =>
+  Object.fromEntries(
+    Object.entries(facts).map(([name, fact], i) => [
+      name,
+      fact.kind === 'numeric'
+        ? float32Column(fact.values)
+        : categoryColumn(fact.levels, fact.values, firstId + i),
+    ]),
+  );
+
+/** The facts behind columns made by `demographicColumns`. Throws RangeError on other columns. */
+export const demographicsOf = (columns: Record<string, Data>): Record<string, Demographic> =>
+  Object.fromEntries(
+    Object.entries(columns).map(([name, column]) => [
+      name,
+      column.dictionary
+        ? { kind: 'categorical', levels: [...column.dictionary].map(String), values: int32Values(column) }
+        : { kind: 'numeric', values: float32Values(column) },
+    ]),
+  );

@@ -5,27 +5,19 @@ import { StageError } from '../../schemas/errors.ts';
 import type { Draft, OpenArtifact } from '../../schemas/store.ts';
 import { type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
 import {
-  categoryColumn,
   decodeColumns,
+  demographicColumns,
+  demographicsOf,
   encodeColumns,
   fixedListColumn,
-  float32Column,
-  float32Values,
   int32Column,
   int32Values,
-  levelsOf,
   listColumn,
   listParts,
   uint8Column,
   uint8Values,
 } from '../cohort/arrow-columns.ts';
-import {
-  type Demographic,
-  patientCount,
-  patientsIn,
-  type TokenCohort,
-  visitCount,
-} from '../cohort/visit-columns.ts';
+import { patientCount, patientsIn, type TokenCohort, visitCount } from '../cohort/visit-columns.ts';
 
 const tally = z.record(z.string(), z.int().nonnegative());
 
@@ -46,11 +38,6 @@ export type TokenCohortHeader = z.output<typeof tokenCohortHeader>;
 
 const fixedColumns = ['visits', 'labels', 'split'];
 
-const demographicColumn = (demographic: Demographic, id: number): Data =>
-  demographic.kind === 'numeric'
-    ? float32Column(demographic.values)
-    : categoryColumn(demographic.levels, demographic.values, id);
-
 const columnsOf = (cohort: TokenCohort): Record<string, Data> => {
   const columns: Record<string, Data> = {
     visits: listColumn(listColumn(int32Column(cohort.codes), cohort.codeOffsets), cohort.visitOffsets),
@@ -58,10 +45,7 @@ const columnsOf = (cohort: TokenCohort): Record<string, Data> => {
   const width = cohort.vocabulary.labels.length;
   if (width > 0) columns['labels'] = fixedListColumn(uint8Column(cohort.labels), width);
   if (cohort.split) columns['split'] = uint8Column(cohort.split);
-  Object.entries(cohort.demographics ?? {}).forEach(([name, demographic], id) => {
-    columns[name] = demographicColumn(demographic, id);
-  });
-  return columns;
+  return { ...columns, ...demographicColumns(cohort.demographics ?? {}, 0) };
 };
 
 /** Throws RangeError unless offsets, codes, labels and the per-patient columns fit each other. */
@@ -113,17 +97,12 @@ export const writeTokenCohort = async (
   return header;
 };
 
-const demographicOf = (column: Data): Demographic =>
-  column.values instanceof Float32Array
-    ? { kind: 'numeric', values: float32Values(column) }
-    : { kind: 'categorical', levels: levelsOf(column), values: int32Values(column) };
-
 const cohortFrom = (bytes: Uint8Array, vocabulary: Vocabulary, generator?: string): TokenCohort => {
   const { columns } = decodeColumns(bytes);
   const { visits, labels, split, ...others } = columns;
   const outer = listParts(visits);
   const inner = listParts(outer.child);
-  const demographics = Object.entries(others).map(([name, column]) => [name, demographicOf(column)]);
+  const demographics = demographicsOf(others);
   const cohort: TokenCohort = {
     visitOffsets: outer.offsets,
     codeOffsets: inner.offsets,
@@ -131,7 +110,7 @@ const cohortFrom = (bytes: Uint8Array, vocabulary: Vocabulary, generator?: strin
     labels: labels ? uint8Values(labels.children[0]) : new Uint8Array(0),
     vocabulary,
     ...(split ? { split: uint8Values(split) } : {}),
-    ...(demographics.length > 0 ? { demographics: Object.fromEntries(demographics) } : {}),
+    ...(Object.keys(others).length > 0 ? { demographics } : {}),
     ...(generator === undefined ? {} : { generator }),
   };
   checkShape(cohort);

@@ -20,6 +20,11 @@ export const assemble = defineStage({
       .describe('by a seeded hash of the patient; the rest is the training split'),
     minVisits: z.int().positive().default(1).describe('patients with fewer visits are left out'),
     minAge: z.number().min(0).default(0).describe('years at first admission; younger patients are left out'),
+    drugTypes: z
+      .array(z.enum(['MAIN', 'ADDITIVE', 'BASE']))
+      .min(1)
+      .default(['MAIN'])
+      .describe('prescription rows that count as drugs; BASE are the fluids they are diluted in'),
     seed: z.int().nonnegative().default(0),
   }),
   policy: { queue: 'cpu', startToClose: '2h', heartbeat: '2m', attempts: 4 },

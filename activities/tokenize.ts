@@ -1,0 +1,29 @@
+import { readCohort } from '../pipelines/cohort/cohort-file.ts';
+import { writeTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
+import { tokenizeCohort } from '../pipelines/tokens/tokenize-cohort.ts';
+import { tokenize as contract } from '../schemas/stages/tokenize.ts';
+import { defineBody } from './stage-body.ts';
+
+/** Cohort to token cohort; the vocabulary comes from the training split alone. */
+export const tokenize = defineBody(contract, {
+  code: import.meta.url,
+  async *run({ params, inputs }, { open, draft }) {
+    const cohort = await readCohort(await open(inputs.cohort));
+    yield { step: 1, of: 3, phase: 'cohort read' };
+    const { tokens, losses } = tokenizeCohort(cohort, params);
+    yield { step: 2, of: 3, phase: 'tokens made' };
+    const header = await writeTokenCohort(draft, tokens, losses);
+    const lost = (what: keyof typeof losses) =>
+      losses[what].train + losses[what].validation + losses[what].holdout;
+    return {
+      patients: header.patients,
+      visits: header.visits,
+      codes: header.codes,
+      vocabulary: header.vocabulary,
+      ...header.splits,
+      unknownCodes: lost('codes'),
+      visitsLeftEmpty: lost('visits'),
+      patientsLeftEmpty: lost('patients'),
+    };
+  },
+});
