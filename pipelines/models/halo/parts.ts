@@ -1,0 +1,177 @@
+/**
+ * How our arrays lie in the tensors of the reference (btheodorou99/HALO_Inpatient, model.py). Each of ours is a
+ * rectangle of one of theirs. The two square matrices of the head (D = embedding + width) are kept as blocks of
+ * their live triangle only: half the memory, and half the work.
+ */
+import type { NamedArray } from '../../checkpointable.ts';
+import { type Architecture, layoutOf } from './architecture.ts';
+
+/** A trainable array of ours as a part of a reference tensor. Vectors count as one row. */
+export interface Part {
+  name: string;
+  /** Ours: `[in, out]`, or `[n]`. */
+  shape: number[];
+  reference: string;
+  /** The reference has `[out, in]`. */
+  transposed: boolean;
+  /** First row and column of this part in the reference tensor, counted in our orientation. */
+  row: number;
+  column: number;
+  /** Cells with row > column in the whole tensor are dead: always zero here. */
+  triangular: boolean;
+}
+
+/** Columns [from, to) of the visit vector. */
+export interface Block {
+  from: number;
+  to: number;
+}
+
+/** The width cut into blocks of at most `size` columns. */
+export const columnBlocks = (width: number, size: number): Block[] =>
+  Array.from({ length: Math.ceil(width / size) }, (_, i) => ({
+    from: i * size,
+    to: Math.min(width, (i + 1) * size),
+  }));
+
+const whole = (reference: string, shape: number[], transposed = false): Part => ({
+  name: reference,
+  shape,
+  reference,
+  transposed,
+  row: 0,
+  column: 0,
+  triangular: false,
+});
+
+/** Names of one transformer block's tensors in the reference. */
+export const blockName = (layer: number, tensor: string): string => `transformer.h.${layer}.${tensor}`;
+
+const transformerParts = ({ layers, embedding, positions, ...rest }: Architecture): Part[] => {
+  const e = embedding;
+  const { width } = layoutOf(rest);
+  const norm = (name: string) => [whole(`${name}.weight`, [e]), whole(`${name}.bias`, [e])];
+  const dense = (name: string, from: number, to: number) => [
+    whole(`${name}.weight`, [from, to]),
+    whole(`${name}.bias`, [to]),
+  ];
+  return [
+    whole('transformer.vis_embed_mat.weight', [width, e], true),
+    whole('transformer.pos_embed_mat.weight', [positions, e]),
+    ...Array.from({ length: layers }, (_, layer) => [
+      ...norm(blockName(layer, 'ln_1')),
+      ...dense(blockName(layer, 'attn.c_attn'), e, 3 * e),
+      ...dense(blockName(layer, 'attn.c_proj'), e, e),
+      ...norm(blockName(layer, 'ln_2')),
+      ...dense(blockName(layer, 'mlp.c_fc'), e, 4 * e),
+      ...dense(blockName(layer, 'mlp.c_proj'), 4 * e, e),
+    ]).flat(),
+    ...norm('transformer.ln_f'),
+  ];
+};
+
+/** Names of the head's parts of one block. Layer 1 reads codes, layer 2 writes logits. */
+export const headName = (layer: 1 | 2, part: 'diagonal' | 'rest', block: number): string =>
+  `ehr_head.auto${layer}.${part}.${block}`;
+
+const headParts = (architecture: Architecture, blockSize: number): Part[] => {
+  const n = architecture.embedding;
+  const { width } = layoutOf(architecture);
+  // The last output of layer 1 and the first n - 1 of layer 2 reach no logit: they are not kept.
+  const hidden = n + width - 1;
+  const cut = (
+    name: string,
+    layer: 1 | 2,
+    rows: [number, number],
+    columns: [number, number],
+    triangular = false,
+  ) => ({
+    name,
+    shape: [rows[1] - rows[0], columns[1] - columns[0]],
+    reference: `ehr_head.auto${layer}.weight`,
+    transposed: true,
+    row: rows[0],
+    column: columns[0],
+    triangular,
+  });
+  const blocks = columnBlocks(width, blockSize).flatMap(({ from, to }, i) => [
+    cut(headName(1, 'diagonal', i), 1, [n + from, n + to], [n + from, Math.min(n + to, hidden)], true),
+    cut(headName(1, 'rest', i), 1, [n + from, n + to], [Math.min(n + to, hidden), hidden]),
+    cut(headName(2, 'rest', i), 2, [0, n + from], [n - 1 + from, n - 1 + to]),
+    cut(headName(2, 'diagonal', i), 2, [n + from, n + to - 1], [n - 1 + from, n - 1 + to], true),
+  ]);
+  return [
+    cut('ehr_head.auto1.history.diagonal', 1, [0, n], [0, n], true),
+    cut('ehr_head.auto1.history.rest', 1, [0, n], [n, hidden]),
+    ...blocks.filter(({ shape }) => shape.every((size) => size > 0)),
+    whole('ehr_head.auto1.bias', [hidden]),
+    { ...whole('ehr_head.auto2.bias', [width]), column: n - 1 },
+  ];
+};
+
+/** Every trainable array of a model, in a fixed order. */
+export const partsOf = (architecture: Architecture, blockSize: number): Part[] => [
+  ...transformerParts(architecture),
+  ...headParts(architecture, blockSize),
+];
+
+/** Shapes of the reference's tensors, by name. */
+export const referenceShapes = (architecture: Architecture): Record<string, number[]> => {
+  const { width } = layoutOf(architecture);
+  const shapes: Record<string, number[]> = {};
+  for (const { reference, shape, transposed } of transformerParts(architecture))
+    shapes[reference] = transposed ? shape.toReversed() : shape;
+  const side = architecture.embedding + width;
+  for (const layer of [1, 2]) {
+    shapes[`ehr_head.auto${layer}.weight`] = [side, side];
+    shapes[`ehr_head.auto${layer}.bias`] = [side];
+  }
+  return shapes;
+};
+
+/** Calls `visit` with every live cell: its index in our array and in the reference's. */
+const eachCell = (
+  part: Part,
+  referenceShape: number[],
+  visit: (ours: number, theirs: number) => void,
+): void => {
+  const [rows, columns] =
+    part.shape.length === 1 ? [1, part.shape[0] as number] : (part.shape as [number, number]);
+  const stride = referenceShape.at(-1) as number;
+  for (let r = 0; r < rows; r++) {
+    const row = part.row + r;
+    for (let c = part.triangular ? Math.max(0, row - part.column) : 0; c < columns; c++) {
+      const column = part.column + c;
+      visit(r * columns + c, part.transposed ? column * stride + row : row * stride + column);
+    }
+  }
+};
+
+/** Our array out of the reference tensor that holds it. */
+export const readPart = (part: Part, reference: NamedArray): Float32Array => {
+  const values = new Float32Array(part.shape.reduce((product, size) => product * size, 1));
+  eachCell(part, reference.shape, (ours, theirs) => {
+    values[ours] = Number(reference.data[theirs]);
+  });
+  return values;
+};
+
+/** Writes our array into the reference tensor that holds it; cells that no part covers stay as they are. */
+export const writePart = (part: Part, values: Float32Array, reference: NamedArray): void => {
+  eachCell(part, reference.shape, (ours, theirs) => {
+    reference.data[theirs] = values[ours] as number;
+  });
+};
+
+/** All our arrays as the reference's tensors: loadable by its code. Dead cells are zero. */
+export const toReference = (
+  architecture: Architecture,
+  parts: readonly Part[],
+  valuesOf: (part: Part) => Float32Array,
+): Record<string, NamedArray> => {
+  const tensors: Record<string, NamedArray> = {};
+  for (const [name, shape] of Object.entries(referenceShapes(architecture)))
+    tensors[name] = { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) };
+  for (const part of parts) writePart(part, valuesOf(part), tensors[part.reference] as NamedArray);
+  return tensors;
+};

@@ -1,0 +1,152 @@
+/**
+ * The visit-level module of HALO (Theodorou, Xiao, Sun, Nat Commun 14, 5305, 2023): a GPT-2 decoder over visits.
+ * A visit's set of tokens is embedded as the sum of its tokens' rows. N rows, E embedding, W width.
+ */
+import {
+  type Attention,
+  type AttentionTrace,
+  attention,
+  attentionBackward,
+  type RowGrid,
+} from '../../nn/attention.ts';
+import {
+  deliver,
+  type GeluTrace,
+  gelu,
+  geluBackward,
+  type Linear,
+  layerNorm,
+  layerNormBackward,
+  linear,
+  linearBackward,
+  type Norm,
+  type NormTrace,
+  type Update,
+} from '../../nn/layers.ts';
+import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
+import type { Pace } from '../../nn/pace.ts';
+import type { Architecture } from './architecture.ts';
+import { blockName } from './parts.ts';
+
+export interface TransformerBlock {
+  attentionNorm: Norm;
+  attention: Attention;
+  feedNorm: Norm;
+  expand: Linear; // E → 4E
+  contract: Linear; // 4E → E
+}
+
+export interface Transformer {
+  tokens: Variable; // [W, E]
+  positions: Variable; // [positions, E]
+  blocks: TransformerBlock[];
+  finalNorm: Norm;
+}
+
+/** The transformer's parameters by their names in the reference. */
+export const transformerOf = (
+  { layers, heads }: Architecture,
+  find: (name: string) => Variable,
+): Transformer => {
+  const pair = (name: string) => ({ weight: find(`${name}.weight`), bias: find(`${name}.bias`) });
+  return {
+    tokens: find('transformer.vis_embed_mat.weight'),
+    positions: find('transformer.pos_embed_mat.weight'),
+    blocks: Array.from({ length: layers }, (_, layer) => ({
+      attentionNorm: pair(blockName(layer, 'ln_1')),
+      attention: {
+        heads,
+        project: pair(blockName(layer, 'attn.c_attn')),
+        output: pair(blockName(layer, 'attn.c_proj')),
+      },
+      feedNorm: pair(blockName(layer, 'ln_2')),
+      expand: pair(blockName(layer, 'mlp.c_fc')),
+      contract: pair(blockName(layer, 'mlp.c_proj')),
+    })),
+    finalNorm: pair('transformer.ln_f'),
+  };
+};
+
+/** The input of a batch on the device. */
+export interface DeviceInputs {
+  tokens: Tensor; // [tokens] int
+  rows: Tensor; // [tokens] int, ascending
+  positions: Tensor; // [N] int
+  ownRow: Tensor; // [N] 0 … N-1
+  grid: RowGrid;
+}
+
+interface BlockTrace {
+  attentionNorm: NormTrace;
+  attention: AttentionTrace;
+  feedNorm: NormTrace;
+  gelu: GeluTrace;
+}
+export interface TransformerTrace {
+  blocks: BlockTrace[];
+  finalNorm: NormTrace;
+}
+
+/** [N] sets → [N, E] histories, in `finalNorm.out`. */
+export const transformerForward = async (
+  ops: Ops,
+  model: Transformer,
+  inputs: DeviceInputs,
+  pace: Pace,
+): Promise<TransformerTrace> => {
+  const rows = inputs.positions.shape[0] as number;
+  const embedded = ops.segmentSum(model.tokens, inputs.tokens, inputs.rows, rows); // [N, E]
+  let x = ops.add(embedded, ops.gather(model.positions, inputs.positions)); // [N, E]
+  const blocks: BlockTrace[] = [];
+  for (const block of model.blocks) {
+    const attentionNorm = layerNorm(ops, block.attentionNorm, x);
+    const seen = attention(ops, block.attention, inputs.grid, attentionNorm.out);
+    x = ops.add(x, seen.out); // [N, E]
+    const feedNorm = layerNorm(ops, block.feedNorm, x);
+    const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [N, 4E]
+    x = ops.add(x, linear(ops, block.contract, bent.out)); // [N, E]
+    blocks.push({ attentionNorm, attention: seen, feedNorm, gelu: bent });
+    await pace.rest();
+  }
+  return { blocks, finalNorm: layerNorm(ops, model.finalNorm, x) };
+};
+
+const blockBackward = (
+  ops: Ops,
+  block: TransformerBlock,
+  trace: BlockTrace,
+  grid: RowGrid,
+  dx: Tensor,
+  update: Update,
+): Tensor => {
+  const dBent = linearBackward(ops, block.contract, trace.gelu.out, dx, update); // [N, 4E]
+  const dExpanded = geluBackward(ops, trace.gelu, dBent);
+  const dFeed = linearBackward(ops, block.expand, trace.feedNorm.out, dExpanded, update); // [N, E]
+  const dMiddle = ops.add(dx, layerNormBackward(ops, block.feedNorm, trace.feedNorm, dFeed, update));
+  const dSeen = attentionBackward(ops, block.attention, grid, trace.attention, dMiddle, update);
+  return ops.add(dMiddle, layerNormBackward(ops, block.attentionNorm, trace.attentionNorm, dSeen, update));
+};
+
+/** dHistories [N, E] → updates of every parameter. */
+export const transformerBackward = async (
+  ops: Ops,
+  model: Transformer,
+  inputs: DeviceInputs,
+  trace: TransformerTrace,
+  dHistories: Tensor,
+  update: Update,
+  pace: Pace,
+): Promise<void> => {
+  let dx = layerNormBackward(ops, model.finalNorm, trace.finalNorm, dHistories, update);
+  for (const [layer, block] of [...model.blocks.entries()].reverse()) {
+    const blockTrace = trace.blocks[layer] as BlockTrace;
+    const above = dx;
+    dx = ops.tidy(() => blockBackward(ops, block, blockTrace, inputs.grid, above, update));
+    await pace.rest();
+  }
+  const [positions] = model.positions.shape as [number];
+  const [width] = model.tokens.shape as [number];
+  const dPositions = ops.segmentSumGradient(dx, inputs.positions, inputs.ownRow, positions);
+  deliver(ops, update, model.positions, dPositions);
+  deliver(ops, update, model.tokens, ops.segmentSumGradient(dx, inputs.tokens, inputs.rows, width));
+};

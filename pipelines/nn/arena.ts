@@ -1,0 +1,72 @@
+/** Who frees what: ids of device arrays by the scope that made them. */
+export class Arena {
+  readonly #scopes: Set<number>[] = [];
+  readonly #kept = new Set<number>();
+  readonly #release: (id: number) => void;
+  readonly #closed: () => void;
+
+  /** `release` frees one array; `closed` runs after the outermost scope has. */
+  constructor(release: (id: number) => void, closed: () => void = () => {}) {
+    this.#release = release;
+    this.#closed = closed;
+  }
+
+  get size(): number {
+    return this.#scopes.reduce((sum, scope) => sum + scope.size, this.#kept.size);
+  }
+
+  track(id: number): void {
+    const scope = this.#scopes.at(-1);
+    if (!scope) {
+      this.#release(id);
+      throw new RangeError('an operation outside of any scope: wrap it in ops.scope');
+    }
+    scope.add(id);
+  }
+
+  keep(id: number): void {
+    if (this.#scopes.some((scope) => scope.delete(id))) this.#kept.add(id);
+  }
+
+  free(id: number): void {
+    if (this.#kept.delete(id) || this.#scopes.some((scope) => scope.delete(id))) this.#release(id);
+  }
+
+  /** Opens a scope around `work`; it closes when `work` returns, throws, or settles. */
+  run<T>(work: () => T): T {
+    const scope = new Set<number>();
+    this.#scopes.push(scope);
+    const close = () => {
+      this.#scopes.splice(this.#scopes.indexOf(scope), 1);
+      for (const id of scope) this.#release(id);
+      if (this.#scopes.length === 0) this.#closed();
+    };
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      close();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(close) as T;
+    close();
+    return result;
+  }
+
+  /** As run, but the array that `work` made moves to the enclosing scope. */
+  tidy<T extends { id: number }>(work: () => T): T {
+    const outer = this.#scopes.at(-1);
+    return this.run(() => {
+      const result = work();
+      if (this.#scopes.at(-1)?.delete(result.id)) outer?.add(result.id);
+      return result;
+    });
+  }
+
+  dispose(): void {
+    for (const scope of [...this.#scopes, this.#kept]) {
+      for (const id of scope) this.#release(id);
+      scope.clear();
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Causal multi-head self-attention over packed rows. Only real rows are projected; for the scores alone, rows are
+ * laid out as [B, T] with T the longest sequence of the batch. Padding comes after a sequence's end, so the causal
+ * mask already keeps real rows from seeing it. B sequences, T positions, H heads, D = E / H, R rows.
+ */
+import { type Linear, linear, linearBackward, type Update } from './layers.ts';
+import type { Ops, Tensor } from './ops.ts';
+
+/** Where packed rows lie in the [B, T] grid, and back. */
+export interface RowGrid {
+  batch: number;
+  length: number;
+  /** [B·T] row at each cell; row 0 at padding, where it does not matter. */
+  rowOfCell: Tensor;
+  /** [B·T] as above, with the number of rows at padding: index of an appended row of zeros. */
+  rowOrZeroOfCell: Tensor;
+  /** [R] cell of each row. */
+  cellOfRow: Tensor;
+  /** [T, T] zero where position i may see j ≤ i, -1e10 elsewhere. */
+  mask: Tensor;
+}
+
+/** [T, T] for the scores of T positions. */
+export const causalMask = (ops: Ops, length: number): Tensor => {
+  const mask = new Float32Array(length * length);
+  for (let i = 0; i < length; i++) mask.fill(-1e10, i * length + i + 1, (i + 1) * length);
+  return ops.upload(mask, [length, length]);
+};
+
+export interface AttentionTrace {
+  input: Tensor; // [R, E]
+  queries: Tensor; // [B, H, T, D]
+  keys: Tensor; // [B, H, T, D]
+  values: Tensor; // [B, H, T, D]
+  weights: Tensor; // [B, H, T, T]
+  merged: Tensor; // [R, E]
+  out: Tensor; // [R, E]
+}
+export interface Attention {
+  heads: number;
+  project: Linear; // E → 3E: queries, keys, values
+  output: Linear; // E → E
+}
+
+/** One of the three in [3, B, H, T, D]. */
+const part = (ops: Ops, stacked: Tensor, which: number): Tensor => {
+  const [, ...shape] = stacked.shape;
+  const one = ops.slice(stacked, [which, 0, 0, 0, 0], [1, ...shape]);
+  return ops.reshape(one, shape);
+};
+
+/** [R, E] → [R, E] */
+export const attention = (ops: Ops, layer: Attention, grid: RowGrid, input: Tensor): AttentionTrace => {
+  const { batch, length } = grid;
+  const width = input.shape[1] as number;
+  const size = width / layer.heads;
+  const projected = ops.gather(linear(ops, layer.project, input), grid.rowOfCell); // [B·T, 3E]
+  const split = ops.reshape(projected, [batch, length, 3, layer.heads, size]);
+  const stacked = ops.transpose(split, [2, 0, 3, 1, 4]); // [3, B, H, T, D]
+  const queries = part(ops, stacked, 0);
+  const keys = part(ops, stacked, 1);
+  const values = part(ops, stacked, 2);
+  const scores = ops.scale(ops.batchMatMul(queries, keys, { transposeB: true }), 1 / Math.sqrt(size));
+  const weights = ops.softmax(ops.add(scores, grid.mask)); // [B, H, T, T]
+  const seen = ops.transpose(ops.batchMatMul(weights, values), [0, 2, 1, 3]); // [B, T, H, D]
+  const merged = ops.gather(ops.reshape(seen, [batch * length, width]), grid.cellOfRow); // [R, E]
+  return { input, queries, keys, values, weights, merged, out: linear(ops, layer.output, merged) };
+};
+
+/** dy [R, E] → dx [R, E] */
+export const attentionBackward = (
+  ops: Ops,
+  layer: Attention,
+  grid: RowGrid,
+  { input, queries, keys, values, weights, merged }: AttentionTrace,
+  dy: Tensor,
+  update: Update,
+): Tensor => {
+  const { batch, length } = grid;
+  const width = input.shape[1] as number;
+  const size = width / layer.heads;
+  const dMerged = linearBackward(ops, layer.output, merged, dy, update);
+  const zero = ops.upload(new Float32Array(width), [1, width]);
+  const dCells = ops.gather(ops.concat([dMerged, zero], 0), grid.rowOrZeroOfCell); // [B·T, E]
+  const dSeen = ops.transpose(ops.reshape(dCells, [batch, length, layer.heads, size]), [0, 2, 1, 3]);
+  const dWeights = ops.batchMatMul(dSeen, values, { transposeB: true }); // [B, H, T, T]
+  const dValues = ops.batchMatMul(weights, dSeen, { transposeA: true }); // [B, H, T, D]
+  const mean = ops.sumLast(ops.multiply(dWeights, weights)); // [B, H, T, 1]
+  const dScores = ops.scale(ops.multiply(weights, ops.subtract(dWeights, mean)), 1 / Math.sqrt(size));
+  const dQueries = ops.batchMatMul(dScores, keys);
+  const dKeys = ops.batchMatMul(dScores, queries, { transposeA: true });
+  const whole = [1, batch, layer.heads, length, size];
+  const stacked = ops.concat(
+    [dQueries, dKeys, dValues].map((gradient) => ops.reshape(gradient, whole)),
+    0,
+  );
+  const cells = ops.reshape(ops.transpose(stacked, [1, 3, 0, 2, 4]), [batch * length, 3 * width]);
+  return linearBackward(ops, layer.project, input, ops.gather(cells, grid.cellOfRow), update);
+};

@@ -1,0 +1,90 @@
+/**
+ * Layers of a GPT-2 block (Radford et al., Language models are unsupervised multitask learners, 2019), each as a
+ * forward that remembers what its backward needs. R rows, E embedding. A backward hands each parameter's
+ * gradient to `update` at once, after its last use of the parameter, so that no two gradients need be alive.
+ */
+import type { Operand, Ops, Tensor, Variable } from './ops.ts';
+
+/** Takes a parameter's gradient: applies it, or collects it. The gradient is freed after the call. */
+export type Update = (parameter: Variable, gradient: Tensor) => void;
+
+/** Hands a gradient over and frees it. */
+export const deliver = (ops: Ops, update: Update, parameter: Variable, gradient: Tensor): void => {
+  update(parameter, gradient);
+  ops.free(gradient);
+};
+
+export interface Linear {
+  weight: Variable; // [in, out]
+  bias: Variable; // [out]
+}
+
+/** [R, in] → [R, out] */
+export const linear = (ops: Ops, layer: Linear, x: Operand): Tensor =>
+  ops.add(ops.matMul(x, layer.weight), layer.bias);
+
+/** dy [R, out] → dx [R, in] */
+export const linearBackward = (ops: Ops, layer: Linear, x: Tensor, dy: Tensor, update: Update): Tensor => {
+  const dx = ops.matMul(dy, layer.weight, { transposeB: true });
+  deliver(ops, update, layer.weight, ops.matMul(x, dy, { transposeA: true }));
+  deliver(ops, update, layer.bias, ops.sumRows(dy));
+  return dx;
+};
+
+export interface Norm {
+  weight: Variable; // [E]
+  bias: Variable; // [E]
+}
+export interface NormTrace {
+  normal: Tensor; // [R, E] mean 0, variance 1
+  scale: Tensor; // [R, 1] one over the standard deviation
+  out: Tensor; // [R, E]
+}
+
+/** [R, E] → [R, E]; ε = 1e-5 inside the root. */
+export const layerNorm = (ops: Ops, { weight, bias }: Norm, x: Tensor): NormTrace => {
+  const centered = ops.subtract(x, ops.meanLast(x));
+  const scale = ops.rsqrt(ops.shift(ops.meanLast(ops.square(centered)), 1e-5));
+  const normal = ops.multiply(centered, scale);
+  return { normal, scale, out: ops.add(ops.multiply(normal, weight), bias) };
+};
+
+/** dy [R, E] → dx [R, E] */
+export const layerNormBackward = (
+  ops: Ops,
+  { weight, bias }: Norm,
+  { normal, scale }: NormTrace,
+  dy: Tensor,
+  update: Update,
+): Tensor => {
+  const d = ops.multiply(dy, weight);
+  deliver(ops, update, weight, ops.sumRows(ops.multiply(dy, normal)));
+  deliver(ops, update, bias, ops.sumRows(dy));
+  const shared = ops.add(ops.meanLast(d), ops.multiply(normal, ops.meanLast(ops.multiply(d, normal))));
+  return ops.multiply(scale, ops.subtract(d, shared));
+};
+
+export interface GeluTrace {
+  x: Tensor;
+  squared: Tensor;
+  tanh: Tensor;
+  out: Tensor;
+}
+const geluSlope = Math.sqrt(2 / Math.PI);
+const geluCubic = 0.044715;
+
+/** ½x(1 + tanh(√(2/π)(x + 0.044715x³))), with x·x² where a power function would cost as much as a product of matrices. */
+export const gelu = (ops: Ops, x: Tensor): GeluTrace => {
+  const squared = ops.square(x);
+  const inner = ops.multiply(x, ops.shift(ops.scale(squared, geluSlope * geluCubic), geluSlope));
+  const tanh = ops.tanh(inner);
+  return { x, squared, tanh, out: ops.multiply(ops.scale(x, 0.5), ops.shift(tanh, 1)) };
+};
+
+/** ½(1 + t) + ½x(1 - t²)·√(2/π)(1 + 3·0.044715x²), times dy. */
+export const geluBackward = (ops: Ops, { x, squared, tanh }: GeluTrace, dy: Tensor): Tensor => {
+  const slope = ops.shift(ops.scale(squared, 3 * geluSlope * geluCubic), geluSlope);
+  const steepness = ops.shift(ops.scale(ops.square(tanh), -1), 1);
+  const curved = ops.multiply(ops.multiply(x, steepness), slope);
+  return ops.multiply(ops.scale(dy, 0.5), ops.add(ops.shift(tanh, 1), curved));
+};

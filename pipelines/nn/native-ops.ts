@@ -1,0 +1,219 @@
+import { Arena } from './arena.ts';
+import type { Attribute, NativeBinding } from './native-binding.ts';
+import { NativeVariables } from './native-variables.ts';
+import {
+  type AdamRates,
+  isVariable,
+  type Operand,
+  type Ops,
+  type Tensor,
+  type Transposes,
+  type Variable,
+  type VariableState,
+} from './ops.ts';
+
+/** Shapes and scalars kept on the device between operations; the oldest go when a scope closes. */
+const constantLimit = 512;
+
+/**
+ * Ops as eager TensorFlow operations through the addon's raw binding: no tensor objects, no engine tracking,
+ * resource variables updated in place. Handle ids are 32-bit and about 1,000 are used per training step of a
+ * 12-layer model, so one process is good for about two million steps.
+ */
+export class NativeOps implements Ops {
+  readonly #binding: NativeBinding;
+  readonly #arena: Arena;
+  readonly #variables: NativeVariables;
+  readonly #constants = new Map<string, number>();
+  readonly #float: Attribute;
+  readonly #index: (name: string) => Attribute;
+  readonly #flag: (name: string, value: boolean) => Attribute;
+  readonly #count: (name: string, value: number) => Attribute;
+
+  constructor(binding: NativeBinding) {
+    this.#binding = binding;
+    this.#arena = new Arena(
+      (id) => binding.deleteTensor(id),
+      () => this.#trimConstants(),
+    );
+    this.#variables = new NativeVariables(binding);
+    this.#float = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+    this.#index = (name) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 });
+    this.#flag = (name, value) => ({ name, type: binding.TF_ATTR_BOOL, value });
+    this.#count = (name, value) => ({ name, type: binding.TF_ATTR_INT, value });
+  }
+
+  /** Variables are read for the length of the call only: a lasting handle would make updates copy. */
+  #run(
+    operation: string,
+    attributes: Attribute[],
+    operands: readonly Operand[],
+    constants: number[] = [],
+  ): Tensor {
+    const reads: number[] = [];
+    const inputs = operands.map((operand) => {
+      if (!isVariable(operand)) return operand.id;
+      const id = this.#variables.read(operand);
+      reads.push(id);
+      return id;
+    });
+    try {
+      const [result] = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], 1);
+      if (!result) throw new RangeError(`${operation} gave no result`);
+      this.#arena.track(result.id);
+      return result;
+    } finally {
+      for (const id of reads) this.#binding.deleteTensor(id);
+    }
+  }
+
+  #constant(key: string, shape: number[], values: Float32Array | Int32Array): number {
+    const known = this.#constants.get(key);
+    if (known !== undefined) {
+      this.#constants.delete(key);
+      this.#constants.set(key, known);
+      return known;
+    }
+    const { createTensor, TF_FLOAT, TF_INT32 } = this.#binding;
+    const id = createTensor(shape, values instanceof Float32Array ? TF_FLOAT : TF_INT32, values);
+    this.#constants.set(key, id);
+    return id;
+  }
+  #number(value: number): number {
+    return this.#constant(`f${value}`, [], Float32Array.of(value));
+  }
+  #integer(value: number): number {
+    return this.#constant(`i${value}`, [], Int32Array.of(value));
+  }
+  #integers(values: readonly number[]): number {
+    return this.#constant(`v${values.join()}`, [values.length], Int32Array.from(values));
+  }
+  #trimConstants(): void {
+    for (const [key, id] of this.#constants) {
+      if (this.#constants.size <= constantLimit) return;
+      this.#constants.delete(key);
+      this.#binding.deleteTensor(id);
+    }
+  }
+
+  scope<T>(work: () => T): T {
+    return this.#arena.run(work);
+  }
+  tidy(work: () => Tensor): Tensor {
+    return this.#arena.tidy(work);
+  }
+  keep(tensor: Tensor): Tensor {
+    this.#arena.keep(tensor.id);
+    return tensor;
+  }
+  free(tensor: Tensor): void {
+    this.#arena.free(tensor.id);
+  }
+  dispose(): void {
+    this.#arena.dispose();
+    this.#variables.dispose();
+    for (const id of this.#constants.values()) this.#binding.deleteTensor(id);
+    this.#constants.clear();
+  }
+  get held(): number {
+    return this.#arena.size + this.#variables.held;
+  }
+
+  upload(values: Float32Array, shape: readonly number[]): Tensor {
+    const id = this.#binding.createTensor(shape, this.#binding.TF_FLOAT, values);
+    this.#arena.track(id);
+    return { id, shape };
+  }
+  uploadIndices(values: Int32Array): Tensor {
+    const id = this.#binding.createTensor([values.length], this.#binding.TF_INT32, values);
+    this.#arena.track(id);
+    return { id, shape: [values.length] };
+  }
+  download(operand: Operand): Float32Array {
+    if (isVariable(operand)) return this.#variables.state(operand).value;
+    return this.#binding.tensorDataSync(operand.id);
+  }
+
+  variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable {
+    return this.#variables.create(name, shape, state);
+  }
+  state(variable: Variable): VariableState {
+    return this.#variables.state(variable);
+  }
+  adam(variable: Variable, gradient: Tensor, rates: AdamRates): void {
+    const { beta1, beta2, rate, epsilon } = rates;
+    // Beta powers of zero turn the operation's own bias correction off; `rates` has it in double precision.
+    const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => this.#number(value));
+    this.#variables.adam(variable, gradient.id, scalars);
+  }
+
+  matMul(a: Operand, b: Operand, { transposeA = false, transposeB = false }: Transposes = {}): Tensor {
+    const flags = [this.#flag('transpose_a', transposeA), this.#flag('transpose_b', transposeB)];
+    return this.#run('MatMul', [this.#float, ...flags], [a, b]);
+  }
+  batchMatMul(a: Operand, b: Operand, { transposeA = false, transposeB = false }: Transposes = {}): Tensor {
+    const flags = [this.#flag('adj_x', transposeA), this.#flag('adj_y', transposeB)];
+    return this.#run('BatchMatMulV2', [this.#float, ...flags], [a, b]);
+  }
+  #pointwise(operation: string, ...operands: Operand[]): Tensor {
+    return this.#run(operation, [this.#float], operands);
+  }
+  add = (a: Operand, b: Operand): Tensor => this.#pointwise('AddV2', a, b);
+  subtract = (a: Operand, b: Operand): Tensor => this.#pointwise('Sub', a, b);
+  multiply = (a: Operand, b: Operand): Tensor => this.#pointwise('Mul', a, b);
+  scale = (a: Operand, factor: number): Tensor =>
+    this.#run('Mul', [this.#float], [a], [this.#number(factor)]);
+  shift = (a: Operand, term: number): Tensor => this.#run('AddV2', [this.#float], [a], [this.#number(term)]);
+  square = (a: Operand): Tensor => this.#pointwise('Square', a);
+  rsqrt = (a: Operand): Tensor => this.#pointwise('Rsqrt', a);
+  tanh = (a: Operand): Tensor => this.#pointwise('Tanh', a);
+  relu = (a: Operand): Tensor => this.#pointwise('Relu', a);
+  sigmoid = (a: Operand): Tensor => this.#pointwise('Sigmoid', a);
+  softplus = (a: Operand): Tensor => this.#pointwise('Softplus', a);
+  softmax = (a: Operand): Tensor => this.#pointwise('Softmax', a);
+  reluGradient = (dy: Operand, y: Operand): Tensor => this.#pointwise('ReluGrad', dy, y);
+
+  #reduce(operation: string, a: Operand, axes: number[], keep: boolean): Tensor {
+    const attributes = [this.#float, this.#index('Tidx'), this.#flag('keep_dims', keep)];
+    return this.#run(operation, attributes, [a], [this.#integers(axes)]);
+  }
+  meanLast = (a: Operand): Tensor => this.#reduce('Mean', a, [a.shape.length - 1], true);
+  sumLast = (a: Operand): Tensor => this.#reduce('Sum', a, [a.shape.length - 1], true);
+  sumRows = (a: Operand): Tensor => this.#reduce('Sum', a, [0], false);
+  total(a: Operand): number {
+    return this.download(this.#reduce('Sum', a, [...a.shape.keys()], false))[0] as number;
+  }
+
+  reshape(a: Operand, shape: readonly number[]): Tensor {
+    return this.#run('Reshape', [this.#float, this.#index('Tshape')], [a], [this.#integers(shape)]);
+  }
+  transpose(a: Operand, permutation: readonly number[]): Tensor {
+    return this.#run('Transpose', [this.#float, this.#index('Tperm')], [a], [this.#integers(permutation)]);
+  }
+  slice(a: Operand, begin: readonly number[], size: readonly number[]): Tensor {
+    const ends = [this.#integers(begin), this.#integers(size)];
+    return this.#run('Slice', [this.#float, this.#index('Index')], [a], ends);
+  }
+  concat(parts: readonly Operand[], axis: number): Tensor {
+    if (parts.length === 1) return this.#run('Identity', [this.#float], parts);
+    const attributes = [this.#count('N', parts.length), this.#float, this.#index('Tidx')];
+    return this.#run('ConcatV2', attributes, parts, [this.#integer(axis)]);
+  }
+  gather(a: Operand, rows: Tensor): Tensor {
+    const types: Attribute[] = [
+      { ...this.#float, name: 'Tparams' },
+      this.#index('Tindices'),
+      this.#index('Taxis'),
+    ];
+    return this.#run('GatherV2', types, [a, rows], [this.#integer(0)]);
+  }
+
+  segmentSum(a: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
+    const types = [this.#float, ...['Tidx', 'Tnumsegments', 'Tsegmentids'].map(this.#index)];
+    return this.#run('SparseSegmentSumWithNumSegments', types, [a, rows, segments], [this.#integer(count)]);
+  }
+  segmentSumGradient(dy: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
+    const types = [this.#float, this.#index('Tidx'), this.#index('Tsegmentids')];
+    return this.#run('SparseSegmentSumGrad', types, [dy, rows, segments], [this.#integer(count)]);
+  }
+}

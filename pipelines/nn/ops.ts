@@ -1,0 +1,110 @@
+/** An array on the device. It lives until its scope closes, or until it is freed. */
+export interface Tensor {
+  readonly id: number;
+  readonly shape: readonly number[];
+}
+
+/** A trainable float32 array with its two Adam slots. It lives until the Ops are disposed. */
+export interface Variable {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Where a tensor is read, a variable may stand. */
+export type Operand = Tensor | Variable;
+
+export const isVariable = (operand: Operand): operand is Variable => 'name' in operand;
+
+/** A variable's numbers on our side: its value and both Adam slots. */
+export interface VariableState {
+  value: Float32Array;
+  mean: Float32Array;
+  square: Float32Array;
+}
+
+/** What one Adam update multiplies by, bias correction included; see adamRates. */
+export interface AdamRates {
+  beta1: number;
+  beta2: number;
+  rate: number;
+  epsilon: number;
+}
+
+export interface Transposes {
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+/**
+ * The numeric operations models are written in; forward and backward are both explicit. Numbers are float32
+ * and row-major. Every result belongs to the scope that is open; without one, operations throw RangeError.
+ * One Ops serves one piece of work at a time: two models at once take two.
+ */
+export interface Ops {
+  /** Runs `work` and frees all it made, except what was kept. Scopes nest; `work` may wait between operations. */
+  scope<T>(work: () => Promise<T>): Promise<T>;
+  scope<T>(work: () => T): T;
+  /** As scope, at once, but the tensor that `work` returns moves to the enclosing scope. */
+  tidy(work: () => Tensor): Tensor;
+  /** Takes a tensor out of its scope: from now on it is the caller's to free. */
+  keep(tensor: Tensor): Tensor;
+  /** Frees before the scope does, where memory matters. */
+  free(tensor: Tensor): void;
+  /** Frees every variable and tensor. */
+  dispose(): void;
+  /** Arrays alive on the device that these Ops hold, variables included. */
+  readonly held: number;
+
+  /** The device may read `values` in place: do not write to it any more. */
+  upload(values: Float32Array, shape: readonly number[]): Tensor;
+  uploadIndices(values: Int32Array): Tensor;
+  download(operand: Operand): Float32Array;
+
+  variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable;
+  state(variable: Variable): VariableState;
+  /** variable −= rate · m̂ / (√v̂ + ε), in place; the slots move with it. */
+  adam(variable: Variable, gradient: Tensor, rates: AdamRates): void;
+
+  /** [m, k] × [k, n] → [m, n] */
+  matMul(a: Operand, b: Operand, transposes?: Transposes): Tensor;
+  /** [..., m, k] × [..., k, n] → [..., m, n] */
+  batchMatMul(a: Operand, b: Operand, transposes?: Transposes): Tensor;
+  /** These three broadcast. */
+  add(a: Operand, b: Operand): Tensor;
+  subtract(a: Operand, b: Operand): Tensor;
+  multiply(a: Operand, b: Operand): Tensor;
+  scale(a: Operand, factor: number): Tensor;
+  shift(a: Operand, term: number): Tensor;
+  square(a: Operand): Tensor;
+  rsqrt(a: Operand): Tensor;
+  tanh(a: Operand): Tensor;
+  relu(a: Operand): Tensor;
+  sigmoid(a: Operand): Tensor;
+  /** log(1 + eˣ) */
+  softplus(a: Operand): Tensor;
+  /** Over the last axis. */
+  softmax(a: Operand): Tensor;
+  /** dy where the relu let through (`y` > 0), else 0. */
+  reluGradient(dy: Operand, y: Operand): Tensor;
+
+  /** [..., n] → [..., 1] */
+  meanLast(a: Operand): Tensor;
+  /** [..., n] → [..., 1] */
+  sumLast(a: Operand): Tensor;
+  /** [m, n] → [n] */
+  sumRows(a: Operand): Tensor;
+  /** All numbers added up, on our side. */
+  total(a: Operand): number;
+
+  reshape(a: Operand, shape: readonly number[]): Tensor;
+  transpose(a: Operand, permutation: readonly number[]): Tensor;
+  slice(a: Operand, begin: readonly number[], size: readonly number[]): Tensor;
+  concat(parts: readonly Operand[], axis: number): Tensor;
+  /** [m, ...], [k] → [k, ...] */
+  gather(a: Operand, rows: Tensor): Tensor;
+
+  /** out[segments[i]] += a[rows[i]]: [m, n] → [count, n]. `segments` ascends. Cost follows the entries. */
+  segmentSum(a: Operand, rows: Tensor, segments: Tensor, count: number): Tensor;
+  /** The gradient of segmentSum: out[rows[i]] += dy[segments[i]]: [segments, n] → [count, n]. */
+  segmentSumGradient(dy: Operand, rows: Tensor, segments: Tensor, count: number): Tensor;
+}

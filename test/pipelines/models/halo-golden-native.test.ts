@@ -1,0 +1,5 @@
+import test from 'ava';
+import { startBackend } from '../../../infra/backend.ts';
+import { testGoldenHalo } from './halo-golden.ts';
+
+testGoldenHalo(test, startBackend);

@@ -1,0 +1,5 @@
+import * as tf from '@tensorflow/tfjs';
+import test from 'ava';
+import { testGoldenHalo } from './halo-golden.ts';
+
+testGoldenHalo(test, () => tf.setBackend('cpu'));
