@@ -31,3 +31,10 @@ export const nodeStatus = z.object({
   failure: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type NodeStatus = z.output<typeof nodeStatus>;
+
+/** What a run hands back: where each node's output is, and which nodes that were not required failed. */
+export const runResult = z.object({
+  refs: z.record(z.string(), artifactRef).describe('node id → its artifact'),
+  failed: z.array(z.object({ id: z.string(), code: z.string() })),
+});
+export type RunResult = z.output<typeof runResult>;

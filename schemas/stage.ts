@@ -27,6 +27,8 @@ export interface Stage<
   inputs: In;
   output: Out;
   params: P;
+  /** Names of params that never change the bytes; they stay out of lineage and cache key. */
+  incidental?: readonly string[];
   policy: StagePolicy;
 }
 

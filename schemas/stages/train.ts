@@ -13,5 +13,6 @@ export const train = defineStage({
     seed: z.int().nonnegative().default(0),
     checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints'),
   }),
+  incidental: ['checkpointEvery'],
   policy: { queue: 'gpu', startToClose: '72h', heartbeat: '2m', attempts: 8 },
 });

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../', import.meta.url);
+
+/** Static imports and re-exports that run code; `import type` and `export type` do not. */
+const staticImport = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm;
+const dynamicImport = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+/** Data that lies beside the code. */
+const neighbor = /new URL\(\s*['"](\.[^'"]+)['"]\s*,\s*import\.meta\.url\s*\)/g;
+
+const matches = (text: string, pattern: RegExp): string[] =>
+  [...text.matchAll(pattern)].map(([, specifier]) => specifier ?? '');
+
+const packageName = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+
+const readSource = async (url: string): Promise<string | undefined> => {
+  const path = fileURLToPath(url);
+  return (await stat(path)).isFile() ? readFile(path, 'utf8') : undefined;
+};
+
+/** What a source file reaches: our files by URL with their text, and npm packages by name. */
+const closure = async (entries: string[]): Promise<{ files: Map<string, string>; packages: Set<string> }> => {
+  const files = new Map<string, string>();
+  const packages = new Set<string>();
+  const pending = [...entries];
+  for (let url = pending.pop(); url !== undefined; url = pending.pop()) {
+    if (files.has(url)) continue;
+    const text = await readSource(url);
+    if (text === undefined) continue;
+    files.set(url, text);
+    if (!/\.[cm]?[jt]s$/.test(url)) continue;
+    const from = url;
+    for (const specifier of [...matches(text, staticImport), ...matches(text, dynamicImport)])
+      if (specifier.startsWith('.')) pending.push(new URL(specifier, from).href);
+      else if (!specifier.startsWith('node:')) packages.add(packageName(specifier));
+    for (const path of matches(text, neighbor)) pending.push(new URL(path, from).href);
+  }
+  return { files, packages };
+};
+
+const pinnedVersions = async (packages: Set<string>): Promise<[string, string][]> => {
+  const { dependencies } = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
+  return [...packages].sort().map((name) => [name, String(dependencies[name] ?? 'unpinned')]);
+};
+
+const digests = new Map<string, Promise<string>>();
+
+const compute = async (entries: string[]): Promise<string> => {
+  const { files, packages } = await closure(entries);
+  const hash = createHash('sha256');
+  for (const [url, text] of [...files].sort(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(JSON.stringify([url.replace(root.href, ''), text]));
+  hash.update(JSON.stringify(await pinnedVersions(packages)));
+  return hash.digest('hex');
+};
+
+/**
+ * Digest of the source files (by URL) and all they import, with the data files beside them that they name and the
+ * pinned versions of the packages they use. The same on every machine; read once per process, as the code was.
+ */
+export const codeDigest = (entries: string[]): Promise<string> => {
+  const key = [...entries].sort().join('\n');
+  const known = digests.get(key) ?? compute(entries);
+  digests.set(key, known);
+  return known;
+};

@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import type { Plan } from '../schemas/plan.ts';
+import type { StageResult } from '../schemas/progress.ts';
+import type { Stage } from '../schemas/stage.ts';
+import { type StageName, type Stages, stages } from '../schemas/stages/index.ts';
+import type { Store } from '../schemas/store.ts';
+import { compilePlan } from './compile-plan.ts';
+import type { Host } from './safe-points.ts';
+import type { StageBody } from './stage-body.ts';
+import { type RawStageTask, runStage } from './stage-runner.ts';
+import { temporalHost } from './temporal-host.ts';
+import { toFailure } from './to-failure.ts';
+
+/** A body for each stage; a missing or mistyped one does not compile. */
+export type Bodies = { [N in StageName]: StageBody<Stages[N]> };
+
+export interface ActivityTools {
+  store: Store;
+  bodies: Bodies;
+  log: Logger;
+  /** What computes tensors in this process; stages of the gpu queue carry it in their lineage. */
+  backend?: string;
+  /** Wraps the host of every attempt; fault injection uses it. */
+  wrapHost?: (host: Host, stage: StageName) => Host;
+}
+
+export type StageActivity = (task: RawStageTask) => Promise<StageResult>;
+export type Activities = Record<StageName, StageActivity> & {
+  compilePlan(config: unknown): Promise<Plan>;
+};
+
+/** Bump when the runner or the store change what bytes come out. */
+const runnerVersion = 1;
+
+const engineOf = ({ policy }: Stage, backend: string | undefined): string =>
+  `understudy ${runnerVersion}${policy.queue === 'gpu' ? `, ${backend ?? 'no backend'}` : ''}`;
+
+const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error);
+  }
+};
+
+/** Everything a worker can be asked to do, by activity name: each stage, and `compilePlan`. */
+export const createActivities = ({ store, bodies, log, backend, wrapHost }: ActivityTools): Activities => {
+  const activity =
+    <N extends StageName>(name: N): StageActivity =>
+    (task) =>
+      attempt(() => {
+        const stage: Stage = stages[name];
+        const body = bodies[name] as unknown as StageBody<Stage>;
+        const host = temporalHost(log, task.node);
+        const tools = { store, engine: engineOf(stage, backend) };
+        return runStage(stage, body, task, tools, wrapHost ? wrapHost(host, name) : host);
+      });
+  const names = Object.keys(stages) as StageName[];
+  const stageActivities = Object.fromEntries(names.map((name) => [name, activity(name)]));
+  return {
+    ...(stageActivities as Record<StageName, StageActivity>),
+    compilePlan: (config) => attempt(() => compilePlan(config)),
+  };
+};

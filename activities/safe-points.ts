@@ -1,0 +1,109 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { Checkpointable } from '../pipelines/checkpointable.ts';
+import { decodeSaved, encodeSaved } from '../pipelines/safetensors.ts';
+import type { Progress } from '../schemas/progress.ts';
+import type { Store } from '../schemas/store.ts';
+import type { StageTools, Summary } from './stage-body.ts';
+
+/** The clockwork around a stage: Temporal in a worker, nothing at all in a test. */
+export interface Host {
+  signal: AbortSignal;
+  /** Called at every safe point; may drop what comes too often. */
+  beat(progress: Progress): void;
+  attempt: number;
+  /** Whose attempts these are: one activity of one run. */
+  owner: string;
+  /** Name of the run, for people. */
+  run?: string;
+  /** Silence after which the attempt counts as dead. */
+  heartbeatMs?: number;
+  log: StageTools['log'];
+}
+
+/** Puts away and takes up the state that a body registers by `resume`. Stages without one never touch the store. */
+export class Checkpoints {
+  #state: Checkpointable | undefined;
+  #savedAt = performance.now();
+  #savedStep = 0;
+  /** Step of the checkpoint this attempt went on from; 0 when it began at the beginning. */
+  resumedFrom = 0;
+  readonly #store: Store;
+  readonly #key: string;
+  readonly #everyMs: number;
+  readonly #host: Host;
+
+  constructor(store: Store, key: string, everySeconds: number, host: Host) {
+    this.#store = store;
+    this.#key = key;
+    this.#everyMs = everySeconds * 1000;
+    this.#host = host;
+  }
+
+  async resume(state: Checkpointable): Promise<number> {
+    const found = await this.#store.readCheckpoint(this.#key);
+    if (found) {
+      await state.load(decodeSaved(found.bytes));
+      this.resumedFrom = this.#savedStep = found.step;
+      this.#host.log.info({ step: found.step }, 'resumed from a checkpoint');
+    }
+    this.#state = state;
+    this.#savedAt = performance.now();
+    return this.resumedFrom;
+  }
+
+  get due(): boolean {
+    return performance.now() - this.#savedAt >= this.#everyMs;
+  }
+
+  /** Does nothing without a state, or when this step is saved already. Throws Superseded. */
+  async save(step: number): Promise<void> {
+    if (!this.#state || step === this.#savedStep) return;
+    const { attempt, owner } = this.#host;
+    const bytes = encodeSaved(await this.#state.save());
+    await this.#store.writeCheckpoint(this.#key, { step, attempt, owner, bytes });
+    this.#savedStep = step;
+    this.#savedAt = performance.now();
+  }
+}
+
+const watchGaps = ({ heartbeatMs, log }: Host): (() => void) => {
+  let last = performance.now();
+  return () => {
+    const gap = performance.now() - last;
+    last += gap;
+    if (heartbeatMs && gap > heartbeatMs / 4)
+      log.warn(
+        { gapMs: Math.round(gap), heartbeatMs },
+        'safe points are far apart: the body should yield more often',
+      );
+  };
+};
+
+/**
+ * Drives a body from safe point to safe point: checkpoint if due, then heartbeat, then let the event loop
+ * breathe, then stop if asked to, saving first. A stopped body's `finally` blocks run.
+ */
+export const pump = async (
+  work: AsyncGenerator<Progress, Summary>,
+  checkpoints: Checkpoints,
+  host: Host,
+): Promise<Summary> => {
+  const noteGap = watchGaps(host);
+  try {
+    for (;;) {
+      const { done, value } = await work.next();
+      if (done) return value;
+      noteGap();
+      if (checkpoints.due) await checkpoints.save(value.step);
+      host.beat(value);
+      await breathe();
+      if (!host.signal.aborted) continue;
+      await checkpoints
+        .save(value.step)
+        .catch((error: Error) => host.log.warn({ failure: error.name }, 'no checkpoint on the way out'));
+      host.signal.throwIfAborted();
+    }
+  } finally {
+    await work.return({});
+  }
+};

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { type ArtifactRef, artifactRef, type Lineage } from '../schemas/artifact.ts';
+import { StageError } from '../schemas/errors.ts';
+import type { StageResult } from '../schemas/progress.ts';
+import type { Stage, StageInputs, StageParams } from '../schemas/stage.ts';
+import type { CacheEntry, Store } from '../schemas/store.ts';
+import { cacheKey, toLineage } from './cache-key.ts';
+import { codeDigest } from './code-digest.ts';
+import { explainMiss } from './explain-miss.ts';
+import { Checkpoints, type Host, pump } from './safe-points.ts';
+import type { StageBody, Summary } from './stage-body.ts';
+
+/** Argument of every stage activity. Parsed before anything is done. */
+export const stageTask = z.object({
+  node: z.string().describe('id of the plan node this is'),
+  params: z.unknown(),
+  inputs: z.record(z.string(), z.union([artifactRef, z.array(artifactRef)])),
+});
+export type RawStageTask = z.input<typeof stageTask>;
+
+/** What the runner needs from the worker. `engine` names what computes this stage's tensors, if anything. */
+export interface RunnerTools {
+  store: Store;
+  engine: string;
+}
+
+/** How far back a miss is explained. */
+const historyDepth = 100;
+const secondsBetweenCheckpoints = z.object({ checkpointEvery: z.number() }).catch({ checkpointEvery: 60 });
+
+const parseParams = <S extends Stage>(stage: S, node: string, raw: unknown): StageParams<S> => {
+  const { success, data, error } = stage.params.safeParse(raw);
+  if (success) return data as StageParams<S>;
+  throw new StageError('InvalidConfig', `params of ${node}: ${z.prettifyError(error)}`);
+};
+
+const checkInputs = <S extends Stage>(
+  stage: S,
+  node: string,
+  inputs: Record<string, ArtifactRef | ArtifactRef[]>,
+): StageInputs<S> => {
+  for (const [slot, kind] of Object.entries(stage.inputs)) {
+    const given = inputs[slot];
+    const wanted = [kind].flat()[0];
+    const kinds = [given ?? []].flat().map((ref) => ref.kind);
+    if (!given || Array.isArray(given) !== Array.isArray(kind) || kinds.some((found) => found !== wanted))
+      throw new StageError(
+        'InvalidConfig',
+        `input ${slot} of ${node}: expected ${Array.isArray(kind) ? 'a list of' : 'one'} ${wanted}, found ${kinds.join(', ') || 'nothing'}`,
+      );
+  }
+  return inputs as StageInputs<S>;
+};
+
+const fromCache = async (store: Store, entry: CacheEntry): Promise<StageResult> => ({
+  ref: entry.ref,
+  cached: true,
+  why: `same stage version, params, inputs and code as ${entry.run ?? 'a local run'} at ${entry.at}`,
+  summary: (await store.open(entry.ref)).manifest.summary,
+});
+
+const whyNot = async (store: Store, node: string, lineage: Lineage): Promise<string> => {
+  const history = await store.history(lineage.stage, historyDepth);
+  return explainMiss(history.find((entry) => entry.node === node)?.lineage, lineage);
+};
+
+/** Does the work and commits it; on any failure nothing is left but the checkpoint. */
+const make = async <S extends Stage>(
+  stage: S,
+  body: StageBody<S>,
+  task: { params: StageParams<S>; inputs: StageInputs<S> },
+  lineage: Lineage,
+  { store }: RunnerTools,
+  host: Host,
+): Promise<{ ref: ArtifactRef; summary: Summary; at: string }> => {
+  const key = cacheKey(lineage);
+  const started = performance.now();
+  const { checkpointEvery } = secondsBetweenCheckpoints.parse(task.params);
+  const checkpoints = new Checkpoints(store, key, checkpointEvery, host);
+  const draft = await store.draft(stage.output);
+  try {
+    const tools = {
+      open: (ref: ArtifactRef) => store.open(ref),
+      draft,
+      resume: checkpoints.resume.bind(checkpoints),
+      signal: host.signal,
+      log: host.log,
+    };
+    const summary = await pump(body.run(task, tools), checkpoints, host);
+    const at = new Date().toISOString();
+    const { attempt, run } = host;
+    const seconds = Math.round(performance.now() - started) / 1000;
+    const { resumedFrom } = checkpoints;
+    const recorded = { at, seconds, attempt, ...(resumedFrom && { resumedFrom }), ...(run && { run }) };
+    return { ref: await draft.commit({ lineage, summary, recorded }), summary, at };
+  } catch (error) {
+    await draft.discard().catch(() => host.log.warn({}, 'an unfinished artifact could not be removed'));
+    throw error;
+  }
+};
+
+/**
+ * Runs one stage: answers from the cache, or drives its body and commits what it wrote. The result holds
+ * references and aggregates only, and says why the cache did or did not have it. Throws StageError.
+ */
+export const runStage = async <S extends Stage>(
+  stage: S,
+  body: StageBody<S>,
+  raw: unknown,
+  tools: RunnerTools,
+  host: Host,
+): Promise<StageResult> => {
+  const { store, engine } = tools;
+  const { node, params: rawParams, inputs: rawInputs } = stageTask.parse(raw);
+  const params = parseParams(stage, node, rawParams);
+  const inputs = checkInputs(stage, node, rawInputs);
+  const code = await codeDigest([body.code, ...(body.codeOf?.(params) ?? [])]);
+  const fingerprint = await body.fingerprint?.(params);
+  const lineage = toLineage(stage, { params, inputs: rawInputs, fingerprint, code, engine });
+  const key = cacheKey(lineage);
+  const known = await store.cached(key);
+  if (known) return fromCache(store, known);
+
+  const why = await whyNot(store, node, lineage);
+  host.log.info({ why }, 'not in the cache');
+  const { ref, summary, at } = await make(stage, body, { params, inputs }, lineage, tools, host);
+  await store.remember({ key, ref, lineage, at, node, ...(host.run !== undefined && { run: host.run }) });
+  await store.dropCheckpoint(key);
+  return { ref, cached: false, why, summary };
+};

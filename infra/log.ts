@@ -1,0 +1,30 @@
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import { destination, type Logger, pino } from 'pino';
+
+/** JSON lines on stderr. Synchronous, so that the last line before a kill is not lost. */
+export const createLog = (level: string, bindings: Record<string, unknown> = {}): Logger =>
+  pino({ level, base: bindings }, destination({ fd: 2, sync: true }));
+
+/** What the SDK repeats in every line and nobody reads. */
+const noise = new Set(['taskToken', 'isLocal', 'namespace', 'sdkComponent']);
+
+const toPino = (log: Logger) => {
+  const write = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  return ({ level, message, meta }: LogEntry): void => {
+    const told = Object.entries(meta ?? {}).filter(([name]) => !noise.has(name));
+    log[write[level]](Object.fromEntries(told), message);
+  };
+};
+
+let installed = false;
+
+/** Sends the SDK's log lines, native ones too, through `log`. Only the first call in a process counts. */
+export const installRuntime = (log: Logger): void => {
+  if (installed) return;
+  installed = true;
+  const sdkLevel = log.isLevelEnabled('debug') ? 'DEBUG' : 'INFO';
+  Runtime.install({
+    logger: new DefaultLogger(sdkLevel, toPino(log)),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+  });
+};

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { nonRetryableCodes, StageError } from '../schemas/errors.ts';
+import type { Plan } from '../schemas/plan.ts';
+import type { RunConfig } from '../schemas/run-config.ts';
+import { type Dag, DagBuilder } from './dag.ts';
+import { generators, similarityMetrics } from './registry.ts';
+
+const invalid = (key: string, what: string): StageError => new StageError('InvalidConfig', `${key}: ${what}`);
+
+const oneOf = (names: Iterable<string>): string => `there are: ${[...names].sort().join(', ')}`;
+
+type Chosen = RunConfig['generators'][number];
+
+const fillGenerator = ({ name, config }: Chosen, index: number, all: Chosen[]): Chosen => {
+  const key = `generators[${index}]`;
+  const generator = generators.get(name);
+  if (!generator) throw invalid(key, `no generator is called ${name}; ${oneOf(generators.keys())}`);
+  if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
+  const { success, data, error } = generator.config.safeParse(config);
+  if (success) return { name, config: z.record(z.string(), z.json()).parse(data) };
+  const problems = error.issues.map(({ path, message }) =>
+    [[key, 'config', ...path].join('.'), message].join(': '),
+  );
+  throw new StageError('InvalidConfig', problems.join('\n'));
+};
+
+/**
+ * A run config as a plan: every default filled in, names and settings of generators and metrics checked against
+ * the registry. Throws InvalidConfig whose message names the key.
+ */
+export const compile = (dag: Dag, run: RunConfig): Plan => {
+  for (const [index, name] of (run.similarity.metrics ?? []).entries())
+    if (!similarityMetrics.has(name))
+      throw invalid(
+        `similarity.metrics[${index}]`,
+        `no metric is called ${name}; ${oneOf(similarityMetrics.keys())}`,
+      );
+  const builder = new DagBuilder();
+  dag.draw(builder, { ...run, generators: run.generators.map(fillGenerator) });
+  return { name: run.name, nodes: builder.nodes, nonRetryable: [...nonRetryableCodes] };
+};

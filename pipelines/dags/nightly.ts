@@ -1,0 +1,44 @@
+import { assemble } from '../../schemas/stages/assemble.ts';
+import { extract } from '../../schemas/stages/extract.ts';
+import { generate } from '../../schemas/stages/generate.ts';
+import { report } from '../../schemas/stages/report.ts';
+import { similarity } from '../../schemas/stages/similarity.ts';
+import { tokenize } from '../../schemas/stages/tokenize.ts';
+import { train } from '../../schemas/stages/train.ts';
+import { defineDag } from '../dag.ts';
+
+/**
+ * Everything: real tables in, one synthetic cohort and scorecard per generator, one report.
+ *
+ * What is required: the shared nodes and the report. The branch of one generator among several is not, so that
+ * a training that diverges costs its own column of the report and not the night: the run then completes, and its
+ * result and status name what failed. A branch that is alone is required: without it there is nothing to report.
+ */
+export const nightly = defineDag('nightly', (dag, run) => {
+  const { seed, checkpointEvery } = run;
+  const events = dag.add(extract, {}, { source: run.source, layout: run.layout });
+  const cohort = dag.add(assemble, { events }, { ...run.cohort, seed });
+  const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
+  const required = run.generators.length === 1;
+
+  const branches = run.generators.map(({ name, config }) => {
+    const at = (stage: string) => ({ id: `${stage}:${name}`, required });
+    const model = dag.add(
+      train,
+      { cohort: real },
+      { generator: name, config, seed, checkpointEvery },
+      at('train'),
+    );
+    const synthetic = dag.add(generate, { model, cohort: real }, { ...run.generate, seed }, at('generate'));
+    const card = dag.add(similarity, { real, synthetic }, run.similarity, at('similarity'));
+    return { model, synthetic, card };
+  });
+
+  const inputs = {
+    real,
+    models: branches.map(({ model }) => model),
+    synthetic: branches.map(({ synthetic }) => synthetic),
+    cards: branches.map(({ card }) => card),
+  };
+  dag.add(report, inputs, run.report);
+});

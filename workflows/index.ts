@@ -1,0 +1,2 @@
+export { regenerate } from './regenerate.ts';
+export { runPlan } from './run-plan.ts';

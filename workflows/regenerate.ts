@@ -1,0 +1,23 @@
+import { ActivityFailure, ApplicationFailure, scheduleActivity, setHandler } from '@temporalio/workflow';
+import type { Plan } from '../schemas/plan.ts';
+import type { RunResult } from '../schemas/progress.ts';
+import type { RunConfig } from '../schemas/run-config.ts';
+import { compileOptions } from './activity-options.ts';
+import { status } from './messages.ts';
+import { runPlan } from './run-plan.ts';
+
+/** Compiles the plan by the DAG of the worker that picks it up, then runs it. What a person or a schedule starts. */
+export async function regenerate(config: RunConfig): Promise<RunResult> {
+  setHandler(status, () => []);
+  return runPlan(await compile(config));
+}
+
+/** A config that does not compile fails the run under its own code: there is no node to blame. */
+const compile = async (config: RunConfig): Promise<Plan> => {
+  try {
+    return await scheduleActivity<Plan>('compilePlan', [config], compileOptions);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)) throw error;
+    throw ApplicationFailure.nonRetryable(error.cause.message, error.cause.type);
+  }
+};

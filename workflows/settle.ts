@@ -1,0 +1,90 @@
+import type { ArtifactRef } from '../schemas/artifact.ts';
+import type { Plan, PlanNode } from '../schemas/plan.ts';
+import type { NodeStatus, RunResult, StageResult } from '../schemas/progress.ts';
+
+export type Failure = NonNullable<NodeStatus['failure']>;
+export type NodeInputs = Record<string, ArtifactRef | ArtifactRef[]>;
+
+/** What became of a node: its result; or why it failed or was skipped. */
+export type Outcome =
+  | { state: 'done' | 'cached'; result: StageResult }
+  | { state: 'failed' | 'skipped'; failure: Failure };
+export type Outcomes = ReadonlyMap<string, Outcome>;
+
+const refOf = (outcomes: Outcomes, id: string): ArtifactRef | undefined => {
+  const outcome = outcomes.get(id);
+  return outcome && 'result' in outcome ? outcome.result.ref : undefined;
+};
+
+/**
+ * A node's inputs from what came of the nodes it reads, or why it must be skipped. A slot that takes one artifact
+ * needs it; a slot that takes a list is content with what is left of it, as long as something is.
+ */
+export const gatherInputs = (
+  node: PlanNode,
+  outcomes: Outcomes,
+): { inputs: NodeInputs } | { skip: Failure } => {
+  const inputs: NodeInputs = {};
+  for (const [slot, from] of Object.entries(node.inputs)) {
+    const ids = [from].flat();
+    const refs = ids.map((id) => refOf(outcomes, id)).filter((ref) => ref !== undefined);
+    if (refs.length === 0 && ids.length > 0)
+      return {
+        skip: { code: 'Skipped', message: `nothing for input ${slot}: ${ids.join(', ')} did not finish` },
+      };
+    const [first] = refs;
+    if (Array.isArray(from)) inputs[slot] = refs;
+    else if (first) inputs[slot] = first;
+  }
+  return { inputs };
+};
+
+/** Ids of all nodes a node reads from. */
+export const upstream = ({ inputs }: PlanNode): string[] => Object.values(inputs).flat();
+
+/** How a run of these outcomes ends: with a result, or with the sentence that says which nodes sank it. */
+export const conclude = (plan: Plan, outcomes: Outcomes): { result: RunResult } | { failure: string } => {
+  const refs: RunResult['refs'] = {};
+  const failed: RunResult['failed'] = [];
+  const told: string[] = [];
+  for (const { id } of plan.nodes) {
+    const outcome = outcomes.get(id);
+    if (!outcome) continue;
+    if ('result' in outcome) refs[id] = outcome.result.ref;
+    else {
+      failed.push({ id, code: outcome.failure.code });
+      if (outcome.state === 'failed')
+        told.push(`${id} (${outcome.failure.code}: ${outcome.failure.message})`);
+    }
+  }
+  const sunk = plan.nodes.filter(({ id, required }) => required && !(id in refs)).map(({ id }) => id);
+  if (sunk.length === 0) return { result: { refs, failed } };
+  return { failure: `no output of ${sunk.join(', ')}; failed: ${told.join('; ')}` };
+};
+
+/** The state of every node of a plan, kept for the `status` query. */
+export class Board {
+  readonly #rows = new Map<string, NodeStatus>();
+
+  constructor(plan: Plan) {
+    for (const { id, stage, policy } of plan.nodes)
+      this.#rows.set(id, { id, stage, queue: policy.queue, state: 'waiting' });
+  }
+
+  start(id: string): void {
+    this.#update(id, { state: 'running' });
+  }
+
+  settle(id: string, outcome: Outcome): void {
+    this.#update(id, outcome);
+  }
+
+  list(): NodeStatus[] {
+    return [...this.#rows.values()];
+  }
+
+  #update(id: string, change: Partial<NodeStatus>): void {
+    const row = this.#rows.get(id);
+    if (row) this.#rows.set(id, { ...row, ...change });
+  }
+}
