@@ -18,6 +18,8 @@ export const activityOptions = (
   },
   // A canceled training is given the time to write its last checkpoint.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  // The node id, so that who asks for a run's pending activities knows whose heartbeats they are.
+  activityId: id,
   summary: id,
 });
 
