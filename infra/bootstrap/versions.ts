@@ -7,6 +7,12 @@ export type PinnedFile = z.output<typeof pinnedFile>;
 
 const schema = z.object({
   node: z.object({ minimum: z.string() }),
+  tensorflow: z.object({
+    version: z.string(),
+    napi: z.int(),
+    /** By variant and platform, such as `cpu-linux-x64`. */
+    wheels: z.record(z.string(), pinnedFile.extend({ project: z.string() })),
+  }),
   temporal: z.object({
     cli: z.string(),
     minimumServer: z.string(),
