@@ -2,7 +2,7 @@ import { commands } from './cli/commands.ts';
 import { main } from './cli/main.ts';
 
 const controller = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const)
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(name, () => {
     // Whoever asks twice does not want to wait for a clean end.
     if (controller.signal.aborted) process.exit(130);

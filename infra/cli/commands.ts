@@ -1,7 +1,23 @@
 import type { Command } from './command.ts';
+import { devCommand } from './dev.ts';
 import { metricsCommand } from './metrics.ts';
 import { modelsCommand } from './models.ts';
+import { planCommand } from './plan.ts';
+import { runCommand } from './run.ts';
 import { stagesCommand } from './stages.ts';
+import { statusCommand } from './status.ts';
+import { watchCommand } from './watch.ts';
+import { workerCommand } from './worker.ts';
 
 /** Every command, in the order help lists them. What is heavy (Temporal, TensorFlow) they import when they run. */
-export const commands: readonly Command[] = [stagesCommand, modelsCommand, metricsCommand];
+export const commands: readonly Command[] = [
+  runCommand,
+  statusCommand,
+  watchCommand,
+  planCommand,
+  devCommand,
+  workerCommand,
+  stagesCommand,
+  modelsCommand,
+  metricsCommand,
+];

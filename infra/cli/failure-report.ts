@@ -18,6 +18,15 @@ export class FailedOutcome extends StageError {
   }
 }
 
+/** The wait for something was broken off by Ctrl-C; what is known of it is `result`. */
+export class Interruption extends Error {
+  readonly result: Record<string, unknown>;
+  constructor(result: Record<string, unknown>) {
+    super('interrupted');
+    this.result = result;
+  }
+}
+
 /** True for the codes of the failure table. */
 export const isFailureCode = (code: unknown): code is FailureCode =>
   typeof code === 'string' && Object.hasOwn(failures, code);

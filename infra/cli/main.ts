@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { StageError } from '../../schemas/errors.ts';
 import type { Command, CommandIo } from './command.ts';
-import { FailedOutcome, type FailureReport, failureReport } from './failure-report.ts';
+import { FailedOutcome, type FailureReport, failureReport, Interruption } from './failure-report.ts';
 import { commandHelp, globalHelp } from './help.ts';
 import { parseCommandLine, wantsJson } from './parse.ts';
 
@@ -36,7 +36,7 @@ const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
   const report = terminal.signal.aborted ? interrupted : failureReport(error);
   const { exit, ...told } = report;
   if (json) {
-    const result = error instanceof FailedOutcome ? error.result : {};
+    const result = error instanceof FailedOutcome || error instanceof Interruption ? error.result : {};
     terminal.stdout(`${JSON.stringify({ ...result, error: told }, null, 2)}\n`);
   } else if (report !== interrupted) {
     if (!(error instanceof StageError) && error instanceof Error) terminal.stderr(`${error.stack}\n`);
@@ -45,7 +45,10 @@ const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
   return exit;
 };
 
-/** Runs one command line and returns its exit status: 0, or what the failure table says, or 130 after Ctrl-C. */
+/**
+ * Runs one command line and returns its exit status: 0, or what the failure table says, or 130 when Ctrl-C broke it
+ * off. A command that serves until Ctrl-C returns then, and that is a 0.
+ */
 export const main = async (
   argv: readonly string[],
   commands: readonly Command[],
@@ -64,7 +67,6 @@ export const main = async (
     } else {
       const result = await command.run(input, commandIo(terminal, json));
       if (json) print(result ?? {}, '');
-      if (terminal.signal.aborted) return interrupted.exit;
     }
     return 0;
   } catch (error) {

@@ -10,6 +10,8 @@ export type RunState = (typeof runStates)[number];
 export interface NodeView extends NodeStatus {
   /** The last heartbeat: what it said, and when (milliseconds). */
   beat?: { at: number; progress: Progress };
+  /** True while no worker of its queue has taken it. */
+  unclaimed?: boolean;
   /** Which try it is, from 1. */
   attempt?: number;
   /** Why the try before this one ended. */
@@ -88,7 +90,8 @@ export const nodeText = (node: NodeView, left?: number, barWidth = 0): string =>
     case 'running': {
       const { progress } = node.beat ?? {};
       const picture = progress && barWidth > 0 ? bar(progress.step / progress.of, barWidth) : undefined;
-      const told = progress ? progressText(progress, left) : 'no heartbeat yet';
+      const idle = node.unclaimed ? `waits for a worker of queue ${node.queue}` : 'no heartbeat yet';
+      const told = progress && !node.unclaimed ? progressText(progress, left) : idle;
       return [picture, told, again && `(${again})`].filter(Boolean).join(' ');
     }
     case 'done':

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { type Command, defineCommand } from '../../infra/cli/command.ts';
-import { FailedOutcome } from '../../infra/cli/failure-report.ts';
+import { FailedOutcome, Interruption } from '../../infra/cli/failure-report.ts';
 import { main } from '../../infra/cli/main.ts';
 import { type FailureCode, failures, StageError } from '../../schemas/errors.ts';
 
@@ -81,10 +81,16 @@ test('an error nobody classified shows its stack and exits 70', async (t) => {
   t.regex(err, /Unexpected: this is a bug/);
 });
 
-test('an interrupted command exits 130 whether it throws or returns', async (t) => {
+test('a command broken off exits 130 without a trace; one that serves until then exits 0', async (t) => {
   const aborted = AbortSignal.abort();
-  t.is((await run(['greet'], [greet], aborted)).exit, 130);
-  t.is((await run(['it'], [failing('it', new Error('aborted'))], aborted)).exit, 130);
+  t.is((await run(['greet'], [greet], aborted)).exit, 0);
+  const { exit, err } = await run(['it'], [failing('it', new Error('aborted'))], aborted);
+  t.deepEqual([exit, err], [130, '']);
+  const waiting = failing('it', new Interruption({ run: 'nightly-1' }));
+  t.like(JSON.parse((await run(['it', '--json'], [waiting], aborted)).out), {
+    run: 'nightly-1',
+    error: { code: 'Interrupted' },
+  });
 });
 
 test('no command at all is a usage error that shows the help', async (t) => {

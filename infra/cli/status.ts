@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { defineCommand } from './command.ts';
+import { withClient } from './with-client.ts';
+
+/** The run that a command is about. */
+export const runPositional = z.string().min(1).describe('id of a run, as `understudy run` prints it');
+
+export const statusCommand = defineCommand({
+  name: 'status',
+  summary: 'show where a run stands',
+  positionals: z.object({ run: runPositional }),
+  options: z.object({}),
+  run: ({ run }, io) =>
+    withClient(async (client) => {
+      const { readSnapshot } = await import('./run-snapshot.ts');
+      const { Paces, runLines } = await import('./run-view.ts');
+      const snapshot = await readSnapshot(client, run);
+      io.out(runLines(snapshot, new Paces(), Date.now(), process.stdout.columns ?? 0).join('\n'));
+      return snapshot;
+    }),
+});

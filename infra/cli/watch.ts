@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { defineCommand } from './command.ts';
+import { runPositional } from './status.ts';
+import { withClient } from './with-client.ts';
+
+export const watchCommand = defineCommand({
+  name: 'watch',
+  summary: 'follow a run until it is over; exits as the run did',
+  positionals: z.object({ run: runPositional }),
+  options: z.object({}),
+  run: ({ run }, io) =>
+    withClient(async (client) => {
+      const { demandSuccess, follow } = await import('./follow.ts');
+      const snapshot = await follow(client, run, io);
+      demandSuccess(snapshot);
+      return snapshot;
+    }),
+});

@@ -1,0 +1,17 @@
+import { compile } from '../../pipelines/compile.ts';
+import { nightly } from '../../pipelines/dags/nightly.ts';
+import { runConfig } from '../../schemas/run-config.ts';
+import { mermaid } from '../cli/plan-view.ts';
+import { page } from './markdown.ts';
+
+/** docs/dag.md: the plan of a run with the default generators, as a picture. */
+export const dagPage = (): string => {
+  const plan = compile(nightly, runConfig.parse({ source: 'mimic' }));
+  return page(
+    'The nightly DAG',
+    `\`pipelines/dags/${nightly.name}.ts\` with the default generators. Round nodes run on the \`gpu\` queue, the ` +
+      'others on `cpu`. Where there are several generators, the branch of one may fail without failing the run. ' +
+      '`understudy plan` shows the DAG of a config of yours.',
+    `\`\`\`mermaid\n${mermaid(plan)}\n\`\`\``,
+  );
+};
