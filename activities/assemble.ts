@@ -1,7 +1,6 @@
 import { assembleCohort } from '../pipelines/cohort/assemble-cohort.ts';
 import { type CohortTable, cohortTables } from '../pipelines/cohort/assemble-sql.ts';
 import { writeCohort } from '../pipelines/cohort/cohort-file.ts';
-import { openDuckDb } from '../pipelines/extract/duckdb.ts';
 import { assemble as contract } from '../schemas/stages/assemble.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
 import { defineBody } from './stage-body.ts';
@@ -17,23 +16,16 @@ export const assemble = defineBody(contract, {
   code: import.meta.url,
   async *run({ params, inputs }, { open, draft }) {
     const paths = await tablePaths(await open(inputs.events));
-    const duckdb = await openDuckDb();
-    try {
-      const { cohort, splits, dropped } = yield* assembleCohort(duckdb.connection, paths, params);
-      const header = await writeCohort(draft, cohort, splits, dropped);
-      const { noVisits = 0, tooFewVisits = 0, tooYoung = 0 } = dropped.patients;
-      return {
-        patients: header.patients,
-        visits: header.visits,
-        ...splits,
-        patientsLeftOut: noVisits + tooFewVisits + tooYoung,
-        visitsWithoutCodes: dropped.visits['noCodes'] ?? 0,
-        ...Object.fromEntries(
-          Object.entries(header.codes).map(([m, { distinct }]) => [`${m}Codes`, distinct]),
-        ),
-      };
-    } finally {
-      await duckdb.close();
-    }
+    const { cohort, splits, dropped } = yield* assembleCohort(paths, params, draft);
+    const header = await writeCohort(draft, cohort, splits, dropped);
+    const { noVisits = 0, tooFewVisits = 0, tooYoung = 0 } = dropped.patients;
+    return {
+      patients: header.patients,
+      visits: header.visits,
+      ...splits,
+      patientsLeftOut: noVisits + tooFewVisits + tooYoung,
+      visitsWithoutCodes: dropped.visits['noCodes'] ?? 0,
+      ...Object.fromEntries(Object.entries(header.codes).map(([m, { distinct }]) => [`${m}Codes`, distinct])),
+    };
   },
 });

@@ -1,6 +1,9 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import type { Progress } from '../../schemas/progress.ts';
+import type { Draft } from '../../schemas/store.ts';
+import { type Database, openDatabase, steadily } from '../extract/database.ts';
 import {
   type CohortFilter,
   type CohortTable,
@@ -39,9 +42,9 @@ export interface AssembledCohort {
   dropped: DroppedCounts;
 }
 
-const countsOf = async (connection: DuckDBConnection, sql: string): Promise<Record<string, number>> => {
-  const [row] = await (await connection.run(sql)).getRowObjects();
-  return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value)]));
+const countsOf = async (database: Database, sql: string): Promise<Record<string, number>> => {
+  const [row = {}] = await database.rows<Record<string, number>>(sql);
+  return row;
 };
 
 type VisitPart = Pick<Cohort, 'subjectIds' | 'hadmIds' | 'visitOffsets' | 'demographics' | 'visitFacts'>;
@@ -50,11 +53,11 @@ const visitFactNames = ['age', 'length_of_stay', 'days_since_admission', 'days_s
 const visitLevelNames = ['admission_type', 'insurance'] as const;
 const patientLevelNames = ['sex', 'ethnicity', 'marital_status', 'language'] as const;
 
-const readVisits = async (connection: DuckDBConnection): Promise<VisitPart> => {
+const readVisits = async (database: Database): Promise<VisitPart> => {
   const ids = [new Int32Gatherer(), new Int32Gatherer()] as const;
   const numbers = [...visitFactNames, 'died_in_hospital'].map(() => new Float32Gatherer());
   const levels = [...visitLevelNames, ...patientLevelNames].map(() => new LevelGatherer());
-  await gather(connection, visitRows, [...ids, ...numbers, ...levels]);
+  await gather(database, visitRows, [...ids, ...numbers, ...levels]);
   const [visitSubjects, hadmIds] = [ids[0].finish(), ids[1].finish()];
   const starts: number[] = [];
   visitSubjects.forEach((subject, visit) => {
@@ -84,12 +87,12 @@ const readVisits = async (connection: DuckDBConnection): Promise<VisitPart> => {
 };
 
 const readCodes = async (
-  connection: DuckDBConnection,
+  database: Database,
   modality: Modality,
   visitCount: number,
 ): Promise<ModalityColumns> => {
   const [rows, indices] = [new Int32Gatherer(), new Int32Gatherer()];
-  await gather(connection, codeRows(modality), [rows, indices]);
+  await gather(database, codeRows(modality), [rows, indices]);
   const offsets = new Int32Array(visitCount + 1);
   for (const visit of rows.finish()) offsets[visit + 1] = (offsets[visit + 1] as number) + 1;
   for (let visit = 0; visit < visitCount; visit++)
@@ -97,15 +100,12 @@ const readCodes = async (
   return { offsets, indices: indices.finish() };
 };
 
-const readDictionary = async (connection: DuckDBConnection, modality: Modality): Promise<CodeTitle[]> => {
-  await connection.run(codeTable(modality));
-  const rows = await (
-    await connection.run(`SELECT code, title FROM code_${modality} ORDER BY index`)
-  ).getRows();
-  return rows.map(([code, title]) => ({
-    code: String(code),
-    ...(title === null ? {} : { title: String(title) }),
-  }));
+const readDictionary = async (database: Database, modality: Modality): Promise<CodeTitle[]> => {
+  await database.run(codeTable(modality));
+  const rows = await database.rows<{ code: string; title: string | null }>(
+    `SELECT code, title FROM code_${modality} ORDER BY index`,
+  );
+  return rows.map(({ code, title }) => (title === null ? { code } : { code, title }));
 };
 
 const labelsFor = async (visitOffsets: Int32Array, diagnoses: ModalityColumns, titles: CodeTitle[]) => {
@@ -114,44 +114,89 @@ const labelsFor = async (visitOffsets: Int32Array, diagnoses: ModalityColumns, t
   return { labelNames: names, ...labelColumns(visitOffsets, diagnoses, byIndex, names.length) };
 };
 
-/**
- * Events to cohort. Visits are admissions with at least one code in any modality, in order of admission
- * (ties: discharge, then hadm_id); patients are ordered by subject. DuckDB sorts and counts, rows stream
- * into typed arrays. Yields between queries. Throws TooFewPatients when a split that was asked for is empty.
- */
-export async function* assembleCohort(
-  connection: DuckDBConnection,
+const countRows = async (database: Database, modality: Modality, rules: CohortRules) => {
+  await database.run(occurrences(modality, rules));
+  return countsOf(database, rowCounts(modality, rules));
+};
+
+const placeVisits = async (database: Database, rules: CohortRules) => {
+  for (const statement of visits(rules)) await database.run(statement);
+  const [patients, stays] = visitCounts(rules);
+  const dropped = {
+    patients: await countsOf(database, patients),
+    visits: await countsOf(database, stays),
+  };
+  const part = await readVisits(database);
+  const split = Uint8Array.from(part.subjectIds, (id) => splitOf(id, rules.seed, rules.split));
+  return { dropped, part: { ...part, split }, splits: checkedSplitSizes(split, rules.split) };
+};
+
+/** The work of one phase; says where it is every two seconds. */
+async function* during<T>(
+  progress: Progress,
+  database: Database,
+  work: Promise<T>,
+): AsyncGenerator<Progress, T> {
+  yield progress;
+  const beats = steadily(database, work);
+  try {
+    let next = await beats.next();
+    for (; !next.done; next = await beats.next()) yield progress;
+    return next.value;
+  } finally {
+    await beats.return(work);
+  }
+}
+
+async function* inPhases(
+  database: Database,
   paths: Record<CohortTable, string>,
   rules: CohortRules,
 ): AsyncGenerator<Progress, AssembledCohort> {
-  const of = 2 * modalities.length + 2;
   let step = 0;
-  await connection.run(tableViews(paths));
+  const phase = <T>(name: string, work: Promise<T>) =>
+    during({ step: step++, of: 3 * modalities.length + 1, phase: name }, database, work);
+  for (const view of tableViews(paths)) await database.run(view);
   const rows: DroppedCounts['rows'] = {};
-  for (const modality of modalities) {
-    await connection.run(occurrences(modality, rules));
-    rows[modality] = await countsOf(connection, rowCounts(modality, rules));
-    yield { step: ++step, of, phase: `rows of ${modality}` };
-  }
-  await connection.run(visits(rules));
-  const [patients, stays] = visitCounts(rules);
-  const dropped: DroppedCounts = {
-    patients: await countsOf(connection, patients),
-    visits: await countsOf(connection, stays),
-    rows,
-  };
-  const visitPart = await readVisits(connection);
-  const split = Uint8Array.from(visitPart.subjectIds, (id) => splitOf(id, rules.seed, rules.split));
-  const splits = checkedSplitSizes(split, rules.split);
-  yield { step: ++step, of, phase: 'visits' };
+  for (const modality of modalities)
+    rows[modality] = yield* phase(`rows of ${modality}`, countRows(database, modality, rules));
+  const { dropped, part, splits } = yield* phase('visits', placeVisits(database, rules));
   const codes: Partial<Cohort['codes']> = {};
   const dictionary: Partial<Cohort['dictionary']> = {};
   for (const modality of modalities) {
-    dictionary[modality] = await readDictionary(connection, modality);
-    codes[modality] = await readCodes(connection, modality, visitPart.hadmIds.length);
-    yield { step: ++step, of, phase: `codes of ${modality}` };
+    dictionary[modality] = yield* phase(`codes of ${modality}`, readDictionary(database, modality));
+    codes[modality] = yield* phase(
+      `visits of ${modality}`,
+      readCodes(database, modality, part.hadmIds.length),
+    );
   }
   const complete = { codes, dictionary } as Pick<Cohort, 'codes' | 'dictionary'>;
-  const labels = await labelsFor(visitPart.visitOffsets, complete.codes.dx, complete.dictionary.dx);
-  return { cohort: { ...visitPart, ...complete, ...labels, split }, splits, dropped };
+  const labels = await labelsFor(part.visitOffsets, complete.codes.dx, complete.dictionary.dx);
+  return { cohort: { ...part, ...complete, ...labels }, splits, dropped: { ...dropped, rows } };
+}
+
+/**
+ * Events to cohort. Visits are admissions with at least one code in any modality, in order of admission
+ * (ties: discharge, then hadm_id); patients are ordered by subject. DuckDB sorts and counts in a scratch folder
+ * of the draft, gone afterwards; rows stream into typed arrays. Throws TooFewPatients when a split that was
+ * asked for is empty.
+ */
+export async function* assembleCohort(
+  paths: Record<CohortTable, string>,
+  rules: CohortRules,
+  draft: Pick<Draft, 'path'>,
+): AsyncGenerator<Progress, AssembledCohort> {
+  const scratch = draft.path('scratch');
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch, { recursive: true });
+  try {
+    const database = await openDatabase(scratch, Object.values(paths).map(dirname));
+    try {
+      return yield* inPhases(database, paths, rules);
+    } finally {
+      database.close();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }

@@ -1,5 +1,6 @@
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import type { EventTable } from '../../schemas/events.ts';
+import { literal } from '../extract/database.ts';
 
 /** What decides which patients and which drug rows come in. */
 export interface CohortFilter {
@@ -22,13 +23,9 @@ export const cohortTables = [
 ] as const satisfies EventTable[];
 export type CohortTable = (typeof cohortTables)[number];
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
 /** Names each Parquet file as a view of the table it holds. */
-export const tableViews = (paths: Record<CohortTable, string>): string =>
-  cohortTables
-    .map((table) => `CREATE TEMP VIEW ${table} AS FROM read_parquet(${quoted(paths[table])});`)
-    .join('\n');
+export const tableViews = (paths: Record<CohortTable, string>): string[] =>
+  cohortTables.map((table) => `CREATE VIEW ${table} AS FROM read_parquet(${literal(paths[table])})`);
 
 // Case and blanks of drug names vary with who typed them (592 spellings, 571 drugs in the demo).
 const foldedDrug = String.raw`regexp_replace(lower(trim(drug)), '\s+', ' ', 'g')`;
@@ -42,7 +39,7 @@ const sources = ({
   rx: {
     table: 'prescriptions',
     code: foldedDrug,
-    when: `coalesce(drug_type IN (${drugTypes.map(quoted).join(', ')}), false)`,
+    when: `coalesce(drug_type IN (${drugTypes.map(literal).join(', ')}), false)`,
   },
   lab: { table: 'labs', code: 'CAST(item_id AS VARCHAR)', when: 'true' },
 });
@@ -50,9 +47,9 @@ const sources = ({
 /** Table `occurrence_<modality>`: each code once per admission, whatever its number of rows. */
 export const occurrences = (modality: Modality, filter: CohortFilter): string => {
   const { table, code, when } = sources(filter)[modality];
-  return `CREATE TEMP TABLE occurrence_${modality} AS
+  return `CREATE TABLE occurrence_${modality} AS
     SELECT DISTINCT subject_id, hadm_id, ${code} AS code
-    FROM ${table} SEMI JOIN admissions USING (subject_id, hadm_id) WHERE ${when} AND ${code} IS NOT NULL;`;
+    FROM ${table} SEMI JOIN admissions USING (subject_id, hadm_id) WHERE ${when} AND ${code} IS NOT NULL`;
 };
 
 /** Rows of a modality by fate; each row is counted once, under the first reason that applies. */
@@ -76,21 +73,22 @@ const age = `CASE WHEN age_days < 0 THEN NULL WHEN ${yearsOld} >= 150 THEN ${yea
   ELSE ${yearsOld} END`;
 
 /** Tables `stay` (every admission), `candidate` (those with a code, numbered), `visit` (those that are kept). */
-export const visits = ({ minVisits, minAge }: CohortFilter): string => `
-  CREATE TEMP TABLE stay AS SELECT *, ${age} AS age FROM (
+export const visits = ({ minVisits, minAge }: CohortFilter): string[] => [
+  `CREATE TABLE stay AS SELECT *, ${age} AS age FROM (
     SELECT a.*, p.sex, ${days('a.admit_time', 'p.birth_time')} AS age_days,
       ${modalities.map((m) => `hadm_id IN (SELECT hadm_id FROM occurrence_${m})`).join(' OR ')} AS coded
-    FROM admissions a JOIN patients p USING (subject_id));
-  CREATE TEMP TABLE candidate AS
+    FROM admissions a JOIN patients p USING (subject_id))`,
+  `CREATE TABLE candidate AS
     SELECT *, row_number() OVER in_time AS number, first_value(age) OVER in_time AS first_age,
       count(*) OVER (PARTITION BY subject_id) AS visits,
       ${days('admit_time', 'lag(admit_time) OVER in_time')} AS since_admission,
       ${days('admit_time', 'lag(discharge_time) OVER in_time')} AS since_discharge
     FROM stay WHERE coded
-    WINDOW in_time AS (PARTITION BY subject_id ORDER BY admit_time, discharge_time, hadm_id);
-  CREATE TEMP TABLE visit AS
+    WINDOW in_time AS (PARTITION BY subject_id ORDER BY admit_time, discharge_time, hadm_id)`,
+  `CREATE TABLE visit AS
     SELECT *, CAST(row_number() OVER (ORDER BY subject_id, number) - 1 AS INTEGER) AS visit
-    FROM candidate WHERE visits >= ${minVisits} AND coalesce(first_age, 0) >= ${minAge};`;
+    FROM candidate WHERE visits >= ${minVisits} AND coalesce(first_age, 0) >= ${minAge}`,
+];
 
 /** Queries that count the patients, and the admissions, left out. Unknown age is too young for any `minAge`. */
 export const visitCounts = ({ minVisits, minAge }: CohortFilter): [patients: string, stays: string] => [
@@ -121,10 +119,10 @@ const titles: Record<Modality, string> = {
 
 /** Table `code_<modality>`: the codes of kept visits in byte order; the title is null where none is known. */
 export const codeTable = (modality: Modality): string => `
-  CREATE TEMP TABLE code_${modality} AS
+  CREATE TABLE code_${modality} AS
     SELECT CAST(row_number() OVER (ORDER BY code) - 1 AS INTEGER) AS index, code, title
     FROM (SELECT DISTINCT code FROM occurrence_${modality} SEMI JOIN visit USING (subject_id, hadm_id))
-    LEFT JOIN (${titles[modality]}) USING (code);`;
+    LEFT JOIN (${titles[modality]}) USING (code)`;
 
 /** Columns of one row per code of a kept visit, in visit and code order. */
 export const codeRows = (modality: Modality): string => `

@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Database } from '../extract/database.ts';
 import type { Demographic } from './visit-columns.ts';
 
 /** Takes the values of one result column one by one and ends as a typed array. */
@@ -80,12 +80,11 @@ export class LevelGatherer implements Gatherer {
 
 /** Streams a query: column i of the result goes to gatherer i. Holds one chunk of 2,048 rows at a time. */
 export const gather = async (
-  connection: DuckDBConnection,
+  database: Database,
   sql: string,
   gatherers: readonly Gatherer[],
 ): Promise<void> => {
-  const result = await connection.stream(sql);
-  for await (const chunk of result)
+  for await (const chunk of database.stream(sql))
     gatherers.forEach((gatherer, i) => {
       const vector = chunk.getColumnVector(i);
       for (let row = 0; row < chunk.rowCount; row++) gatherer.add(vector.getItem(row));

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { assembleCohort, type CohortRules } from '../../../pipelines/cohort/assemble-cohort.ts';
 import { type CohortTable, cohortTables } from '../../../pipelines/cohort/assemble-sql.ts';
-import { type OpenDuckDb, openDuckDb } from '../../../pipelines/extract/duckdb.ts';
 import { eventTables } from '../../../schemas/events.ts';
 
 /** Rows of event tables; columns that are not named are NULL. */
-export type EventRows = Partial<Record<CohortTable, Record<string, string | number | boolean>[]>>;
+export type EventRows = Partial<Record<CohortTable, EventRow[]>>;
+type EventRow = Record<string, string | number | boolean>;
 
 const literal = (value: string | number | boolean | undefined): string => {
   if (value === undefined) return 'NULL';
@@ -16,9 +17,9 @@ const literal = (value: string | number | boolean | undefined): string => {
 
 const selectOf = (table: CohortTable, rows: EventRows[CohortTable]): string => {
   const columns = Object.entries(eventTables[table]);
-  const types = columns.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`).join(', ');
-  const values = rows?.map((row) => `SELECT ${columns.map(([name]) => literal(row[name])).join(', ')}`);
-  return [`SELECT ${types} WHERE false`, ...(values ?? [])].join(' UNION ALL ');
+  const select = (row: EventRow): string =>
+    `SELECT ${columns.map(([name, type]) => `CAST(${literal(row[name])} AS ${type}) AS ${name}`).join(', ')}`;
+  return [`${select({})} WHERE false`, ...(rows ?? []).map(select)].join(' UNION ALL ');
 };
 
 const fixture = (table: string): string =>
@@ -56,23 +57,6 @@ const demoTables: Record<CohortTable, string> = {
   lab_items: demo('D_LABITEMS', 'itemid::INTEGER AS item_id, label, fluid'),
 };
 
-const inFolder = async <T>(
-  use: (duckdb: OpenDuckDb, paths: Record<CohortTable, string>) => Promise<T>,
-  select: (table: CohortTable) => string,
-): Promise<T> => {
-  const folder = await mkdtemp(join(tmpdir(), 'understudy-test-'));
-  const duckdb = await openDuckDb();
-  try {
-    const entries = cohortTables.map((table) => [table, join(folder, `${table}.parquet`)] as const);
-    for (const [table, path] of entries)
-      await duckdb.connection.run(`COPY (${select(table)}) TO '${path}' (FORMAT parquet)`);
-    return await use(duckdb, Object.fromEntries(entries) as Record<CohortTable, string>);
-  } finally {
-    await duckdb.close();
-    await rm(folder, { recursive: true });
-  }
-};
-
 export const everyone: CohortRules = {
   split: { validation: 0, holdout: 0 },
   minVisits: 1,
@@ -81,15 +65,33 @@ export const everyone: CohortRules = {
   seed: 0,
 };
 
+const writeTables = async (
+  folder: string,
+  rows: EventRows | 'demo',
+): Promise<Record<CohortTable, string>> => {
+  const paths = cohortTables.map((table) => [table, join(folder, `${table}.parquet`)] as const);
+  const instance = await DuckDBInstance.create();
+  const connection = await instance.connect();
+  for (const [table, path] of paths) {
+    const select = rows === 'demo' ? demoTables[table] : selectOf(table, rows[table]);
+    await connection.run(`COPY (${select}) TO '${path}' (FORMAT parquet)`);
+  }
+  connection.closeSync();
+  instance.closeSync();
+  return Object.fromEntries(paths) as Record<CohortTable, string>;
+};
+
 /** Runs `assembleCohort` to its end over the given rows, or over the demo. */
-export const assembleRows = (rows: EventRows | 'demo', rules: Partial<CohortRules> = {}) =>
-  inFolder(
-    async ({ connection }, paths) => {
-      const phases = assembleCohort(connection, paths, { ...everyone, ...rules });
-      for (;;) {
-        const { done, value } = await phases.next();
-        if (done) return value;
-      }
-    },
-    (table) => (rows === 'demo' ? demoTables[table] : selectOf(table, rows[table])),
-  );
+export const assembleRows = async (rows: EventRows | 'demo', rules: Partial<CohortRules> = {}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-test-'));
+  try {
+    const paths = await writeTables(folder, rows);
+    const draft = { path: (file: string) => join(folder, file) };
+    const phases = assembleCohort(paths, { ...everyone, ...rules }, draft);
+    let next = await phases.next();
+    while (!next.done) next = await phases.next();
+    return next.value;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};
