@@ -1,0 +1,33 @@
+import { extractTables } from '../pipelines/extract/extract-tables.ts';
+import type { SourceLayout } from '../pipelines/extract/layout.ts';
+import { mimicIii } from '../pipelines/extract/mimic-iii.ts';
+import { fingerprintSource } from '../pipelines/extract/source-folder.ts';
+import type { Extraction } from '../schemas/extraction.ts';
+import type { StageParams } from '../schemas/stage.ts';
+import { type Stages, stages } from '../schemas/stages/index.ts';
+import { defineBody, type Summary } from './stage-body.ts';
+
+const layouts: Record<StageParams<Stages['extract']>['layout'], SourceLayout> = { 'mimic-iii': mimicIii };
+
+const summarize = ({ tables }: Extraction): Summary => {
+  const summary: Summary = {};
+  let rejected = 0;
+  for (const { target, read, kept } of Object.values(tables)) {
+    summary[target] = kept;
+    rejected += read - kept;
+  }
+  return { ...summary, rejected };
+};
+
+/** Source folder → one Parquet file per event table, rejects.parquet, and extraction.json with every count. */
+export const extract = defineBody(stages.extract, {
+  code: import.meta.url,
+  fingerprint: ({ layout, source }) => fingerprintSource(layouts[layout], source),
+  async *run({ params }, { draft, log }) {
+    const extraction = yield* extractTables(layouts[params.layout], params.source, draft);
+    for (const [table, { read, kept, rejected }] of Object.entries(extraction.tables))
+      if (kept < read) log.warn({ table, read, kept, rejected }, 'rows were turned away');
+    await draft.write('extraction.json', `${JSON.stringify(extraction, null, 2)}\n`);
+    return summarize(extraction);
+  },
+});

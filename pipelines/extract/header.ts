@@ -1,0 +1,70 @@
+import { open } from 'node:fs/promises';
+import { StageError } from '../../schemas/errors.ts';
+import type { SourceTable } from './layout.ts';
+import type { SourceFile } from './source-folder.ts';
+
+const separators = { ';': 'semicolons', '\t': 'tabs', '|': 'vertical bars' };
+const looksLikeName = (cell: string) => /^[A-Za-z_][\w .-]{0,63}$/.test(cell);
+
+const malformed = (message: string) => new StageError('SourceMalformed', message);
+
+/** Source columns a table needs, in the order of the layout. */
+export const neededColumns = (table: SourceTable): string[] => [
+  ...new Set(Object.values(table.columns).map((column) => column.from)),
+];
+
+/**
+ * Checks the column names of a file and gives them trimmed and in lower case. Throws SourceMalformed. Cells
+ * are only quoted in messages where they look like names: a file without a header starts with a patient.
+ */
+export const checkColumns = (file: SourceFile, cells: string[]): string[] => {
+  const names = cells.map((cell) => cell.trim().toLowerCase());
+  const needed = neededColumns(file.table);
+  const missing = needed.filter((column) => !names.includes(column));
+  if (missing.length) {
+    const separator = Object.entries(separators).find(
+      ([mark]) => cells.length === 1 && cells[0]?.includes(mark),
+    );
+    if (separator)
+      throw malformed(`${file.name} is separated by ${separator[1]}; expected commas. Export it with commas`);
+    if (missing.length === needed.length)
+      throw malformed(
+        `${file.name} names none of its columns in line 1: does it lack its header line? Expected: ${needed.join(', ')}`,
+      );
+    throw malformed(
+      `${file.name} has no column ${missing.join(', no ')}. It has: ${names.filter(looksLikeName).join(', ')}`,
+    );
+  }
+  const twice = names.find((name, at) => name !== '' && names.indexOf(name) !== at);
+  if (twice !== undefined)
+    throw malformed(`${file.name} has more than one column ${looksLikeName(twice) ? twice : 'of one name'}`);
+  return names;
+};
+
+const formats: { bytes: number[]; is: string; format?: SourceFile['format']; mend: string }[] = [
+  { bytes: [0x1f, 0x8b], is: 'gzip', format: 'csv.gz', mend: 'Name it .csv.gz' },
+  { bytes: [0x50, 0x41, 0x52, 0x31], is: 'Parquet', format: 'parquet', mend: 'Name it .parquet' },
+  {
+    bytes: [0x50, 0x4b, 0x03, 0x04],
+    is: 'a zip archive or a workbook',
+    mend: 'Unpack it or export it as CSV',
+  },
+  { bytes: [0x42, 0x5a, 0x68], is: 'bzip2', mend: 'Unpack it' },
+  { bytes: [0xfd, 0x37, 0x7a, 0x58], is: 'xz', mend: 'Unpack it' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], is: 'zstd', mend: 'Unpack it' },
+  { bytes: [0xff, 0xfe], is: 'UTF-16 text', mend: 'Export it as UTF-8' },
+  { bytes: [0xfe, 0xff], is: 'UTF-16 text', mend: 'Export it as UTF-8' },
+];
+
+/** Throws SourceMalformed where the first bytes of a file are not what its name says, or where there are none. */
+export const checkFirstBytes = async (file: SourceFile): Promise<void> => {
+  const handle = await open(file.path);
+  const first = Buffer.alloc(4);
+  const { bytesRead } = await handle.read(first).finally(() => handle.close());
+  if (bytesRead === 0) throw malformed(`${file.name} is empty: there is not even a header line`);
+  const found = formats.find(({ bytes }) => bytes.every((byte, at) => first[at] === byte));
+  if (found && found.format !== file.format)
+    throw malformed(`${file.name} is ${found.is}, not ${file.format}. ${found.mend}`);
+  if (!found && file.format !== 'csv')
+    throw malformed(`${file.name} is not ${file.format}: its first bytes say otherwise. Is it plain .csv?`);
+};
