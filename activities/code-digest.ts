@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const root = new URL('../', import.meta.url);
+const repository = new URL('../', import.meta.url).href;
 
 /** Static imports and re-exports that run code; `import type` and `export type` do not. */
 const staticImport = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm;
@@ -44,29 +44,30 @@ const closure = async (entries: string[]): Promise<{ files: Map<string, string>;
   return { files, packages };
 };
 
-const pinnedVersions = async (packages: Set<string>): Promise<[string, string][]> => {
+const pinnedVersions = async (packages: Set<string>, root: string): Promise<[string, string][]> => {
   const { dependencies } = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
   return [...packages].sort().map((name) => [name, String(dependencies[name] ?? 'unpinned')]);
 };
 
-const digests = new Map<string, Promise<string>>();
-
-const compute = async (entries: string[]): Promise<string> => {
+/**
+ * Digest of source files (by URL) and all they import, with the data files beside them that they name and the
+ * versions that the package.json in `root` pins for the packages they use. The same wherever `root` is.
+ */
+export const digestSources = async (entries: string[], root: string): Promise<string> => {
   const { files, packages } = await closure(entries);
   const hash = createHash('sha256');
   for (const [url, text] of [...files].sort(([a], [b]) => (a < b ? -1 : 1)))
-    hash.update(JSON.stringify([url.replace(root.href, ''), text]));
-  hash.update(JSON.stringify(await pinnedVersions(packages)));
+    hash.update(JSON.stringify([url.replace(root, ''), text]));
+  hash.update(JSON.stringify(await pinnedVersions(packages, root)));
   return hash.digest('hex');
 };
 
-/**
- * Digest of the source files (by URL) and all they import, with the data files beside them that they name and the
- * pinned versions of the packages they use. The same on every machine; read once per process, as the code was.
- */
+const digests = new Map<string, Promise<string>>();
+
+/** The same for our own sources, read once per process: what runs is what was there when it started. */
 export const codeDigest = (entries: string[]): Promise<string> => {
   const key = [...entries].sort().join('\n');
-  const known = digests.get(key) ?? compute(entries);
+  const known = digests.get(key) ?? digestSources(entries, repository);
   digests.set(key, known);
   return known;
 };

@@ -1,0 +1,116 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type RawStageTask, runStage } from '../../activities/stage-runner.ts';
+import { createFileStore } from '../../infra/store/fs.ts';
+import { stages } from '../../schemas/stages/index.ts';
+import type { Store } from '../../schemas/store.ts';
+import { localHost } from '../helpers/local-host.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
+import { toyBodies } from '../helpers/toy-bodies.ts';
+
+const cohort = { kind: 'token-cohort', digest: 'c'.repeat(64) } as const;
+const task = (config: Record<string, unknown> = {}, more: Record<string, unknown> = {}): RawStageTask => ({
+  node: 'train:toy',
+  params: { generator: 'toy', config, checkpointEvery: 0, ...more },
+  inputs: { cohort },
+});
+const train = (store: Store, raw: unknown, host = localHost()) =>
+  runStage(stages.train, toyBodies.train, raw, { store, engine: 'e' }, host);
+const newStore = async (t: ExecutionContext) => createFileStore(await tempFolder(t));
+
+test('a stopped training goes on from its checkpoint and ends with the same digest', async (t) => {
+  const whole = await train(await newStore(t), task());
+  for (const checkpointEvery of [0, 1000]) {
+    const store = await newStore(t);
+    const first = localHost({ stopAfter: 2 });
+    await t.throwsAsync(train(store, task({}, { checkpointEvery }), first), { message: 'machine lost' });
+    const second = localHost({ attempt: 2 });
+    const resumed = await train(store, task({}, { checkpointEvery }), second);
+    t.deepEqual(first.steps, [1, 2]);
+    t.deepEqual(second.steps, [3, 4, 5], 'the last checkpoint was written on the way out');
+    t.deepEqual(resumed.ref, whole.ref, 'how often it is saved does not matter');
+    const { recorded } = (await store.open(resumed.ref)).manifest;
+    t.is(recorded.resumedFrom, 2);
+    t.is(recorded.attempt, 2);
+  }
+});
+
+test('a checkpoint is gone once its artifact is there, and so is the draft of a failure', async (t) => {
+  const folder = await tempFolder(t);
+  const store = createFileStore(folder);
+  await t.throwsAsync(train(store, task({ divergeAt: 3 })), { name: 'Diverged' });
+  t.deepEqual(await readdir(join(folder, 'temp')), []);
+  t.is((await readdir(join(folder, 'checkpoints'))).length, 1);
+  await train(store, task());
+  t.deepEqual(await readdir(join(folder, 'temp')), []);
+  t.is((await readdir(join(folder, 'checkpoints'))).length, 1, 'only the failed one is left');
+});
+
+test('the second time the cache answers, and says why', async (t) => {
+  const store = await newStore(t);
+  const first = await train(store, task());
+  t.false(first.cached);
+  t.is(first.why, 'never run');
+  const host = localHost({ run: 'another-run' });
+  const second = await train(store, task({}, { checkpointEvery: 30 }), host);
+  t.true(second.cached);
+  t.regex(second.why, /^same stage version, params, inputs and code as test-run at 20/);
+  t.deepEqual(second.ref, first.ref);
+  t.deepEqual(second.summary, { steps: 5 });
+  t.deepEqual(host.steps, []);
+});
+
+test('a miss is explained by what changed since the node was made', async (t) => {
+  const store = await newStore(t);
+  await train(store, task({ steps: 3 }));
+  const changed = await train(store, task({ steps: 4 }, { seed: 1 }));
+  t.is(changed.why, 'param config.steps 3 -> 4; param seed 0 -> 1');
+  const other = {
+    ...task({ steps: 4 }, { seed: 1 }),
+    inputs: { cohort: { ...cohort, digest: 'd'.repeat(64) } },
+  };
+  t.is((await train(store, other)).why, 'input cohort changed');
+  t.is(
+    (await train(store, { ...other, node: 'train:new' })).cached,
+    true,
+    'the name of a node decides nothing',
+  );
+  t.is((await train(store, { ...task(), node: 'train:new2' })).why, 'never run');
+});
+
+test('a later attempt that has saved stops the earlier one', async (t) => {
+  const store = await newStore(t);
+  await t.throwsAsync(train(store, task(), localHost({ attempt: 2, stopAfter: 1 })));
+  await t.throwsAsync(train(store, task(), localHost({ attempt: 1 })), { name: 'Superseded' });
+  const elsewhere = await train(store, task(), localHost({ attempt: 1, owner: 'run/other' }));
+  t.is((await store.open(elsewhere.ref)).manifest.recorded.resumedFrom, 1, 'other runs may go on from it');
+});
+
+test('a body that is stopped can let go of what it holds', async (t) => {
+  const said: unknown[] = [];
+  const host = localHost({ stopAfter: 1 });
+  host.log.debug = (message: unknown) => said.push(message);
+  await t.throwsAsync(train(await newStore(t), task(), host));
+  t.deepEqual(said, ['toy training let go']);
+});
+
+test('safe points that are too far apart are warned of', async (t) => {
+  const host = localHost({ heartbeatMs: 40 });
+  await train(await newStore(t), task({ steps: 1, sleepMs: 30 }), host);
+  t.regex(host.warnings.join(), /far apart/);
+});
+
+test('bad params and inputs are refused before any work, naming node and slot', async (t) => {
+  const store = await newStore(t);
+  const refused = (raw: unknown, message: RegExp) =>
+    t.throwsAsync(train(store, raw), { name: 'InvalidConfig', message });
+  await refused({ ...task(), params: { generator: 1 } }, /params of train:toy:(.|\n)*generator/);
+  await refused(
+    { ...task(), inputs: {} },
+    /input cohort of train:toy: expected one token-cohort, found nothing/,
+  );
+  const model = { kind: 'model', digest: 'c'.repeat(64) };
+  await refused({ ...task(), inputs: { cohort: model } }, /expected one token-cohort, found model/);
+  await refused({ ...task(), inputs: { cohort: [cohort] } }, /expected one token-cohort/);
+});
