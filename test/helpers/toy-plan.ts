@@ -1,0 +1,29 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DagBuilder } from '../../pipelines/dag.ts';
+import { nightly } from '../../pipelines/dags/nightly.ts';
+import { nonRetryableCodes } from '../../schemas/errors.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import { runConfig } from '../../schemas/run-config.ts';
+
+/** A plan as tests want it: a death is noticed within seconds. */
+export const impatient = (plan: Plan, heartbeat = '6s'): Plan => ({
+  ...plan,
+  nodes: plan.nodes.map((node) => ({ ...node, policy: { ...node.policy, heartbeat } })),
+});
+
+/** The nightly DAG over toy bodies: generator name → toy training config. */
+export const toyPlan = (source: string, configs: Record<string, Record<string, number>>): Plan => {
+  const generators = Object.entries(configs).map(([name, config]) => ({ name, config }));
+  const builder = new DagBuilder();
+  nightly.draw(builder, runConfig.parse({ source, generators, checkpointEvery: 0 }));
+  return impatient({ name: 'toy', nodes: builder.nodes, nonRetryable: nonRetryableCodes });
+};
+
+/** The one table that toy bodies read. */
+export const toySource = async (folder: string, rows = 'rows'): Promise<string> => {
+  const source = join(folder, 'source');
+  await mkdir(source, { recursive: true });
+  await writeFile(join(source, 'rows.txt'), rows);
+  return source;
+};
