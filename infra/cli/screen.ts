@@ -60,6 +60,8 @@ export class PlainScreen implements Screen {
   show(snapshot: RunSnapshot): void {
     const now = this.#now();
     this.#paces.take(snapshot);
+    const begins = this.#state === '' && snapshot.state === 'running';
+    if (begins) this.#write(headline(snapshot));
     if (snapshot.note && snapshot.note !== this.#note) this.#write(`  ${snapshot.note}`);
     this.#note = snapshot.note ?? '';
     for (const node of snapshot.nodes) {
@@ -74,7 +76,7 @@ export class PlainScreen implements Screen {
       if (hint) this.#write(`           → ${hint}`);
       this.#told.set(node.id, { state: node.state, at: now, step });
     }
-    if (snapshot.state !== this.#state) this.#write(headline(snapshot));
+    if (!begins && snapshot.state !== this.#state) this.#write(headline(snapshot));
     this.#state = snapshot.state;
   }
 

@@ -1,0 +1,4 @@
+import { runAsProcess } from './cli/terminal.ts';
+import { demoCommand } from './demo/command.ts';
+
+await runAsProcess(['demo', ...process.argv.slice(2)], [demoCommand]);

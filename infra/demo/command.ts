@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { z } from 'zod';
+import { type CommandIo, defineCommand } from '../cli/command.ts';
+import { FailedOutcome } from '../cli/failure-report.ts';
+import { demandSuccess, follow } from '../cli/follow.ts';
+import { loadConfig } from '../cli/load-config.ts';
+import { runId } from '../cli/run-id.ts';
+import { durationText, type RunSnapshot } from '../cli/run-view.ts';
+import { connectClient } from '../connect.ts';
+import { type Stack, startStack } from '../stack.ts';
+import { createFileStore } from '../store/fs.ts';
+import { leaderboard, notAhead, readCards } from './leaderboard.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const shownPath = (path: string): string => relative(process.cwd(), path) || '.';
+
+/** Ends what a demo that was broken off has left: its checkpoints serve the new run, whoever wrote them. */
+const endLeftovers = async (client: Client, io: CommandIo): Promise<void> => {
+  const running = client.workflow.list({ query: "WorkflowType='regenerate' AND ExecutionStatus='Running'" });
+  for await (const { workflowId } of running) {
+    await client.workflow.getHandle(workflowId).terminate('a new demo takes over');
+    io.out(`${workflowId} was broken off; this run goes on from its checkpoints`);
+  }
+};
+
+/** Runs the config and draws it; gives up when a part of the stack does. Throws as the run failed. */
+const runDemo = async (client: Client, stack: Stack, file: string, io: CommandIo): Promise<RunSnapshot> => {
+  const config = await loadConfig(file);
+  await endLeftovers(client, io);
+  const run = runId(config.name, new Date());
+  await client.workflow.start('regenerate', { workflowId: run, taskQueue: 'cpu', args: [config] });
+  const ending = new AbortController();
+  const signal = AbortSignal.any([io.signal, ending.signal]);
+  try {
+    const snapshot = await Promise.race([follow(client, run, { ...io, signal }), stack.broken]);
+    demandSuccess(snapshot);
+    return snapshot;
+  } finally {
+    ending.abort();
+  }
+};
+
+const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, io: CommandIo) => {
+  const store = createFileStore(storeFolder);
+  const cards = await readCards(store, snapshot.nodes);
+  const made = snapshot.nodes.find(({ stage }) => stage === 'report')?.result;
+  const report = join(folder, 'report.html');
+  if (made) await copyFile(await (await store.open(made.ref)).path('report.html'), report);
+  io.out(`\nAgainst the real training patients (R²: 1 is best):\n${leaderboard(cards)}\n`);
+  io.out(`report  ${shownPath(report)}`);
+  io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);
+  if (snapshot.nodes.every(({ state }) => state === 'cached'))
+    io.out('cache   every node was answered from the cache: nothing had to be computed');
+  const behind = notAhead(cards, 'halo', 'marginal');
+  if (behind.length > 0)
+    throw new FailedOutcome('RunFailed', `HALO is not ahead of marginal on ${behind.join('; ')}`, {
+      ...snapshot,
+    });
+  io.out('HALO is ahead of independent marginals on both bigram scores.');
+  return { report, store: storeFolder, cards };
+};
+
+/** `npm run demo`: server, workers, a run of infra/demo.yaml, its leaderboard and report; then all is stopped. */
+export const demoCommand = defineCommand({
+  name: 'demo',
+  summary: 'regenerate the MIMIC-III demo with HALO on a server and workers of its own',
+  positionals: z.object({}),
+  options: z.object({
+    keep: z.boolean().default(false).describe('leave server, UI and workers up until Ctrl-C'),
+    folder: z.string().default(join(root, 'demo')).describe('gets store, report, logs and database'),
+    config: z
+      .string()
+      .default(join(root, 'infra', 'demo.yaml'))
+      .describe('run config'),
+  }),
+  async run({ keep, folder, config }, io) {
+    const started = performance.now();
+    const storeFolder = join(folder, 'store');
+    await mkdir(folder, { recursive: true });
+    io.out('Starting a Temporal server, a cpu worker and a gpu worker …');
+    const stack = await startStack({ folder, store: storeFolder, say: io.err });
+    try {
+      io.out(`UI      ${stack.server.ui}\nlogs    ${shownPath(stack.logs)}\n`);
+      const client = await connectClient({ address: stack.server.address, namespace: 'default' });
+      try {
+        const snapshot = await runDemo(client, stack, config, io);
+        const told = await tell(snapshot, folder, storeFolder, io);
+        io.out(`Took ${durationText((performance.now() - started) / 1000)}.`);
+        if (keep) {
+          io.out(
+            `\nStill up: ${stack.server.ui} (Temporal UI), server ${stack.server.address}. Ctrl-C stops all.`,
+          );
+          await Promise.race([io.signal.aborted || once(io.signal, 'abort'), stack.broken]);
+        }
+        return { ...snapshot, ...told };
+      } finally {
+        await client.connection.close();
+      }
+    } finally {
+      await stack.stop();
+    }
+  },
+});
