@@ -5,7 +5,7 @@
  */
 
 /** Streams that never meet, even under one seed. */
-export const purposes = { weights: 1, order: 2, patients: 3 } as const;
+export const purposes = { weights: 1, order: 2, patients: 3, attack: 4, bootstrap: 5 } as const;
 export type Purpose = keyof typeof purposes;
 
 const multiplierA = 0xd2511f53;

@@ -1,0 +1,119 @@
+import { bootstrapIntervals, quantile } from '../statistics/bootstrap.ts';
+import { type Measure, measured, missing, ratio } from './measure.ts';
+import {
+  type AttackScores,
+  accuracyAt,
+  areaUnder,
+  bestStep,
+  type RocSteps,
+  rank,
+  rocSteps,
+  thinCurve,
+  truePositiveRateAt,
+} from './roc.ts';
+
+export interface ScoreOptions {
+  seed: number;
+  /** Bootstrap replicates; 0 for no intervals. */
+  replicates: number;
+  /** Most points the ROC curve keeps. */
+  curvePoints?: number;
+}
+
+/** False positive rates at which an attack's true positive rate is told. */
+export const falsePositiveRates = [0.001, 0.01, 0.1] as const;
+
+/** What comes of calling everyone above a threshold a member. */
+export interface ThresholdResult {
+  accuracy: Measure;
+  precision: Measure;
+  recall: Measure;
+  f1: Measure;
+}
+
+/** Everything the report says about one membership attack. */
+export interface AttackResult {
+  auc: Measure;
+  /** In the order of `falsePositiveRates`: the best true positive rate at no more false positives than that. */
+  truePositiveRates: Measure[];
+  /** Members are those above the median score of all, ties are not: the reference scripts' rule. */
+  atMedian: ThresholdResult;
+  /** The threshold that does best on these very patients: the most an attacker could reach with one. */
+  atBest: ThresholdResult;
+  /** Corners of the ROC curve from (0, 0) to (1, 1); rates, no patients. */
+  curve: { falsePositive: number[]; truePositive: number[] };
+}
+
+function atThreshold(hits: number, alarms: number, members: number, nonMembers: number): ThresholdResult {
+  const n = members + nonMembers;
+  const nobody = 'the attack calls nobody a member at this threshold';
+  return {
+    accuracy: { value: (hits + nonMembers - alarms) / n, n },
+    precision: ratio(hits, hits + alarms, hits + alarms, nobody),
+    recall: { value: hits / members, n: members },
+    f1: { value: (2 * hits) / (hits + alarms + members), n },
+  };
+}
+
+/** The step of the curve that holds exactly those above the median of all. */
+function medianStep(scores: AttackScores, ends: Int32Array): number {
+  const all = Float64Array.from([...scores.members, ...scores.nonMembers]).sort();
+  const median = quantile(all, 0.5);
+  return ends.indexOf(all.filter((score) => score > median).length) + 1;
+}
+
+function whyMissing(scores: AttackScores): string | undefined {
+  if (scores.members.length === 0) return 'there is no member to attack: the training part is empty';
+  if (scores.nonMembers.length === 0) return 'there is no non-member to attack: the holdout part is empty';
+  if (scores.members.some(Number.isNaN) || scores.nonMembers.some(Number.isNaN))
+    return 'a score is not a number, so the patients cannot be ranked';
+  return undefined;
+}
+
+/** An attack that cannot be made, every number of it with the same sentence. */
+export const attackMissing = (note: string): AttackResult => {
+  const none = missing(note);
+  const nowhere: ThresholdResult = { accuracy: none, precision: none, recall: none, f1: none };
+  return {
+    auc: none,
+    truePositiveRates: falsePositiveRates.map(() => none),
+    atMedian: nowhere,
+    atBest: nowhere,
+    curve: { falsePositive: [], truePositive: [] },
+  };
+};
+
+/** AUC, true positive rates and threshold results of an attack. −∞ is a score like any other; NaN is not. */
+export function scoreAttack(scores: AttackScores, options: ScoreOptions): AttackResult {
+  const reason = whyMissing(scores);
+  if (reason) return attackMissing(reason);
+  const [members, nonMembers] = [scores.members.length, scores.nonMembers.length];
+  const ranking = rank(scores);
+  const steps = rocSteps(ranking);
+  const headlines = (at: RocSteps) => [
+    areaUnder(at),
+    accuracyAt(at, bestStep(at)),
+    ...falsePositiveRates.map((rate) => truePositiveRateAt(at, rate)),
+  ];
+  const intervals = bootstrapIntervals({
+    ...options,
+    sizes: [members, nonMembers],
+    statistics: ([a, b]) => headlines(rocSteps(ranking, [a as Int32Array, b as Int32Array])),
+  });
+  const measures = headlines(steps).map((value, i) =>
+    measured(value, i < 2 ? members + nonMembers : members, intervals[i]),
+  );
+  for (const [i, rate] of falsePositiveRates.entries())
+    if (rate * nonMembers < 1)
+      (measures[i + 2] as Measure).note =
+        `${nonMembers} non-members cannot show a rate this low: told at no false positive at all`;
+  const at = (step: number) =>
+    atThreshold(steps.hits[step] as number, steps.alarms[step] as number, members, nonMembers);
+  return {
+    auc: measures[0] as Measure,
+    truePositiveRates: measures.slice(2),
+    atMedian: at(medianStep(scores, ranking.ends)),
+    atBest: { ...at(bestStep(steps)), accuracy: measures[1] as Measure },
+    curve: thinCurve(steps, options.curvePoints ?? 200),
+  };
+}

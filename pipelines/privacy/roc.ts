@@ -1,0 +1,107 @@
+/** What an attack thinks of the people it was asked about: the higher, the surer that they were trained on. */
+export interface AttackScores {
+  members: Float64Array;
+  nonMembers: Float64Array;
+}
+
+/** Everyone by falling score, cut into steps of equal score. */
+export interface Ranking {
+  /** Members are 0 … memberCount − 1, non-members follow. */
+  order: Int32Array;
+  /** `ends[i]`: how many of `order` score at least as high as step i. */
+  ends: Int32Array;
+  memberCount: number;
+}
+
+/** A ROC curve in counts: members and non-members called members at each threshold, from nobody to everybody. */
+export interface RocSteps {
+  hits: Float64Array;
+  alarms: Float64Array;
+}
+
+/** Sorts once; every threshold, and every bootstrap resample, reads from the result. */
+export function rank({ members, nonMembers }: AttackScores): Ranking {
+  const scores = new Float64Array(members.length + nonMembers.length);
+  scores.set(members);
+  scores.set(nonMembers, members.length);
+  const order = Int32Array.from(scores, (_, i) => i);
+  // −∞ less −∞ is NaN, and falls to the index like any tie.
+  order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+  const ends: number[] = [];
+  for (let i = 1; i <= order.length; i++)
+    if (i === order.length || scores[order[i] as number] !== scores[order[i - 1] as number]) ends.push(i);
+  return { order, ends: Int32Array.from(ends), memberCount: members.length };
+}
+
+/** The curve of a ranking; `counts` says how often each member and each non-member is counted. */
+export function rocSteps(
+  { order, ends, memberCount }: Ranking,
+  counts?: readonly [Int32Array, Int32Array],
+): RocSteps {
+  const hits = new Float64Array(ends.length + 1);
+  const alarms = new Float64Array(ends.length + 1);
+  let at = 0;
+  for (let step = 0; step < ends.length; step++) {
+    let hit = hits[step] as number;
+    let alarm = alarms[step] as number;
+    for (; at < (ends[step] as number); at++) {
+      const who = order[at] as number;
+      if (who < memberCount) hit += counts ? (counts[0][who] as number) : 1;
+      else alarm += counts ? (counts[1][who - memberCount] as number) : 1;
+    }
+    hits[step + 1] = hit;
+    alarms[step + 1] = alarm;
+  }
+  return { hits, alarms };
+}
+
+const last = (values: Float64Array): number => values[values.length - 1] as number;
+
+/** Chance that a member scores above a non-member, ties counting half (Mann–Whitney). */
+export function areaUnder({ hits, alarms }: RocSteps): number {
+  let area = 0;
+  for (let i = 1; i < hits.length; i++) {
+    const width = (alarms[i] as number) - (alarms[i - 1] as number);
+    area += width * ((hits[i] as number) + (hits[i - 1] as number));
+  }
+  return area / 2 / (last(hits) * last(alarms));
+}
+
+/** Highest true positive rate of any threshold whose false positive rate is at most `rate`; not interpolated. */
+export function truePositiveRateAt({ hits, alarms }: RocSteps, rate: number): number {
+  // A hair of slack: 0.1 × 30 must allow 3.
+  const allowed = rate * last(alarms) * (1 + 1e-12);
+  let best = 0;
+  for (let i = 0; i < hits.length && (alarms[i] as number) <= allowed; i++) best = hits[i] as number;
+  return best / last(hits);
+}
+
+/** The threshold that is right most often; the strictest of several. */
+export function bestStep({ hits, alarms }: RocSteps): number {
+  let best = 0;
+  for (let i = 1; i < hits.length; i++)
+    if ((hits[i] as number) - (alarms[i] as number) > (hits[best] as number) - (alarms[best] as number))
+      best = i;
+  return best;
+}
+
+/** Share of all that a threshold puts on the right side. */
+export const accuracyAt = ({ hits, alarms }: RocSteps, step: number): number =>
+  ((hits[step] as number) + last(alarms) - (alarms[step] as number)) / (last(hits) + last(alarms));
+
+/** At most `limit` corners of the curve as rates, spread evenly over both axes; both ends always stay. */
+export function thinCurve({ hits, alarms }: RocSteps, limit: number) {
+  const falsePositive: number[] = [];
+  const truePositive: number[] = [];
+  let passed = -1;
+  for (let i = 0; i < hits.length; i++) {
+    const x = (alarms[i] as number) / last(alarms);
+    const y = (hits[i] as number) / last(hits);
+    const mark = Math.floor(((x + y) / 2) * (limit - 2));
+    if (mark === passed && i < hits.length - 1) continue;
+    passed = mark;
+    falsePositive.push(x);
+    truePositive.push(y);
+  }
+  return { falsePositive, truePositive };
+}

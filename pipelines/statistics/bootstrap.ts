@@ -1,0 +1,75 @@
+import { RandomSource } from '../random.ts';
+
+export interface Bootstrap {
+  /** Patients per group; groups (members and non-members, say) are resampled apart from each other. */
+  sizes: readonly number[];
+  /**
+   * The statistics of one resample, which is told as how often each patient of each group was drawn.
+   * `null` where the resample leaves a statistic undefined. The arrays are reused.
+   */
+  statistics(counts: readonly Int32Array[]): readonly (number | null)[];
+  seed: number;
+  replicates: number;
+  /** Share of the replicates that lie inside the interval. */
+  level?: number;
+}
+
+export type Interval = [number, number];
+
+/** Most undefined replicates an interval may rest on; with more it would tell of the defined ones only. */
+const undefinedShare = 0.05;
+
+/**
+ * Patients of one group drawn with replacement, as counts. Replicate and group address the random numbers,
+ * so a replicate is the same wherever and in whatever order it is computed.
+ */
+function draw(
+  source: RandomSource,
+  counts: Int32Array,
+  draws: Float64Array,
+  replicate: number,
+  group: number,
+) {
+  counts.fill(0);
+  source.fill(draws, 0, draws.length, replicate, group);
+  for (const unit of draws) {
+    const patient = Math.floor(unit * counts.length);
+    counts[patient] = (counts[patient] as number) + 1;
+  }
+}
+
+/** The `share` quantile of ascending values, between neighbors by linear interpolation (numpy's default). */
+export const quantile = (ascending: ArrayLike<number>, share: number): number => {
+  const position = share * (ascending.length - 1);
+  const below = ascending[Math.floor(position)] as number;
+  const above = ascending[Math.ceil(position)] as number;
+  return below + (above - below) * (position - Math.floor(position));
+};
+
+function interval(values: number[], task: Bootstrap): Interval | undefined {
+  if (values.length === 0 || values.length < task.replicates * (1 - undefinedShare)) return undefined;
+  const ascending = Float64Array.from(values).sort();
+  const tail = (1 - (task.level ?? 0.95)) / 2;
+  return [quantile(ascending, tail), quantile(ascending, 1 - tail)];
+}
+
+/**
+ * Percentile bootstrap intervals with patients as the unit (Efron 1979), one per statistic, all from the same
+ * resamples. `undefined` where a group has fewer than two patients or too many replicates are undefined.
+ */
+export function bootstrapIntervals(task: Bootstrap): (Interval | undefined)[] {
+  if (task.replicates < 1 || task.sizes.some((size) => size < 2)) return [];
+  const source = new RandomSource(task.seed, 'bootstrap');
+  const counts = task.sizes.map((size) => new Int32Array(size));
+  const draws = task.sizes.map((size) => new Float64Array(size));
+  const values: number[][] = [];
+  for (let replicate = 0; replicate < task.replicates; replicate++) {
+    for (const [group, drawn] of counts.entries())
+      draw(source, drawn, draws[group] as Float64Array, replicate, group);
+    for (const [s, value] of task.statistics(counts).entries()) {
+      values[s] ??= [];
+      if (value !== null && Number.isFinite(value)) values[s].push(value);
+    }
+  }
+  return values.map((seen) => interval(seen, task));
+}
