@@ -131,13 +131,14 @@ const placeVisits = async (database: Database, rules: CohortRules) => {
   return { dropped, part: { ...part, split }, splits: checkedSplitSizes(split, rules.split) };
 };
 
-/** The work of one phase; says where it is every two seconds. */
+/** The work of one phase, begun only after a safe point; says where it is every two seconds. */
 async function* during<T>(
   progress: Progress,
   database: Database,
-  work: Promise<T>,
+  begin: () => Promise<T>,
 ): AsyncGenerator<Progress, T> {
   yield progress;
+  const work = begin();
   const beats = steadily(database, work);
   try {
     let next = await beats.next();
@@ -154,19 +155,18 @@ async function* inPhases(
   rules: CohortRules,
 ): AsyncGenerator<Progress, AssembledCohort> {
   let step = 0;
-  const phase = <T>(name: string, work: Promise<T>) =>
-    during({ step: step++, of: 3 * modalities.length + 1, phase: name }, database, work);
+  const phase = <T>(name: string, begin: () => Promise<T>) =>
+    during({ step: step++, of: 3 * modalities.length + 1, phase: name }, database, begin);
   for (const view of tableViews(paths)) await database.run(view);
   const rows: DroppedCounts['rows'] = {};
   for (const modality of modalities)
-    rows[modality] = yield* phase(`rows of ${modality}`, countRows(database, modality, rules));
-  const { dropped, part, splits } = yield* phase('visits', placeVisits(database, rules));
+    rows[modality] = yield* phase(`rows of ${modality}`, () => countRows(database, modality, rules));
+  const { dropped, part, splits } = yield* phase('visits', () => placeVisits(database, rules));
   const codes: Partial<Cohort['codes']> = {};
   const dictionary: Partial<Cohort['dictionary']> = {};
   for (const modality of modalities) {
-    dictionary[modality] = yield* phase(`codes of ${modality}`, readDictionary(database, modality));
-    codes[modality] = yield* phase(
-      `visits of ${modality}`,
+    dictionary[modality] = yield* phase(`codes of ${modality}`, () => readDictionary(database, modality));
+    codes[modality] = yield* phase(`visits of ${modality}`, () =>
       readCodes(database, modality, part.hadmIds.length),
     );
   }

@@ -48,7 +48,7 @@ const columnsOf = (cohort: TokenCohort): Record<string, Data> => {
   return { ...columns, ...demographicColumns(cohort.demographics ?? {}, 0) };
 };
 
-/** Throws RangeError unless offsets, codes, labels and the per-patient columns fit each other. */
+/** Throws RangeError unless offsets, codes, vocabulary, labels and the per-patient columns fit each other. */
 const checkShape = (cohort: TokenCohort): void => {
   const { visitOffsets, codeOffsets, codes, labels, vocabulary, split, demographics } = cohort;
   const patients = patientCount(cohort);
@@ -59,6 +59,9 @@ const checkShape = (cohort: TokenCohort): void => {
   check('first code offset', codeOffsets[0], 0);
   check('last visit offset', visitOffsets.at(-1), visitCount(cohort));
   check('last code offset', codeOffsets.at(-1), codes.length);
+  const strange = codes.find((token) => token < 0 || token >= vocabulary.codes.length);
+  if (strange !== undefined)
+    throw new RangeError(`token ${strange} is not in a vocabulary of ${vocabulary.codes.length}`);
   check('labels', labels.length, patients * vocabulary.labels.length);
   if (split) check('split', split.length, patients);
   for (const [name, { values }] of Object.entries(demographics ?? {})) {

@@ -84,6 +84,10 @@ test('columns that do not fit each other are refused before anything is written'
     instanceOf: RangeError,
     message: 'split: expected 3, found 1',
   });
+  const codes = Int32Array.of(0, 3, 1, 2, 4);
+  await t.throwsAsync(writeTokenCohort(folder, { ...small(), codes }), {
+    message: 'token 4 is not in a vocabulary of 4',
+  });
   t.is(folder.files.size, 0);
 });
 
