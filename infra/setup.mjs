@@ -105,7 +105,7 @@ const ensurePackages = async () => {
     .digest('hex');
   const matched = packagesMatch(digest);
   if (!matched) {
-    const [program, args] = npm('ci', '--include=dev');
+    const [program, args] = npm('ci', '--include=dev', '--loglevel=error');
     const status = await step('npm ci', program, args, { group: true });
     if (status !== 0) fail(status, 'npm ci failed: is the registry in reach? (`npm config get registry`)');
   }
@@ -127,7 +127,7 @@ const ensureNode = async () => {
     return stdout && atLeastMinimum(stdout.trim());
   };
   if (works()) return own;
-  const [program, args] = npm('rebuild', 'node', '--ignore-scripts=false');
+  const [program, args] = npm('rebuild', 'node', '--ignore-scripts=false', '--loglevel=error');
   await step(`Node >= ${minimum} from npm`, program, args, { group: true });
   if (works()) return own;
   if (atLeastMinimum(process.version)) return process.execPath;
