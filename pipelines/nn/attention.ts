@@ -97,3 +97,43 @@ export const attentionBackward = (
   const cells = ops.reshape(ops.transpose(stacked, [1, 3, 0, 2, 4]), [batch * length, 3 * width]);
   return linearBackward(ops, layer.project, input, ops.gather(cells, grid.cellOfRow), update);
 };
+
+/** Keys and values of the positions so far, [B, H, t, D] each; kept, so the holder frees them. */
+export interface KeyValueCache {
+  keys: Tensor;
+  values: Tensor;
+}
+
+/** The next position of B sequences: [B, E] → [B, E]. The cache given is freed; the longer one is the caller's. */
+export const attendNext = (
+  ops: Ops,
+  layer: Attention,
+  input: Tensor,
+  cache: KeyValueCache | undefined,
+): { out: Tensor; cache: KeyValueCache } => {
+  const [batch, width] = input.shape as [number, number];
+  const size = width / layer.heads;
+  const split = ops.reshape(linear(ops, layer.project, input), [batch, 3, layer.heads, 1, size]);
+  const stacked = ops.transpose(split, [1, 0, 2, 3, 4]); // [3, B, H, 1, D]
+  const grow = (past: Tensor | undefined, next: Tensor): Tensor => {
+    const all = ops.keep(past ? ops.concat([past, next], 2) : next); // [B, H, t+1, D]
+    if (past) ops.free(past);
+    return all;
+  };
+  const keys = grow(cache?.keys, part(ops, stacked, 1));
+  const values = grow(cache?.values, part(ops, stacked, 2));
+  const scores = ops.batchMatMul(part(ops, stacked, 0), keys, { transposeB: true }); // [B, H, 1, t+1]
+  const weights = ops.softmax(ops.scale(scores, 1 / Math.sqrt(size)));
+  const merged = ops.reshape(ops.batchMatMul(weights, values), [batch, width]);
+  return { out: linear(ops, layer.output, merged), cache: { keys, values } };
+};
+
+/** The cache of some of its sequences; the one given is freed. */
+export const selectCache = (ops: Ops, cache: KeyValueCache, sequences: Tensor): KeyValueCache => {
+  const select = (past: Tensor): Tensor => {
+    const chosen = ops.keep(ops.gather(past, sequences));
+    ops.free(past);
+    return chosen;
+  };
+  return { keys: select(cache.keys), values: select(cache.values) };
+};

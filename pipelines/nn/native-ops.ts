@@ -130,7 +130,7 @@ export class NativeOps implements Ops {
     return { id, shape: [values.length] };
   }
   download(operand: Operand): Float32Array {
-    if (isVariable(operand)) return this.#variables.state(operand).value;
+    if (isVariable(operand)) return this.#variables.value(operand);
     return this.#binding.tensorDataSync(operand.id);
   }
 

@@ -85,15 +85,22 @@ export class NativeVariables {
     return this.#read(this.#find(variable).value);
   }
 
+  #download(resource: number): Float32Array {
+    const id = this.#read(resource);
+    const values = this.#binding.tensorDataSync(id);
+    this.#binding.deleteTensor(id);
+    return values;
+  }
+  value(variable: Variable): Float32Array {
+    return this.#download(this.#find(variable).value);
+  }
   state(variable: Variable): VariableState {
-    const download = (resource: number): Float32Array => {
-      const id = this.#read(resource);
-      const values = this.#binding.tensorDataSync(id).slice();
-      this.#binding.deleteTensor(id);
-      return values;
-    };
     const { value, mean, square } = this.#find(variable);
-    return { value: download(value), mean: download(mean), square: download(square) };
+    return {
+      value: this.#download(value),
+      mean: this.#download(mean),
+      square: this.#download(square),
+    };
   }
 
   /** `scalars`: ids of β₁ᵗ, β₂ᵗ, rate, β₁, β₂, ε. */

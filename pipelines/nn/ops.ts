@@ -58,6 +58,7 @@ export interface Ops {
   /** The device may read `values` in place: do not write to it any more. */
   upload(values: Float32Array, shape: readonly number[]): Tensor;
   uploadIndices(values: Int32Array): Tensor;
+  /** A copy, the caller's own. */
   download(operand: Operand): Float32Array;
 
   variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable;

@@ -115,7 +115,7 @@ export const headForward = async (
   await pace.rest();
   const logits: Tensor[] = [];
   for (const block of head.blocks) {
-    logits.push(ops.tidy(() => blockLogits(ops, block, hidden, width)));
+    logits.push(ops.tidy(() => blockLogits(ops, block, ...hiddenOf(ops, block, hidden, width))));
     await pace.rest();
   }
   return { histories, tokens, hidden, logits: ops.add(ops.concat(logits, 1), head.logitBias) };
@@ -134,8 +134,13 @@ export const hiddenOf = (
   return [before, ops.slice(hidden, [0, embedding + block.from], [rows, block.to - block.from - 1])];
 };
 
-const blockLogits = (ops: Ops, block: HeadBlock, hidden: Tensor, embedding: number): Tensor => {
-  const [before, self] = hiddenOf(ops, block, hidden, embedding);
-  const logits = ops.matMul(before, block.hiddenToLogits); // [N, w]
+/** [N, w] without the bias: from the hidden units before the block, and those at its own columns but the last. */
+export const blockLogits = (
+  ops: Ops,
+  block: HeadBlock,
+  before: Tensor, // [N, E+from]
+  self: Tensor | undefined, // [N, w-1]
+): Tensor => {
+  const logits = ops.matMul(before, block.hiddenToLogits);
   return self && block.selfToLogits ? ops.add(logits, ops.matMul(self, block.selfToLogits)) : logits;
 };

@@ -106,7 +106,7 @@ export class HaloNetwork {
 
   /** Teacher-forced logits [N, W], row-major on our side. */
   logits(batch: Batch): Promise<Float32Array> {
-    return this.ops.scope(async () => this.ops.download((await this.#forward(batch)).head.logits).slice());
+    return this.ops.scope(async () => this.ops.download((await this.#forward(batch)).head.logits));
   }
 
   /** Summed loss of a batch and the cells it is to be divided by; nothing is learned. */

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { StageError } from '../../../schemas/errors.ts';
+import { patientCount, type VisitColumns, visitCount } from '../../cohort/visit-columns.ts';
+import type { TrainingData } from '../../generator.ts';
+import { type Architecture, layoutOf } from './architecture.ts';
+
+const size = z.int().positive();
+
+/** The reference's context of 48 positions, less those of start and labels. */
+const mostVisits = 46;
+
+/** What a person may set. A key left out takes the preset's value, which goes by the size of the cohort. */
+export const haloConfig = z.strictObject({
+  preset: z
+    .enum(['auto', 'paper'])
+    .default('auto')
+    .describe(
+      'values of the keys left out: by cohort size, or as in the paper (12 × 768, batch 48, 50 epochs)',
+    ),
+  layers: size.optional().describe('transformer blocks'),
+  heads: size.optional().describe('attention heads; must divide `embedding`'),
+  embedding: size.optional().describe('width of a visit’s history'),
+  maxVisits: size
+    .optional()
+    .describe('longer records are cut; default: the longest training record, at most 46'),
+  batch: size.optional().describe('patients per step'),
+  learningRate: z.number().positive().optional().describe('of Adam'),
+  epochs: size.optional().describe('most passes over the training split'),
+  patience: size.optional().describe('epochs without a better validation loss before training stops'),
+  positiveWeight: z.number().positive().default(1).describe('how much a present code weighs in the loss'),
+  lossNormalization: z
+    .enum(['cells', 'padded'])
+    .default('cells')
+    .describe('mean over real cells, or over the padded grid as the reference code does'),
+  outputBias: z
+    .enum(['prevalence', 'random'])
+    .optional()
+    .describe('start from each code’s training prevalence, or at random as the reference does'),
+  blockColumns: size.default(1024).describe('columns per block of the code-level head; memory against speed'),
+});
+export type HaloConfig = z.output<typeof haloConfig>;
+
+/** A config with every value decided. */
+export type HaloSettings = { [K in keyof HaloConfig]-?: NonNullable<HaloConfig[K]> };
+
+type Preset = Pick<
+  HaloSettings,
+  'layers' | 'heads' | 'embedding' | 'batch' | 'learningRate' | 'epochs' | 'patience' | 'outputBias'
+>;
+
+/** The paper's experiment setup, with the sizes of the reference's config.py. */
+const paper: Preset = {
+  layers: 12,
+  heads: 12,
+  embedding: 768,
+  batch: 48,
+  learningRate: 1e-4,
+  epochs: 50,
+  patience: 50,
+  outputBias: 'random',
+};
+
+const presetFor = (patients: number): Preset => {
+  const shared = { batch: 48, outputBias: 'prevalence' } as const;
+  if (patients < 1000)
+    return { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3, epochs: 400, patience: 40 };
+  if (patients < 10_000)
+    return { ...shared, layers: 4, heads: 4, embedding: 256, learningRate: 3e-4, epochs: 100, patience: 10 };
+  return { ...paper, ...shared };
+};
+
+const longestRecord = ({ visitOffsets }: VisitColumns): number =>
+  visitOffsets.reduce((longest, end, i) => Math.max(longest, end - (visitOffsets[i - 1] ?? 0)), 1);
+
+/** Fills a config from its preset. Throws InvalidConfig when `heads` does not divide `embedding`. */
+export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettings => {
+  const preset = config.preset === 'paper' ? paper : presetFor(patientCount(train));
+  const settings: HaloSettings = {
+    ...config,
+    layers: config.layers ?? preset.layers,
+    heads: config.heads ?? preset.heads,
+    embedding: config.embedding ?? preset.embedding,
+    maxVisits:
+      config.maxVisits ??
+      (config.preset === 'paper' ? mostVisits : Math.min(mostVisits, longestRecord(train))),
+    batch: config.batch ?? preset.batch,
+    learningRate: config.learningRate ?? preset.learningRate,
+    epochs: config.epochs ?? preset.epochs,
+    patience: config.patience ?? preset.patience,
+    outputBias: config.outputBias ?? preset.outputBias,
+  };
+  if (settings.embedding % settings.heads !== 0)
+    throw new StageError(
+      'InvalidConfig',
+      `halo: heads (${settings.heads}) must divide embedding (${settings.embedding}); change one of them`,
+    );
+  return settings;
+};
+
+/** The architecture that settings give on a vocabulary. */
+export const architectureOf = (
+  { layers, heads, embedding, maxVisits }: HaloSettings,
+  vocabulary: TrainingData['vocabulary'],
+): Architecture => ({
+  layers,
+  heads,
+  embedding,
+  maxVisits,
+  positions: maxVisits + 2,
+  codes: vocabulary.codes.length,
+  labels: vocabulary.labels.length,
+});
+
+/** Log-odds of each column over the rows it can occur in, a half added to both counts so that none is infinite. */
+export const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Float32Array => {
+  const layout = layoutOf(architecture);
+  const present = new Float64Array(layout.width);
+  for (const code of train.codes) present[code] = (present[code] as number) + 1;
+  train.labels.forEach((label, i) => {
+    const column = layout.codes + (i % layout.labels);
+    present[column] = (present[column] as number) + label;
+  });
+  const patients = patientCount(train);
+  const visits = visitCount(train);
+  present[layout.end] = patients;
+  return Float32Array.from(present, (count, column) => {
+    const isLabel = column >= layout.codes && column < layout.start;
+    return Math.log((count + 0.5) / ((isLabel ? patients : visits) - count + 0.5));
+  });
+};

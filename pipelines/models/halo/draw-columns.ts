@@ -1,0 +1,158 @@
+/**
+ * Exact ancestral sampling of a visit's columns, block by block: column c is present when its uniform u < p(c | history,
+ * columns < c). What earlier blocks add to a block's logits is final, so it is one product of matrices for all
+ * patients; inside the block, logits first assume that no column is present, and each one drawn corrects the later ones.
+ * The work is one triangular product per visit, however many codes are drawn. N patients, E embedding, W width.
+ */
+import type { Ops, Tensor } from '../../nn/ops.ts';
+import type { Pace } from '../../nn/pace.ts';
+import { blockLogits, type Head, type HeadBlock } from './head.ts';
+
+/** The triangular weights of one block on our side. */
+export interface BlockTriangles {
+  codesToSelf: Float32Array | undefined; // [w, units], units = w, or w - 1 in the last block
+  selfToLogits: Float32Array | undefined; // [w - 1, w]
+}
+
+export const trianglesOf = (ops: Ops, head: Head): BlockTriangles[] =>
+  head.blocks.map(({ codesToSelf, selfToLogits }) => ({
+    codesToSelf: codesToSelf && ops.download(codesToSelf),
+    selfToLogits: selfToLogits && ops.download(selfToLogits),
+  }));
+
+/** One patient's row of a block: logits and sums before the relu, both corrected in place. */
+interface BlockRow {
+  logits: Float32Array; // [w]
+  sums: Float32Array; // [units]
+}
+
+/** What column c being present does to the hidden units from c on, and these to the logits after them. */
+const correct = (
+  { logits, sums }: BlockRow,
+  c: number,
+  { codesToSelf, selfToLogits }: BlockTriangles,
+): void => {
+  if (!codesToSelf) return;
+  const width = logits.length;
+  const units = sums.length;
+  for (let unit = c; unit < units; unit++) {
+    const before = sums[unit] as number;
+    sums[unit] = before + (codesToSelf[c * units + unit] as number);
+    const change = Math.max(sums[unit] as number, 0) - Math.max(before, 0);
+    if (change === 0 || !selfToLogits) continue;
+    for (let later = unit + 1; later < width; later++)
+      logits[later] = (logits[later] as number) + change * (selfToLogits[unit * width + later] as number);
+  }
+};
+
+/** Draws one block of one patient; `uniforms` and `allowed` are those of the block's columns. */
+const drawBlock = (
+  row: BlockRow,
+  triangles: BlockTriangles,
+  uniforms: Float64Array,
+  allowed: Uint8Array,
+): number[] => {
+  const drawn: number[] = [];
+  for (let c = 0; c < row.logits.length; c++) {
+    if (allowed[c] === 0) continue;
+    const probability = 1 / (1 + Math.exp(-(row.logits[c] as number)));
+    if ((uniforms[c] as number) >= probability) continue;
+    drawn.push(c);
+    correct(row, c, triangles);
+  }
+  return drawn;
+};
+
+/** What is to be drawn for N patients at one position. */
+export interface ColumnDraw {
+  histories: Tensor; // [N, E]
+  /** Patient's row → its uniforms of all columns. */
+  uniformsOf(row: number): Float64Array;
+  /** 1 for the columns that can occur at this position; the others stay absent. */
+  allowed: Uint8Array;
+}
+
+/** The set of each patient's present columns, ascending. Belongs to a scope of the caller's. */
+export const drawColumns = async (
+  ops: Ops,
+  head: Head,
+  triangles: readonly BlockTriangles[],
+  { histories, uniformsOf, allowed }: ColumnDraw,
+  pace: Pace,
+): Promise<number[][]> => {
+  const [rows, embedding] = histories.shape as [number, number];
+  const sets: number[][] = Array.from({ length: rows }, () => []);
+  const uniforms = sets.map((_, row) => uniformsOf(row));
+  const historySum = ops.concat(
+    [ops.matMul(histories, head.historyToHistory), ops.matMul(histories, head.historyToCodes)],
+    1,
+  );
+  const sum = ops.add(historySum, head.hiddenBias); // [N, E+W-1] before the relu
+  let hidden = ops.relu(ops.slice(sum, [0, 0], [rows, embedding])); // [N, E+from] final
+  let open = ops.slice(sum, [0, embedding], [rows, (sum.shape[1] as number) - embedding]); // [N, W-1-from]
+  const last = allowed.lastIndexOf(1);
+  for (const [i, block] of head.blocks.entries()) {
+    if (block.from > last) break;
+    const units = Math.min(block.to - block.from, open.shape[1] as number);
+    const sums = ops.slice(open, [0, 0], [rows, units]); // [N, units]
+    const drawn = drawRows(
+      { ops, head, block, hidden, sums },
+      triangles[i] as BlockTriangles,
+      uniforms,
+      allowed,
+    );
+    drawn.columns.forEach((column, k) => {
+      sets[drawn.rows[k] as number]?.push(block.from + column);
+    });
+    const own = drawn.corrected ? ops.upload(drawn.corrected, [rows, units]) : sums;
+    hidden = ops.concat([hidden, ops.relu(own)], 1);
+    if (block.codesToRest) {
+      open = ops.slice(open, [0, units], [rows, (open.shape[1] as number) - units]);
+      if (drawn.columns.length > 0) {
+        const columns = ops.uploadIndices(Int32Array.from(drawn.columns));
+        const rowOf = ops.uploadIndices(Int32Array.from(drawn.rows));
+        open = ops.add(open, ops.segmentSum(block.codesToRest, columns, rowOf, rows));
+      }
+    }
+    await pace.rest();
+  }
+  return sets;
+};
+
+interface BlockState {
+  ops: Ops;
+  head: Head;
+  block: HeadBlock;
+  hidden: Tensor; // [N, E+from]
+  sums: Tensor; // [N, units]
+}
+
+/** Draws one block of all patients: columns within the block by row, and the sums where a draw changed any. */
+const drawRows = (
+  { ops, head, block, hidden, sums }: BlockState,
+  triangles: BlockTriangles,
+  uniforms: readonly Float64Array[],
+  allowed: Uint8Array,
+): { columns: number[]; rows: number[]; corrected?: Float32Array } => {
+  const columns: number[] = [];
+  const rows: number[] = [];
+  const here = allowed.subarray(block.from, block.to);
+  if (!here.includes(1)) return { columns, rows };
+  const width = block.to - block.from;
+  const units = sums.shape[1] as number;
+  const bias = ops.slice(head.logitBias, [block.from], [width]);
+  const self = block.selfToLogits && ops.relu(ops.slice(sums, [0, 0], [uniforms.length, width - 1]));
+  const logits = ops.download(ops.add(blockLogits(ops, block, hidden, self), bias)); // [N, w]
+  const corrected = ops.download(sums);
+  uniforms.forEach((uniform, row) => {
+    const rowState = {
+      logits: logits.subarray(row * width, (row + 1) * width),
+      sums: corrected.subarray(row * units, (row + 1) * units),
+    };
+    for (const column of drawBlock(rowState, triangles, uniform.subarray(block.from, block.to), here)) {
+      columns.push(column);
+      rows.push(row);
+    }
+  });
+  return columns.length > 0 ? { columns, rows, corrected } : { columns, rows };
+};
