@@ -56,7 +56,7 @@ const keepWorker = async (
       if (stopping) return;
       const died = `the ${queue} worker ended with status ${status}`;
       if (performance.now() - started < livedMs)
-        throw new StageError('RunFailed', `${died}; the end of ${logFile}:\n${await current.logTail()}`);
+        throw new StageError('WorkerFailed', `${died}; the end of ${logFile}:\n${await current.logTail()}`);
       say(`${died}; starting it again (${logFile})`);
       await sleep(1000);
       if (stopping) return;

@@ -38,6 +38,7 @@ export const failures = {
   OutOfMemory: { retryable: true, exit: 71, hint: 'another worker with more memory may do' },
   DeviceLost: { retryable: true, exit: 71, hint: 'the device failed; the worker restarts' },
   Superseded: { retryable: false, exit: 75, hint: 'a later attempt of the same work took over' },
+  WorkerFailed: { retryable: false, exit: 70, hint: 'read the log that the message names' },
   RunMissing: { retryable: false, exit: 66, hint: 'find the id in the Temporal UI under Workflows' },
   RunFailed: { retryable: false, exit: 70, hint: 'see the failed nodes above; mend them and run again' },
 } as const;
