@@ -131,7 +131,7 @@ export class CsvLexer {
     } else if (this.#state === afterQuote && byte === quote) {
       this.#state = quoted;
       this.#put(quote);
-    } else if (this.#state === afterQuote) {
+    } else if (this.#state === afterQuote && this.#wanted) {
       if (this.#quoteLine !== this.#line)
         throw new CsvFault(
           `a quote opened on line ${this.#quoteLine} runs to line ${this.#line}, where text follows it. Close or double it`,
