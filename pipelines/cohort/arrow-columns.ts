@@ -13,6 +13,7 @@ import {
   RecordBatchFileWriter,
   Schema,
   Struct,
+  type Table,
   tableFromIPC,
   Uint8,
   Utf8,
@@ -95,13 +96,21 @@ export const encodeColumns = (columns: Record<string, Data>, rows: number): Uint
   return writer.finish().toUint8Array(true);
 };
 
+const tableFrom = (bytes: Uint8Array): Table => {
+  try {
+    return tableFromIPC(bytes);
+  } catch (cause) {
+    throw new RangeError('not a whole Arrow IPC file', { cause });
+  }
+};
+
 /**
  * The columns of such a file by name, as views on `bytes`: nothing is copied unless `bytes` starts off an
  * 8-byte boundary. Buffers may be padded: cut them to the column's length. Throws RangeError on a file of
  * another shape.
  */
 export const decodeColumns = (bytes: Uint8Array): { rows: number; columns: Record<string, Data> } => {
-  const table = tableFromIPC(bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
+  const table = tableFrom(bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
   if (table.batches.length > 1)
     throw new RangeError(`expected one record batch, found ${table.batches.length}`);
   const data = table.batches[0]?.data;
