@@ -66,6 +66,16 @@ export class Checkpoints {
   }
 }
 
+/** Keeps an attempt alive while something long and asynchronous goes on outside the body's safe points. */
+export const whileBeating = async <T>(host: Host, now: Progress, work: () => Promise<T>): Promise<T> => {
+  const timer = setInterval(() => host.beat(now), (host.heartbeatMs ?? 60_000) / 4);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+};
+
 const watchGaps = ({ heartbeatMs, log }: Host): (() => void) => {
   let last = performance.now();
   return () => {

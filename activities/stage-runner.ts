@@ -7,7 +7,7 @@ import type { CacheEntry, Store } from '../schemas/store.ts';
 import { cacheKey, toLineage } from './cache-key.ts';
 import { codeDigest } from './code-digest.ts';
 import { explainMiss } from './explain-miss.ts';
-import { Checkpoints, type Host, pump } from './safe-points.ts';
+import { Checkpoints, type Host, pump, whileBeating } from './safe-points.ts';
 import type { StageBody, Summary } from './stage-body.ts';
 
 /** Argument of every stage activity. Parsed before anything is done. */
@@ -92,7 +92,8 @@ const make = async <S extends Stage>(
     const seconds = Math.round(performance.now() - started) / 1000;
     const { resumedFrom } = checkpoints;
     const recorded = { at, seconds, attempt, ...(resumedFrom && { resumedFrom }), ...(run && { run }) };
-    return { ref: await draft.commit({ lineage, summary, recorded }), summary, at };
+    const commit = () => draft.commit({ lineage, summary, recorded });
+    return { ref: await whileBeating(host, { step: 1, of: 1, phase: 'committing' }, commit), summary, at };
   } catch (error) {
     await draft.discard().catch(() => host.log.warn({}, 'an unfinished artifact could not be removed'));
     throw error;
@@ -115,7 +116,9 @@ export const runStage = async <S extends Stage>(
   const params = parseParams(stage, node, rawParams);
   const inputs = checkInputs(stage, node, rawInputs);
   const code = await codeDigest([body.code, ...(body.codeOf?.(params) ?? [])]);
-  const fingerprint = await body.fingerprint?.(params);
+  const fingerprint = await whileBeating(host, { step: 0, of: 1, phase: 'digesting the source' }, async () =>
+    body.fingerprint?.(params),
+  );
   const lineage = toLineage(stage, { params, inputs: rawInputs, fingerprint, code, engine });
   const key = cacheKey(lineage);
   const known = await store.cached(key);

@@ -11,5 +11,7 @@ export const extract = defineStage({
     source: z.string().min(1).describe('folder that holds the tables (.csv, .csv.gz or .parquet)'),
     layout: z.enum(['mimic-iii']).default('mimic-iii').describe('table layout of the source'),
   }),
+  // The fingerprint is over names and contents of the files: the same tables elsewhere are the same source.
+  incidental: ['source'],
   policy: { queue: 'cpu', startToClose: '6h', heartbeat: '2m', attempts: 4 },
 });

@@ -1,0 +1,7 @@
+/** A worker process for tests: queue and `toy` or `real` bodies as arguments, the rest by environment. */
+import { runWorker } from '../../infra/worker.ts';
+import { toyBodies } from './toy-bodies.ts';
+
+const [queue, bodies] = process.argv.slice(2);
+if (queue !== 'cpu' && queue !== 'gpu') throw new RangeError(`no queue ${queue}`);
+await runWorker({ queue, ...(bodies === 'toy' && { bodies: toyBodies }) });
