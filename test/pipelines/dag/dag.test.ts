@@ -1,0 +1,129 @@
+import test from 'ava';
+import { compile } from '../../../pipelines/compile.ts';
+import { DagBuilder, defineDag } from '../../../pipelines/dag.ts';
+import { nightly } from '../../../pipelines/dags/nightly.ts';
+import { generators } from '../../../pipelines/registry.ts';
+import { plan } from '../../../schemas/plan.ts';
+import { runConfig } from '../../../schemas/run-config.ts';
+import { stages } from '../../../schemas/stages/index.ts';
+
+const { extract, assemble, tokenize, train, generate, report } = stages;
+const registered = [...generators.keys()];
+const config = (changes: Record<string, unknown> = {}) =>
+  runConfig.parse({ source: 'tables', generators: registered, ...changes });
+
+const real = (dag: DagBuilder) => {
+  const events = dag.add(extract, {}, { source: 'tables' });
+  return dag.add(tokenize, { cohort: dag.add(assemble, { events }, {}) }, {});
+};
+
+test('an edge of the wrong kind, a list for one, or wrong params is a type error', (t) => {
+  const dag = new DagBuilder();
+  const cohort = real(dag);
+  const model = dag.add(train, { cohort }, { generator: 'toy' });
+  // @ts-expect-error a model is no cohort
+  dag.add(generate, { model: cohort, cohort: model }, {}, { id: 'wrong kind' });
+  // @ts-expect-error one model, not several
+  dag.add(generate, { model: [model], cohort }, {}, { id: 'list for one' });
+  // @ts-expect-error several models, not one
+  dag.add(report, { real: cohort, models: model, synthetic: [], cards: [] }, {}, { id: 'one for list' });
+  // @ts-expect-error params are checked against the stage's own schema
+  t.throws(() => dag.add(train, { cohort }, { generator: 1 }, { id: 'params' }), {
+    name: 'InvalidConfig',
+    message: /params of params:(.|\n)*generator/,
+  });
+});
+
+test('no two nodes share an id', (t) => {
+  const dag = new DagBuilder();
+  const cohort = real(dag);
+  dag.add(train, { cohort }, { generator: 'a' });
+  t.throws(() => dag.add(train, { cohort }, { generator: 'b' }), {
+    instanceOf: RangeError,
+    message: /train/,
+  });
+});
+
+test('nightly fans out one branch per generator and gathers them in the report', (t) => {
+  const compiled = compile(nightly, config());
+  t.notThrows(() => plan.parse(JSON.parse(JSON.stringify(compiled))));
+  t.deepEqual(
+    compiled.nodes.map(({ id }) => id),
+    [
+      ...['extract', 'assemble', 'tokenize'],
+      ...registered.flatMap((name) => [`train:${name}`, `generate:${name}`, `similarity:${name}`]),
+      'report',
+    ],
+  );
+  const inputs = compiled.nodes.at(-1)?.inputs;
+  t.deepEqual(
+    inputs?.['models'],
+    registered.map((name) => `train:${name}`),
+  );
+  t.deepEqual(
+    inputs?.['cards'],
+    registered.map((name) => `similarity:${name}`),
+  );
+  t.true(compiled.nonRetryable.includes('Diverged'));
+});
+
+test('a generator among several is not required, one alone is', (t) => {
+  const required = (names: string[]) =>
+    compile(nightly, config({ generators: names }))
+      .nodes.filter((node) => node.required)
+      .map(({ id }) => id);
+  const [first = ''] = registered;
+  t.deepEqual(required([first]), [
+    ...['extract', 'assemble', 'tokenize'],
+    ...[`train:${first}`, `generate:${first}`, `similarity:${first}`],
+    'report',
+  ]);
+  if (registered.length > 1) t.deepEqual(required(registered), ['extract', 'assemble', 'tokenize', 'report']);
+});
+
+test('every default is in the plan, and the one seed everywhere', (t) => {
+  const compiled = compile(nightly, config({ seed: 7 }));
+  for (const { id, stage, params } of compiled.nodes) {
+    if (['assemble', 'tokenize', 'train', 'generate'].includes(stage)) t.like(params, { seed: 7 }, id);
+    if (id === 'train:halo') t.like(params, { config: { preset: 'auto', positiveWeight: 1 } });
+  }
+});
+
+const refused = test.macro((t, changes: Record<string, unknown>, message: RegExp) => {
+  t.throws(() => compile(nightly, config(changes)), { name: 'InvalidConfig', message });
+});
+test(
+  'an unknown generator',
+  refused,
+  { generators: [{ name: 'hallo' }] },
+  /^generators\[0\]: no generator is called hallo; there are: .*halo/,
+);
+test(
+  'a generator twice',
+  refused,
+  { generators: [registered[0], registered[0]] },
+  /^generators\[1\]: .* is listed twice/,
+);
+test(
+  'a wrong setting of a generator',
+  refused,
+  { generators: [{ name: 'halo', config: { epochs: 'many' } }] },
+  /^generators\[0\]\.config\.epochs: /,
+);
+test(
+  'an unknown metric',
+  refused,
+  { similarity: { metrics: ['beauty'] } },
+  /^similarity\.metrics\[0\]: no metric is called beauty; there are: /,
+);
+
+test('a dag is drawn anew for each config', (t) => {
+  const small = defineDag('small', (dag, run) => {
+    dag.add(extract, {}, { source: run.source });
+  });
+  t.deepEqual(compile(small, config({ name: 'n' })).nodes[0]?.params, {
+    source: 'tables',
+    layout: 'mimic-iii',
+  });
+  t.is(compile(small, config({ name: 'n' })).name, 'n');
+});
