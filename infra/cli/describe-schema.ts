@@ -51,7 +51,9 @@ const walk = (node: Node, prefix: string): Field[] =>
   Object.entries(node.properties ?? {}).flatMap(([key, value]) => {
     const child = asNode(value);
     const path = prefix ? `${prefix}.${key}` : key;
-    const about = child.description === undefined ? {} : { about: child.description };
+    const told =
+      child.description ?? asNode(Array.isArray(child.items) ? undefined : child.items).description;
+    const about = told === undefined ? {} : { about: told };
     const inner = child.properties ? walk(child, path) : [];
     // A group whose parts are all told below needs no row of its own, unless it says something.
     if (inner.length > 0 && !child.description) return inner;
