@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { RejectReason } from './reasons.ts';
 
+const tab = 0x09;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const space = 0x20;
@@ -122,7 +123,9 @@ export class CsvLexer {
 
   #outsideQuotes(byte: number): void {
     if (this.#state === broken) return;
-    if (byte <= space && this.#state !== unquoted) return;
+    // Tabs of the header stay, so that a file separated by them can be told.
+    const isBlank = byte <= space && (byte !== tab || this.sawHeader);
+    if (isBlank && this.#state !== unquoted) return;
     if (this.#blank) this.#beginRecord();
     if (byte === comma) this.#endField();
     else if (byte === quote && this.#state === fieldStart) {
@@ -139,7 +142,7 @@ export class CsvLexer {
       this.#state = broken;
     } else {
       this.#state = unquoted;
-      this.#put(Math.max(byte, space));
+      this.#put(isBlank ? space : byte);
     }
   }
 
