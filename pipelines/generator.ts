@@ -13,6 +13,7 @@ export interface TrainingData {
 /** One point of the learning curve; `validationLoss` where the model has just been validated. */
 export interface StepReport {
   loss: number;
+  /** Counted from 1. */
   epoch: number;
   validationLoss?: number;
 }
@@ -21,6 +22,10 @@ export interface StepReport {
 export interface Fitting extends Checkpointable {
   /** Upper bound; early stopping may end before. */
   readonly steps: number;
+  /** Its config with every default decided, as `model.json` tells it. */
+  readonly settings: Record<string, unknown>;
+  /** Aggregates for people: parameters, what was left out of the data, whether training can stop early. */
+  readonly facts: Record<string, number | string>;
   /** True once nothing is left to do (all steps done, or early stopping). */
   readonly finished: boolean;
   step(): Promise<StepReport>;
@@ -41,6 +46,8 @@ export interface SampleRequest {
 
 /** A fitted generator, ready to draw patients. */
 export interface Sampler {
+  /** Patients are drawn in blocks of this many; requests along these borders waste no work. Default 1. */
+  readonly block?: number;
   sample(request: SampleRequest): Promise<VisitColumns>;
   dispose(): void;
 }

@@ -22,6 +22,7 @@ export type DrawnRecord = ArrayLike<number>[];
 
 /** Draws records from a HALO network whose head has blocks of `samplingColumns`. */
 export class HaloSampler implements Sampler {
+  readonly block = patientBlock;
   readonly #network: HaloNetwork;
   readonly #layout: Layout;
   readonly #triangles: BlockTriangles[];

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import type { Checkpointable, Saved } from '../pipelines/checkpointable.ts';
+import type { Fitting } from '../pipelines/generator.ts';
+import { type LearningCurve, learningCurve, recordStep } from '../pipelines/learning-curve.ts';
+import {
+  generatorConfig,
+  generatorNamed,
+  type modelCard,
+  vocabularyDigest,
+} from '../pipelines/model-card.ts';
+import { generatorFile, generators } from '../pipelines/registry.ts';
+import { encodeSaved } from '../pipelines/safetensors.ts';
+import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
+import { trainingData } from '../pipelines/tokens/training-data.ts';
+import { StageError } from '../schemas/errors.ts';
+import { train as contract } from '../schemas/stages/train.ts';
+import { defineBody } from './stage-body.ts';
+
+/** A fitting with its learning curve: together they are what a checkpoint holds. */
+class Training implements Checkpointable {
+  readonly #fitting: Fitting;
+  curve: LearningCurve = [];
+
+  constructor(fitting: Fitting) {
+    this.#fitting = fitting;
+  }
+  async save(): Promise<Saved> {
+    const { arrays, json } = await this.#fitting.save();
+    return { arrays, json: { fitting: json, curve: this.curve } };
+  }
+  async load({ arrays, json }: Saved): Promise<void> {
+    const { fitting, curve } = z
+      .object({ fitting: z.record(z.string(), z.unknown()), curve: learningCurve })
+      .parse(json);
+    await this.#fitting.load({ arrays, json: fitting });
+    this.curve = curve;
+  }
+}
+
+/** Token cohort to model: `weights.safetensors`, `model.json`, `vocabulary.json`, `curve.json`. */
+export const train = defineBody(contract, {
+  code: import.meta.url,
+  codeOf: ({ generator }) => (generators.has(generator) ? [generatorFile(generator)] : []),
+  async *run({ params, inputs }, { open, draft, resume, log }) {
+    const generator = generatorNamed(params.generator);
+    const config = generatorConfig(generator, params.config);
+    const { vocabulary, ...data } = trainingData(await readTokenCohort(await open(inputs.cohort)));
+    const fitting = await generator.fit({ vocabulary, ...data }, config, params.seed);
+    try {
+      log.info(fitting.facts, `fitting ${generator.name}`);
+      const training = new Training(fitting);
+      let step = await resume(training);
+      while (!fitting.finished) {
+        const report = await fitting.step();
+        const { loss, epoch, validationLoss } = report;
+        step++;
+        if (![loss, validationLoss ?? 0].every(Number.isFinite))
+          throw new StageError(
+            'Diverged',
+            `${generator.name}: the loss is ${loss} at step ${step}, epoch ${epoch}`,
+          );
+        recordStep(training.curve, step, report);
+        const metrics = { loss, ...(validationLoss !== undefined && { validationLoss }) };
+        yield { step, of: fitting.steps, phase: `epoch ${epoch}`, metrics };
+      }
+      const card: z.output<typeof modelCard> = {
+        generator: generator.name,
+        version: generator.version,
+        config: params.config,
+        settings: z.record(z.string(), z.json()).parse(fitting.settings),
+        seed: params.seed,
+        vocabulary: vocabularyDigest(vocabulary),
+        tokens: vocabulary.codes.length,
+        parameters: Number(fitting.facts['parameters'] ?? 0),
+      };
+      await draft.write('weights.safetensors', encodeSaved(fitting.model()));
+      await draft.write('model.json', `${JSON.stringify(card, null, 2)}\n`);
+      await draft.write('vocabulary.json', `${JSON.stringify(vocabulary)}\n`);
+      await draft.write('curve.json', `${JSON.stringify(training.curve)}\n`);
+      const best = training.curve.reduce(
+        (lowest, { validationLoss }) => Math.min(lowest, validationLoss ?? lowest),
+        Number.POSITIVE_INFINITY,
+      );
+      return {
+        generator: generator.name,
+        steps: step,
+        ...(Number.isFinite(best) && { validationLoss: best }),
+        ...fitting.facts,
+      };
+    } finally {
+      fitting.dispose();
+    }
+  },
+});

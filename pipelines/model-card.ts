@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { StageError } from '../schemas/errors.ts';
+import type { Vocabulary } from '../schemas/vocabulary.ts';
+import type { Generator } from './generator.ts';
+import { generators } from './registry.ts';
+
+/** `model.json`: what a fitted generator is, and all that is needed to open it again. */
+export const modelCard = z.object({
+  generator: z.string(),
+  version: z.int(),
+  config: z.record(z.string(), z.json()).describe('as asked for'),
+  settings: z.record(z.string(), z.json()).describe('with every default decided'),
+  seed: z.int(),
+  vocabulary: z.string().describe('sha256 of the vocabulary it speaks'),
+  tokens: z.int().describe('codes in that vocabulary'),
+  parameters: z.number(),
+});
+
+/** The generator of a name. Throws InvalidConfig naming those that exist. */
+export const generatorNamed = (name: string): Generator => {
+  const generator = generators.get(name);
+  if (generator) return generator;
+  throw new StageError(
+    'InvalidConfig',
+    `generator: there is no ${JSON.stringify(name)}; there are ${[...generators.keys()].join(', ')}`,
+  );
+};
+
+/** A generator's config with its own defaults. Throws InvalidConfig naming the key. */
+export const generatorConfig = (generator: Generator, config: unknown): unknown => {
+  const { success, data, error } = generator.config.safeParse(config);
+  if (success) return data;
+  throw new StageError('InvalidConfig', `config of ${generator.name}: ${z.prettifyError(error)}`);
+};
+
+/** Names a vocabulary by its content: codes in their order, and labels. */
+export const vocabularyDigest = ({ codes, labels }: Vocabulary): string =>
+  createHash('sha256')
+    .update(JSON.stringify([codes.map(({ modality, code }) => [modality, code]), labels]))
+    .digest('hex');
