@@ -40,12 +40,11 @@ export const reads: Record<ReadName, Read> = {
     fault: { reason: 'not-a-timestamp', is: 'is not a timestamp' },
   },
   number: {
-    sql: (cell) =>
-      matching(
-        cell,
-        String.raw`[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`,
-        `TRY_CAST(${cell} AS DOUBLE)`,
-      ),
+    sql: (cell) => {
+      const value = `TRY_CAST(${cell} AS DOUBLE)`;
+      const pattern = String.raw`[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`;
+      return matching(cell, pattern, `CASE WHEN isfinite(${value}) THEN ${value} END`);
+    },
     expected: 'a number with a decimal point',
     fault: { reason: 'missing-value', is: 'is not a number' },
   },
