@@ -29,6 +29,7 @@ export const failures = {
   },
   Diverged: { retryable: false, exit: 70, hint: 'the loss is not finite; lower the learning rate' },
   BackendUnavailable: { retryable: false, exit: 69, hint: 'run `understudy doctor` for the fix' },
+  NotReady: { retryable: false, exit: 69, hint: 'do what the failed checks above say' },
   TemporalUnavailable: { retryable: true, exit: 69, hint: 'start a server: `understudy dev`' },
   StoreUnavailable: {
     retryable: true,

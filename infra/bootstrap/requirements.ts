@@ -18,7 +18,7 @@ export const compareVersions = (a: string, b: string): number => {
 };
 
 const clauseHolds = (version: string, clause: string): boolean => {
-  const [, operator, wanted = ''] = /^(~=|==|!=|<=|>=|<|>)\s*(\S+)$/.exec(clause) ?? [];
+  const [, operator, wanted = ''] = /^(~=|==|!=|<=|>=|<|>)\s*([0-9][^\s=]*)$/.exec(clause) ?? [];
   const prefix = wanted.replace(/\.\*$/, '');
   const within = `${version}.`.startsWith(`${prefix}.`);
   const order = compareVersions(version, prefix);

@@ -38,8 +38,7 @@ const fromGo = async (go: string, draft: string, { signal }: FetchContext): Prom
 };
 
 /** The ways to get the Temporal CLI, in the order they are tried; a way that cannot be gone says why. */
-const ways = async ({ environment }: FetchContext): Promise<Way[]> => {
-  const archive = versions.temporal.archives[platform];
+const ways = async ({ environment }: FetchContext, archive: PinnedFile | undefined): Promise<Way[]> => {
   const go = await findProgram('go', environment.path);
   const off = environment.temporalDownload === 'off';
   return [
@@ -79,14 +78,17 @@ const advice = (context: FetchContext, reasons: string[]): string => {
  * The Temporal CLI, installed into the cache where PATH and cache have none: the checksummed release, else Go.
  * Throws TemporalUnavailable saying what to install.
  */
-export const ensureTemporal = async (context: FetchContext): Promise<TemporalCli> => {
+export const ensureTemporal = async (
+  context: FetchContext,
+  archive: PinnedFile | undefined = versions.temporal.archives[platform],
+): Promise<TemporalCli> => {
   const { environment, say, signal } = context;
   const found = await findTemporal(environment);
   if (found) return found;
   return withLock(environment.cache, say, async () => {
     const target = cachedTemporal(environment.cache);
     const reasons: string[] = [];
-    for (const way of await ways(context)) {
+    for (const way of await ways(context, archive)) {
       signal?.throwIfAborted();
       if (way.cannot) {
         reasons.push(way.cannot);
