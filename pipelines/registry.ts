@@ -21,3 +21,7 @@ export const generators = await load<Generator>(new URL('./models/', import.meta
 
 /** Every metric in pipelines/metrics/similarity. */
 export const similarityMetrics = await load<Metric>(new URL('./metrics/similarity/', import.meta.url));
+
+/** Where a similarity metric's file is; its import closure goes into the cache key of scorecards. */
+export const similarityMetricFile = (name: string): string =>
+  new URL(`./metrics/similarity/${name}.ts`, import.meta.url).href;

@@ -69,6 +69,7 @@ export const visitView = (what: string, real: VisitColumns, synthetic: VisitColu
 export const referenceRecordView = (what: string, real: VisitColumns, synthetic: VisitColumns): View => ({
   ...recordView(what, real, synthetic),
   row: 'reference-record',
+  title: `${what} frequencies per patient, the paper's way`,
   synthetic: patientsWithVisits(synthetic),
   units: 'patients with visits',
   statistics: ['r2'],
@@ -116,6 +117,8 @@ const viewRows = (counts: OccurrenceCounts, view: View): PartialRow[] => {
 export const agreementRows = (counts: OccurrenceCounts, views: readonly View[]): PartialRow[] =>
   views.flatMap((view) => viewRows(counts, view));
 
+const seriesLimit = { codes: 8000, pairs: 4000, sequences: 4000 };
+
 /** Keys ordered from many real patients to few; keys with equally many keep their order. */
 const byPatients = (patients: Uint32Array): Float64Array => {
   const n = patients.length;
@@ -127,21 +130,24 @@ const byPatients = (patients: Uint32Array): Float64Array => {
 
 /**
  * Frequencies per patient for a scatter plot: at most `limit` keys, the frequent ones densely and the tail
- * evenly over the logarithm of the rank. `patients` counts the real ones, for suppression.
+ * evenly over the logarithm of the rank. `patients` counts the real ones, for suppression. The name of the
+ * series tells the report what its keys are: `codes`, `pairs` (unordered), `sequences` (first, then second).
  */
 export const frequencySeries = (
+  keys: 'codes' | 'pairs' | 'sequences',
   counts: OccurrenceCounts,
   totals: { real: number; synthetic: number },
-  limit: number,
-): Series => {
+): Record<string, Series> => {
   const order = byPatients(counts.real.patients);
-  const chosen = rankSample(order.length, limit).map((rank) => order[rank] as number);
+  const chosen = rankSample(order.length, seriesLimit[keys]).map((rank) => order[rank] as number);
   const column = (of: ArrayLike<number>, total = 1) => chosen.map((key) => (of[key] as number) / total || 0);
   return {
-    first: column(counts.first),
-    second: column(counts.second),
-    real: column(counts.real.patients, totals.real),
-    synthetic: column(counts.synthetic.patients, totals.synthetic),
-    patients: column(counts.real.patients),
+    [keys]: {
+      first: column(counts.first),
+      ...(keys === 'codes' ? {} : { second: column(counts.second) }),
+      real: column(counts.real.patients, totals.real),
+      synthetic: column(counts.synthetic.patients, totals.synthetic),
+      patients: column(counts.real.patients),
+    },
   };
 };

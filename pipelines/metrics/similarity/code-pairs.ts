@@ -25,7 +25,7 @@ export default defineMetric({
     const reference = referenceRecordView('pair', real, synthetic);
     return {
       rows: agreementRows(counts, [record, visit, reference]),
-      series: { frequencies: frequencySeries(counts, record, 4000) },
+      series: frequencySeries('pairs', counts, record),
     };
   },
 });

@@ -25,7 +25,7 @@ export default defineMetric({
     const reference = referenceRecordView('code', real, synthetic);
     return {
       rows: agreementRows(counts, [record, visit, reference]),
-      series: { frequencies: frequencySeries(counts, record, 8000) },
+      series: frequencySeries('codes', counts, record),
     };
   },
 });

@@ -37,7 +37,7 @@ export default defineMetric({
     const because = width === 0 ? 'This cohort has no labels.' : 'One of the two cohorts has no patients.';
     const summary = (row: string, value: number | null, patients: number, note?: string): PartialRow => ({
       row,
-      title: 'Mean absolute difference of label prevalence',
+      title: `Mean absolute difference of label prevalence${note === undefined ? '' : ", the paper's way"}`,
       about: 'by how much the share of patients with a label is off, averaged over all labels',
       value,
       n: patients,

@@ -38,6 +38,7 @@ export default defineMetric({
     const referenceVisit: View = {
       ...visit,
       row: 'reference-visit',
+      title: `${visit.title}, the paper's way`,
       real: visitCount(real) - patientCount(real),
       synthetic: visitCount(synthetic) - patientsWithVisits(synthetic),
       statistics: ['r2'],
@@ -46,7 +47,7 @@ export default defineMetric({
     const reference = referenceRecordView('sequential pair', real, synthetic);
     return {
       rows: agreementRows(counts, [record, visit, reference, referenceVisit]),
-      series: { frequencies: frequencySeries(counts, record, 4000) },
+      series: frequencySeries('sequences', counts, record),
     };
   },
 });

@@ -31,7 +31,12 @@ export default defineMetric({
     const present = selectPatients(synthetic, nonEmptyPatients(synthetic));
     const reference = lengthRows(what, histogram, lengthHistogram(present.visitOffsets))
       .slice(0, 2)
-      .map((row) => ({ note: referenceNote, ...row, row: `reference-${row.row}` }));
+      .map((row) => ({
+        note: referenceNote,
+        ...row,
+        row: `reference-${row.row}`,
+        title: `${row.title}, the paper's way`,
+      }));
     return {
       rows: [...lengthRows(what, histogram, delivered), empty, ...reference],
       series: { lengths: lengthSeries(histogram, delivered, histogram.counts) },

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { type LearningCurve, learningCurve } from '../pipelines/learning-curve.ts';
+import { traceLineage } from '../pipelines/report/lineage-trace.ts';
+import { reportPage } from '../pipelines/report/page.ts';
+import { assembleReport, type ReportInput } from '../pipelines/report/report-data.ts';
+import type { ArtifactRef } from '../schemas/artifact.ts';
+import { scorecard, scorecardSeries } from '../schemas/scorecard.ts';
+import { report as contract } from '../schemas/stages/report.ts';
+import type { OpenArtifact } from '../schemas/store.ts';
+import { vocabulary as vocabularySchema } from '../schemas/vocabulary.ts';
+import { defineBody } from './stage-body.ts';
+
+type Open = (ref: ArtifactRef) => Promise<OpenArtifact>;
+
+/** All the report wants to know of a model's card. */
+const modelName = z.object({ generator: z.string() });
+
+const readCards = async (refs: readonly ArtifactRef[], open: Open): Promise<ReportInput['cards']> => {
+  const cards: ReportInput['cards'] = [];
+  for (const ref of refs) {
+    const artifact = await open(ref);
+    const card = scorecard.parse(await artifact.json('scorecard.json'));
+    const series = scorecardSeries.parse(await artifact.json('series.json'));
+    cards.push({ card, series });
+  }
+  return cards;
+};
+
+const readCurves = async (refs: readonly ArtifactRef[], open: Open): Promise<ReportInput['curves']> => {
+  const curves: { generator: string; curve: LearningCurve }[] = [];
+  for (const ref of refs) {
+    const artifact = await open(ref);
+    const { generator } = modelName.parse(await artifact.json('model.json'));
+    curves.push({ generator, curve: learningCurve.parse(await artifact.json('curve.json')) });
+  }
+  return curves;
+};
+
+/** Scorecards, curves and lineage to `report.html`, which needs nothing but itself, and `report.json`. */
+export const report = defineBody(contract, {
+  code: import.meta.url,
+  async *run({ params, inputs }, { open, draft }) {
+    const real = await open(inputs.real);
+    const vocabulary = vocabularySchema.parse(await real.json('vocabulary.json'));
+    const cards = await readCards(inputs.cards, open);
+    const curves = await readCurves(inputs.models, open);
+    yield { step: 1, of: 3, phase: 'scorecards read' };
+    const sources = [inputs.real, ...inputs.models, ...inputs.synthetic, ...inputs.cards];
+    const lineage = await traceLineage(sources, open);
+    yield { step: 2, of: 3, phase: 'lineage traced' };
+    const data = assembleReport({ ...params, vocabulary, cards, curves, lineage });
+    await draft.write('report.html', reportPage(data));
+    await draft.write('report.json', `${JSON.stringify(data, null, 2)}\n`);
+    yield { step: 3, of: 3, phase: 'page written' };
+    const [first] = data.generators;
+    return {
+      page: 'report.html',
+      generators: data.generators.length,
+      ...(first ? { first: first.name } : {}),
+    };
+  },
+});

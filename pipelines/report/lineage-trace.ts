@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import type { ArtifactRef } from '../../schemas/artifact.ts';
+import { StageError } from '../../schemas/errors.ts';
+import type { OpenArtifact } from '../../schemas/store.ts';
+import type { LineageStep } from './report-data.ts';
+
+type Open = (ref: ArtifactRef) => Promise<Pick<OpenArtifact, 'manifest'>>;
+
+const named = z.object({ generator: z.string() });
+
+/** The generator an artifact is about: its own parameter, or that of the model it came from. */
+const subject = (params: unknown, inputs: readonly LineageStep[]): string | undefined => {
+  const own = named.safeParse(params);
+  if (own.success) return own.data.generator;
+  return inputs.map(({ generator }) => generator).find((generator) => generator !== undefined);
+};
+
+const gone = ({ kind, digest }: ArtifactRef): LineageStep => ({
+  title: `${kind}, deleted`,
+  stage: '?',
+  version: 0,
+  kind,
+  digest,
+  params: {},
+  inputs: [],
+  code: '?',
+  engine: '?',
+});
+
+/**
+ * Walks from artifacts back to the source: every artifact once, after all it was made from. An ancestor that
+ * was deleted is named and left at that.
+ */
+export const traceLineage = async (refs: readonly ArtifactRef[], open: Open): Promise<LineageStep[]> => {
+  const steps = new Map<string, LineageStep>();
+  const visit = async (ref: ArtifactRef): Promise<LineageStep> => {
+    const known = steps.get(ref.digest);
+    if (known) return known;
+    const artifact = await open(ref).catch((error: unknown) => {
+      if (error instanceof StageError && error.code === 'ArtifactMissing') return undefined;
+      throw error;
+    });
+    if (!artifact) {
+      steps.set(ref.digest, gone(ref));
+      return gone(ref);
+    }
+    const { stage, version, params, inputs, fingerprint, code, engine } = artifact.manifest.lineage;
+    const from: LineageStep[] = [];
+    for (const input of Object.values(inputs).flat()) from.push(await visit(input));
+    const generator = subject(params, from);
+    const step: LineageStep = {
+      title: generator === undefined ? stage : `${stage} ${generator}`,
+      stage,
+      version,
+      kind: ref.kind,
+      digest: ref.digest,
+      params,
+      inputs: from.map(({ digest }) => digest),
+      ...(generator === undefined ? {} : { generator }),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+      code,
+      engine,
+    };
+    steps.set(ref.digest, step);
+    return step;
+  };
+  for (const ref of refs) await visit(ref);
+  return [...steps.values()];
+};

@@ -1,0 +1,101 @@
+// What the page can do beyond being read: names at the pointer, sorting, copying. It works without, too.
+(() => {
+  const tip = document.getElementById('tip');
+  const said = document.getElementById('said');
+
+  // The SVG titles speak to screen readers; for eyes a quicker tip takes their place.
+  for (const title of document.querySelectorAll('svg.plot title')) {
+    const mark = title.parentNode;
+    if (mark.tagName.toLowerCase() !== 'svg') mark.dataset.tip = title.textContent;
+    title.remove();
+  }
+  for (const svg of document.querySelectorAll('svg.plot')) {
+    svg.setAttribute('aria-label', svg.querySelector('desc')?.textContent ?? '');
+    svg.removeAttribute('aria-labelledby');
+  }
+
+  const nearest = (event) => {
+    const svg = event.target.closest?.('svg.plot');
+    if (!svg) return null;
+    if (event.target.dataset.tip) return event.target;
+    let found = null;
+    let least = 14;
+    for (const mark of svg.querySelectorAll('circle[data-tip]')) {
+      const box = mark.getBoundingClientRect();
+      const away = Math.hypot(box.x + box.width / 2 - event.clientX, box.y + box.height / 2 - event.clientY);
+      if (away < least) [found, least] = [mark, away];
+    }
+    return found;
+  };
+
+  const show = (event) => {
+    const mark = nearest(event);
+    tip.hidden = !mark;
+    document.querySelector('[data-tip].pointed')?.classList.remove('pointed');
+    if (!mark) return;
+    mark.classList.add('pointed');
+    tip.textContent = mark.dataset.tip;
+    const { width, height } = tip.getBoundingClientRect();
+    const room = document.documentElement.clientWidth;
+    tip.style.left = `${Math.max(4, Math.min(event.clientX + 12, room - width - 4))}px`;
+    tip.style.top = `${event.clientY > height + 20 ? event.clientY - height - 10 : event.clientY + 18}px`;
+  };
+  document.addEventListener('pointermove', show);
+  document.addEventListener('pointerdown', show);
+  document.addEventListener('scroll', () => {
+    tip.hidden = true;
+  });
+
+  const sortKey = (cell) => {
+    if (cell.dataset.value === undefined) return cell.textContent.trim().toLowerCase();
+    return cell.dataset.value === '' ? Number.NEGATIVE_INFINITY : Number(cell.dataset.value);
+  };
+  const sort = (head, button) => {
+    const down = head.getAttribute('aria-sort') !== 'descending';
+    for (const other of head.parentNode.children) other.removeAttribute('aria-sort');
+    head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+    const body = head.closest('table').tBodies[0];
+    const rows = [...body.rows].sort((a, b) => {
+      const [x, y] = [sortKey(a.cells[head.cellIndex]), sortKey(b.cells[head.cellIndex])];
+      return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
+    });
+    body.append(...rows);
+    said.textContent = `sorted by ${button.textContent.trim()}, ${down ? 'descending' : 'ascending'}`;
+  };
+  for (const head of document.querySelectorAll('th[data-sort]')) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'sort';
+    button.setAttribute('aria-label', `sort by ${head.textContent.trim()}`);
+    button.addEventListener('click', () => sort(head, head));
+    head.append(button);
+  }
+
+  const copyByHand = (text) => {
+    const area = document.createElement('textarea');
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    return done ? Promise.resolve() : Promise.reject(new Error('the browser refused'));
+  };
+  const copy = (text) => (navigator.clipboard ? navigator.clipboard.writeText(text) : copyByHand(text));
+  const numbers = JSON.parse(document.getElementById('page-data').textContent);
+  for (const button of document.querySelectorAll('button.copy')) {
+    const label = button.textContent;
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      const answer = (text) => {
+        button.textContent = said.textContent = text;
+        setTimeout(() => {
+          button.textContent = label;
+        }, 1600);
+      };
+      copy(JSON.stringify(numbers[button.dataset.copy], null, 2)).then(
+        () => answer('Copied'),
+        () => answer('Could not copy: take it from report.json'),
+      );
+    });
+  }
+})();

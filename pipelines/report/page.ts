@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { html, inlineJson, type Markup, trusted } from './markup.ts';
+import { counted, integer, listed } from './number-format.ts';
+import type { ReportData } from './report-data.ts';
+import { allNumbers } from './sections/all-numbers.ts';
+import { checked, missingFamilies } from './sections/checked.ts';
+import { frequencySection } from './sections/frequencies.ts';
+import { labels } from './sections/labels.ts';
+import { leaderboard } from './sections/leaderboard.ts';
+import { lengths } from './sections/lengths.ts';
+import { licence } from './sections/licence.ts';
+import { lineage } from './sections/lineage.ts';
+import type { Section } from './sections/section.ts';
+import { training } from './sections/training.ts';
+
+const style = [
+  new URL('./style/colors.css', import.meta.url),
+  new URL('./style/frame.css', import.meta.url),
+  new URL('./style/plots.css', import.meta.url),
+  new URL('./style/tables.css', import.meta.url),
+  new URL('./style/media.css', import.meta.url),
+]
+  .map((file) => readFileSync(file, 'utf8'))
+  .join('');
+const script = readFileSync(new URL('./page.mjs', import.meta.url), 'utf8');
+
+/** Forbids every request, and every script but ours: the page cannot reach out even if it wanted to. */
+const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'; base-uri 'none'; form-action 'none'`;
+
+const sectionsOf = (data: ReportData): Section[] => {
+  const drawn = data.generators.length > 0;
+  return [
+    leaderboard(data),
+    checked(data),
+    ...(drawn ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
+    drawn && lengths(data),
+    drawn && labels(data),
+    data.curves.length > 0 && training(data),
+    drawn && allNumbers(data),
+    lineage(data),
+    licence(data),
+  ].filter((section) => section !== false && section !== null);
+};
+
+const subtitle = (data: ReportData): string => {
+  const generators = data.generators.map(({ name }) => name);
+  const of = `${counted(data.real.patients, 'real training patient')}, ${counted(data.real.visits, 'visit')}, ${integer(data.vocabulary.codes)} codes`;
+  return generators.length === 0 ? of : `${listed(generators)} against ${of}`;
+};
+
+const warning = (data: ReportData): Markup | false => {
+  const missing = missingFamilies(data);
+  return (
+    missing.length > 0 &&
+    html`<aside class="warning" role="note"><strong>${listed(missing).replace(/^./, (c) => c.toUpperCase())} ${missing.length > 1 ? 'have' : 'has'} not been measured.</strong> This page says how alike the cohorts are, and nothing about whether a synthetic cohort is safe to share. <a href="#checked">What was checked</a></aside>`
+  );
+};
+
+/** Numbers that the copy buttons hand out; drawn points are in `report.json`, and here because they are copied. */
+const copyable = ({ headlines, metrics, lineage, frequencies }: ReportData) => ({
+  headlines,
+  metrics,
+  lineage,
+  ...Object.fromEntries(
+    frequencies
+      .filter(({ keys }) => keys === 'codes')
+      .map((plot) => [`frequencies:${plot.metric}`, plot.panels]),
+  ),
+});
+
+/** The whole report as one HTML document that asks nothing of any server. The same data give the same bytes. */
+export const reportPage = (data: ReportData): string => {
+  const sections = sectionsOf(data);
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${data.title}</title>
+<style>${trusted(style)}</style>
+</head>
+<body>
+<a class="skip" href="#leaderboard">Skip to the numbers</a>
+<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${warning(data)}</header>
+<nav aria-label="Contents"><ul>${sections.map(({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`)}</ul></nav>
+<main>${sections.map(
+    ({
+      id,
+      title,
+      body,
+    }) => html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${title}</h2>${body}</section>
+`,
+  )}</main>
+<footer><p>Made by Understudy. The numbers on this page are in <code>report.json</code> beside it.</p></footer>
+<div id="tip" hidden></div><p id="said" class="hidden" role="status"></p>
+<script type="application/json" id="page-data">${inlineJson(copyable(data))}</script>
+<script>${trusted(script)}</script>
+</body>
+</html>
+`;
+  return page.text;
+};

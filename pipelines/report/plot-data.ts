@@ -1,0 +1,120 @@
+import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
+import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import { rankSample } from '../statistics/rank-sample.ts';
+import { type LengthBin, lengthBins } from './length-bins.ts';
+
+type Entry = { card: Scorecard; series: ScorecardSeries };
+
+/** A code, or a pair of codes, with the share of real and of synthetic patients that have it. */
+export interface Frequency {
+  name: string;
+  /** Modality of a single code. */
+  modality?: string;
+  real: number;
+  synthetic: number;
+}
+
+/** A scatter plot per generator. */
+export interface FrequencyPlot {
+  metric: string;
+  title: string;
+  about: string;
+  keys: 'codes' | 'pairs' | 'sequences';
+  panels: {
+    generator: string;
+    /** From frequent among real patients to rare. */
+    points: Frequency[];
+    /** Keys in either cohort, before any is left out. */
+    keys: number;
+    /** Keys of the series that too few real patients have. */
+    leftOut: number;
+  }[];
+}
+
+/** A bar chart of lengths per generator. */
+export interface LengthPlot {
+  metric: string;
+  title: string;
+  about: string;
+  panels: { generator: string; bins: LengthBin[] }[];
+}
+
+const joined = { codes: '', pairs: ' + ', sequences: ' → ' };
+const shownAtMost = { codes: 1500, pairs: 1200, sequences: 1200 };
+const kinds = ['codes', 'pairs', 'sequences'] as const;
+
+const numbers = (series: Record<string, number[] | string[]>, column: string): number[] =>
+  (series[column] ?? []).map(Number);
+
+const shorter = (title: string): string => (title.length > 60 ? `${title.slice(0, 59)}…` : title);
+
+/** `dx 4280 Congestive heart failure`: what people see where a token is meant. */
+export const codeName = ({ codes }: Vocabulary, token: number): string => {
+  const code = codes[token];
+  if (!code) return `token ${token}`;
+  const title = code.title && code.title !== code.code ? ` ${shorter(code.title)}` : '';
+  return `${code.modality} ${shorter(code.code)}${title}`;
+};
+
+const frequencyPanel = (
+  { card, series }: Entry,
+  metric: string,
+  kind: FrequencyPlot['keys'],
+  vocabulary: Vocabulary,
+  enough: number,
+): FrequencyPlot['panels'][number] => {
+  const columns = series[metric]?.[kind] ?? {};
+  const [first, second, real, synthetic, patients] = ['first', 'second', 'real', 'synthetic', 'patients'].map(
+    (column) => numbers(columns, column),
+  ) as [number[], number[], number[], number[], number[]];
+  const kept = [...patients.keys()].filter((i) => (patients[i] as number) >= enough);
+  const points = rankSample(kept.length, shownAtMost[kind]).map((rank): Frequency => {
+    const i = kept[rank] as number;
+    const tokens = [first[i], second[i]].filter((token) => token !== undefined);
+    const modality = vocabulary.codes[first[i] as number]?.modality;
+    return {
+      name: tokens.map((token) => codeName(vocabulary, token)).join(joined[kind]),
+      ...(kind === 'codes' && modality ? { modality } : {}),
+      real: real[i] as number,
+      synthetic: synthetic[i] as number,
+    };
+  });
+  const keys =
+    card.rows.find((row) => row.metric === metric && row.row === 'record-r2')?.n ?? patients.length;
+  return { generator: card.generator, points, keys, leftOut: patients.length - kept.length };
+};
+
+/** A plot for every metric that has frequencies, without keys that fewer than `enough` real patients have. */
+export const frequencyPlots = (
+  entries: readonly Entry[],
+  vocabulary: Vocabulary,
+  enough: number,
+): FrequencyPlot[] =>
+  kinds.flatMap((kind) =>
+    (entries[0]?.card.metrics ?? [])
+      .filter(({ metric }) => entries[0]?.series[metric]?.[kind])
+      .map(({ metric, title, about }) => ({
+        metric,
+        title,
+        about,
+        keys: kind,
+        panels: entries.map((entry) => frequencyPanel(entry, metric, kind, vocabulary, enough)),
+      })),
+  );
+
+/** A plot for every metric that has lengths. */
+export const lengthPlots = (entries: readonly Entry[], enough: number): LengthPlot[] =>
+  (entries[0]?.card.metrics ?? [])
+    .filter(({ metric }) => entries[0]?.series[metric]?.['lengths'])
+    .map(({ metric, title, about }) => ({
+      metric,
+      title,
+      about,
+      panels: entries.map(({ card, series }) => {
+        const columns = series[metric]?.['lengths'] ?? {};
+        const [real, synthetic, patients] = ['real', 'synthetic', 'patients'].map((column) =>
+          numbers(columns, column),
+        ) as [number[], number[], number[]];
+        return { generator: card.generator, bins: lengthBins({ real, synthetic, patients }, enough) };
+      }),
+    }));

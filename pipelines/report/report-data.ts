@@ -1,0 +1,109 @@
+import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
+import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import type { LearningCurve } from '../learning-curve.ts';
+import { type MetricTable, metricTables } from './metric-tables.ts';
+import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
+import { type Headline, headlines, ranked } from './ranking.ts';
+
+/** How one artifact came about. */
+export interface LineageStep {
+  /** Name for people: `train halo`. */
+  title: string;
+  stage: string;
+  version: number;
+  kind: string;
+  digest: string;
+  params: unknown;
+  inputs: string[];
+  /** Whose it is, from the model on. */
+  generator?: string;
+  fingerprint?: string;
+  code: string;
+  engine: string;
+}
+
+/** Everything the report is made of, already opened. Order of cards and models is the order of the run. */
+export interface ReportInput {
+  title: string;
+  suppressBelow: number;
+  vocabulary: Vocabulary;
+  cards: { card: Scorecard; series: ScorecardSeries }[];
+  /** Learning curves by generator, one point per epoch. */
+  curves: { generator: string; curve: LearningCurve }[];
+  lineage: LineageStep[];
+}
+
+export interface ReportGenerator {
+  name: string;
+  /** The independent-marginals sampler: what every model must beat. */
+  isFloor: boolean;
+  /** A CSS variable, the same on all plots. */
+  color: string;
+  patients: number;
+  visits: number;
+}
+
+/** `report.json`: all the numbers on the page. */
+export interface ReportData {
+  title: string;
+  suppressBelow: number;
+  real: { patients: number; visits: number };
+  holdout: { patients: number; visits: number };
+  vocabulary: { codes: number; labels: number; modalities: Record<string, number> };
+  /** In the order of the leaderboard. */
+  generators: ReportGenerator[];
+  headlines: Headline[];
+  metrics: MetricTable[];
+  frequencies: FrequencyPlot[];
+  lengths: LengthPlot[];
+  curves: { generator: string; curve: LearningCurve }[];
+  lineage: LineageStep[];
+}
+
+/** The generator that samples every code on its own. */
+export const floorGenerator = 'marginal';
+
+const paletteSize = 10;
+
+const generatorsOf = (cards: readonly Scorecard[]): ReportGenerator[] => {
+  let models = 0;
+  return cards.map(({ generator, cohorts }) => {
+    const isFloor = generator === floorGenerator;
+    const color = isFloor ? 'var(--floor)' : `var(--g${models++ % paletteSize})`;
+    return { name: generator, isFloor, color, ...cohorts.synthetic };
+  });
+};
+
+const modalitiesOf = ({ codes }: Vocabulary): Record<string, number> => {
+  const found: Record<string, number> = {};
+  for (const { modality } of codes) found[modality] = (found[modality] ?? 0) + 1;
+  return found;
+};
+
+/** Ranks, suppresses and bins: from what the run made to what the page shows. Pure. */
+export const assembleReport = (input: ReportInput): ReportData => {
+  const { title, suppressBelow, vocabulary, curves, lineage } = input;
+  const cards = ranked(input.cards);
+  const nothing = { patients: 0, visits: 0 };
+  return {
+    title,
+    suppressBelow,
+    real: cards[0]?.card.cohorts.real ?? nothing,
+    holdout: cards[0]?.card.cohorts.holdout ?? nothing,
+    vocabulary: {
+      codes: vocabulary.codes.length,
+      labels: vocabulary.labels.length,
+      modalities: modalitiesOf(vocabulary),
+    },
+    generators: generatorsOf(cards.map(({ card }) => card)),
+    headlines: headlines(cards.map(({ card }) => card)),
+    metrics: metricTables(
+      cards.map(({ card }) => card),
+      suppressBelow,
+    ),
+    frequencies: frequencyPlots(cards, vocabulary, suppressBelow),
+    lengths: lengthPlots(cards, suppressBelow),
+    curves,
+    lineage,
+  };
+};

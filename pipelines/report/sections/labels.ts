@@ -1,0 +1,58 @@
+import { type LabelBar, labelBars } from '../charts/bars.ts';
+import { html, type Markup } from '../markup.ts';
+import type { MetricTable } from '../metric-tables.ts';
+import { percent } from '../number-format.ts';
+import type { ReportData } from '../report-data.ts';
+import { generatorName, generatorNamed, leftOutSentence, type Section } from './section.ts';
+
+const barsOf = (data: ReportData, { rows }: MetricTable): LabelBar[] =>
+  rows
+    .filter((row) => row.patients !== undefined && row.real !== null)
+    .map(({ title, real, values }) => ({
+      label: title,
+      real: real ?? 0,
+      synthetic: values.flatMap(({ generator, value }) =>
+        value === null
+          ? []
+          : [{ generator, color: generatorNamed(data, generator)?.color ?? 'currentColor', share: value }],
+      ),
+    }))
+    .sort((a, b) => b.real - a.real);
+
+const figures = (data: ReportData, metric: MetricTable): Markup => {
+  const bars = barsOf(data, metric);
+  if (bars.length === 0)
+    return html`<p class="empty">No label is common enough among real patients to be shown.</p>`;
+  const most = Math.max(
+    ...bars.flatMap(({ real, synthetic }) => [real, ...synthetic.map(({ share }) => share)]),
+  );
+  const top = Math.min(1, Math.max(0.2, Math.ceil(most * 5) / 5));
+  const columns = bars.length > 8 ? 2 : 1;
+  const size = Math.ceil(bars.length / columns);
+  return html`<div class="panels wide">${Array.from({ length: columns }, (_, i) => {
+    const part = bars.slice(i * size, (i + 1) * size);
+    const caption = {
+      id: `${metric.metric}-${i}`,
+      title: `${metric.title}: share of patients, ${columns > 1 ? `part ${i + 1} of ${columns}` : 'all'}`,
+      description: part.map(({ label, real }) => `${label} ${percent(real)}`).join('; '),
+    };
+    return html`<figure>${labelBars(part, top, caption)}</figure>`;
+  })}</div>`;
+};
+
+/** Prevalence of every label, all generators on one bar. */
+export const labels = (data: ReportData): Section | null => {
+  const metric = data.metrics.find(
+    ({ rows, leftOut }) => leftOut > 0 || rows.some((row) => row.patients !== undefined),
+  );
+  if (!metric) return null;
+  return {
+    id: 'labels',
+    title: 'Labels',
+    short: 'Labels',
+    body: html`<p>${metric.about} The pale bar is the share of real training patients, a dot the share in a synthetic cohort: it should sit on the end of the bar.</p>
+<ul class="legend" aria-label="Colors"><li><i class="swatch" style="background:var(--real-soft)"></i>real</li>${data.generators.map(
+      ({ name }) => html`<li>${generatorName(data, name)}</li>`,
+    )}</ul>${figures(data, metric)}<p class="note">${leftOutSentence(metric.leftOut, 'label', data.suppressBelow)}</p>`,
+  };
+};

@@ -1,0 +1,61 @@
+import { html, type Markup } from '../markup.ts';
+import { counted } from '../number-format.ts';
+import type { ReportData, ReportGenerator } from '../report-data.ts';
+
+/** A part of the page with its own heading and its place in the contents. */
+export interface Section {
+  id: string;
+  title: string;
+  /** In the contents, where there is little room. */
+  short: string;
+  body: Markup;
+}
+
+/** Name of a generator with its color; the floor says that it is one. */
+export const generatorName = (data: ReportData, name: string): Markup => {
+  const generator = data.generators.find((candidate) => candidate.name === name);
+  return html`<span class="generator"><i class="swatch" style="background:${generator?.color ?? 'var(--soft)'}"></i>${name}</span>${generator?.isFloor === true && html` <span class="badge">floor</span>`}`;
+};
+
+export const generatorNamed = (data: ReportData, name: string): ReportGenerator | undefined =>
+  data.generators.find((candidate) => candidate.name === name);
+
+/** A table that scrolls sideways in its own box; `rows` are whole `<tr>` elements. */
+export const table = (
+  label: string,
+  head: Markup,
+  rows: readonly Markup[],
+  kind = '',
+): Markup => html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
+<table class="${kind}"><caption class="hidden">${label}</caption><thead>${head}</thead><tbody>${rows}</tbody></table></div>`;
+
+/** A column heading that the page's script makes sortable. */
+export const heading = (text: string | Markup, hint = '', kind = ''): Markup =>
+  html`<th scope="col" class="${kind}" data-sort${hint && html` title="${hint}"`}>${text}</th>`;
+
+/** A cell whose number sorts and copies in full precision. */
+export const numberCell = (value: number | null, shown: string | Markup, kind = ''): Markup =>
+  html`<td class="number ${kind}" data-value="${value ?? ''}">${shown}</td>`;
+
+const arrows = { higher: '↑', lower: '↓', 'closer-to-real': '≈' };
+const directions = {
+  higher: 'higher is better',
+  lower: 'lower is better',
+  'closer-to-real': 'closer to the real value is better',
+};
+
+/** An arrow for the direction that is better, spoken in words. */
+export const direction = (better: keyof typeof arrows): Markup =>
+  html`<span class="better" role="img" aria-label="${directions[better]}" title="${directions[better]}">${arrows[better]}</span>`;
+
+/** How many of something are not shown because too few real patients have it. */
+export const leftOutSentence = (n: number, what: string, enough: number): string => {
+  if (enough < 2) return `No ${what} is left out for being rare.`;
+  return n === 0
+    ? `No ${what} is left out: ${enough} or more real training patients have each.`
+    : `Left out: ${counted(n, what)} that fewer than ${enough} real training patients have.`;
+};
+
+/** Copies the named part of the page's numbers as JSON; hidden where there is no script. */
+export const copyButton = (part: string, what: string): Markup =>
+  html`<button type="button" class="copy" data-copy="${part}" hidden>Copy ${what} as JSON</button>`;

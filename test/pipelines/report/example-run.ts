@@ -1,0 +1,162 @@
+import { selectPatients, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
+import type { Metric } from '../../../pipelines/metric.ts';
+import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
+import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
+import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
+import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit.ts';
+import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
+import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
+import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
+import type { LineageStep, ReportInput } from '../../../pipelines/report/report-data.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import { columnsOf, golden, type Patient } from '../metrics/golden-cohorts.ts';
+
+const metrics: Metric[] = [
+  codePrevalence,
+  codePairs,
+  sequentialPairs,
+  visitsPerRecord,
+  codesPerVisit,
+  labelPrevalence,
+];
+
+const { code_vocab, label_names } = golden<{ code_vocab: string[]; label_names: string[] }>(
+  'demo_cohort.json',
+);
+
+/** 120 codes of three modalities; one has a title that tries to break out of the page. */
+export const exampleVocabulary: Vocabulary = {
+  codes: Array.from({ length: 120 }, (_, token) => ({
+    modality: (['dx', 'dx', 'rx', 'px'] as const)[token % 4] ?? 'dx',
+    code: code_vocab[token * 3] ?? String(token),
+    title: token === 3 ? '</script><img src=x onerror=alert(1)> & "quotes"' : `Condition number ${token}`,
+  })),
+  labels: label_names.slice(0, 5),
+};
+
+const split = golden<Record<'train' | 'test', Patient[]>>('split.json');
+const other = golden<Patient[]>('cohort_b.json').slice(0, 300);
+
+/** Codes dealt out again among all visits: single codes stay, pairs are lost. What a floor does. */
+const dealt = (patients: Patient[]): Patient[] => {
+  const codes = patients.flatMap((patient) => patient.visits.flat());
+  let next = 0;
+  return patients.map(({ visits, labels }) => ({
+    labels,
+    visits: visits.map((visit) => visit.map(() => codes[(next++ * 37) % codes.length] as number)),
+  }));
+};
+
+/** Real patients with the given share of them exchanged for dealt ones: a model between floor and real. */
+const blend = (share: number): Patient[] =>
+  dealt(other).map((patient, i) => ((i * 13) % 100 < share * 100 ? patient : (split.train[i] ?? patient)));
+
+const columns = (patients: Patient[]) => {
+  const whole = columnsOf(patients);
+  // Through the builder, which drops the repeats that dealing makes.
+  return selectPatients(whole, Array.from(patients.keys()));
+};
+
+const curveOf = (epochs: number) =>
+  Array.from({ length: epochs }, (_, epoch) => ({
+    step: (epoch + 1) * 7,
+    epoch,
+    batches: 7,
+    loss: 0.04 + Math.exp(-epoch / 12) + 0.02 * Math.sin(epoch * 1.7),
+    ...(epoch % 5 === 4 ? { validationLoss: 0.09 + Math.exp(-epoch / 11) + epoch / 1200 } : {}),
+  }));
+
+const step = (stage: string, title: string, kind: string, inputs: LineageStep[]): LineageStep => ({
+  title,
+  stage,
+  version: 1,
+  kind,
+  digest: Buffer.from(title.padEnd(32, '.')).toString('hex').slice(0, 64),
+  params: stage === 'train' ? { generator: title.split(' ')[1], config: { layers: 4 }, seed: 0 } : {},
+  inputs: inputs.map(({ digest }) => digest),
+  ...(inputs.length === 0 ? { fingerprint: 'f'.repeat(64) } : {}),
+  code: 'c0de'.repeat(16),
+  engine: 'libtensorflow 2.21.0, linux-x64, cpu',
+});
+
+const lineageOf = (generators: string[]): LineageStep[] => {
+  const events = step('extract', 'extract', 'events', []);
+  const cohort = step('assemble', 'assemble', 'cohort', [events]);
+  const tokens = step('tokenize', 'tokenize', 'token-cohort', [cohort]);
+  return [
+    events,
+    cohort,
+    tokens,
+    ...generators.flatMap((name) => {
+      const model = step('train', `train ${name}`, 'model', [tokens]);
+      const synthetic = step('generate', `generate ${name}`, 'token-cohort', [model, tokens]);
+      return [model, synthetic, step('similarity', `similarity ${name}`, 'scorecard', [tokens, synthetic])];
+    }),
+  ];
+};
+
+/** A run with a floor and `models` models, the first ones better than the last. */
+export const exampleRun = (models: number, suppressBelow = 11): ReportInput => {
+  const names = [
+    'halo',
+    'promptehr',
+    'synteg',
+    'eva',
+    'gpt',
+    'lstm',
+    'medgan',
+    'corgan',
+    'halo-coarse',
+    'llmsyn',
+  ];
+  const chosen = ['marginal', ...names.slice(0, models)];
+  const real = columns(split.train);
+  return {
+    title: 'Nightly report',
+    suppressBelow,
+    vocabulary: exampleVocabulary,
+    cards: chosen.map((generator, i) => {
+      const scoring = scoreCohort({
+        generator,
+        vocabulary: exampleVocabulary,
+        real,
+        synthetic: columns(i === 0 ? dealt(split.train) : blend(Math.min(0.9, 0.25 * i))),
+        holdout: columns(split.test),
+        metrics,
+      });
+      let turn = scoring.next();
+      while (!turn.done) turn = scoring.next();
+      return turn.value;
+    }),
+    curves: chosen.map((generator, i) => ({ generator, curve: i === 0 ? [] : curveOf(60 * i) })),
+    lineage: lineageOf(chosen),
+  };
+};
+
+/** A run in which nothing came as far as a scorecard. */
+export const emptyRun = (): ReportInput => ({
+  title: 'Nothing came out',
+  suppressBelow: 11,
+  vocabulary: exampleVocabulary,
+  cards: [],
+  curves: [],
+  lineage: lineageOf([]),
+});
+
+/** The smallest cohorts there are: one patient with one code on each side. */
+export const tinyRun = (): ReportInput => {
+  const builder = new VisitColumnsBuilder();
+  builder.addPatient([[7]], [0, 0, 0, 0, 0]);
+  const one = builder.build();
+  const scoring = scoreCohort({
+    generator: 'halo',
+    vocabulary: exampleVocabulary,
+    real: one,
+    synthetic: one,
+    holdout: new VisitColumnsBuilder().build(),
+    metrics,
+  });
+  let turn = scoring.next();
+  while (!turn.done) turn = scoring.next();
+  return { ...emptyRun(), title: 'One patient', cards: [turn.value] };
+};
