@@ -18,9 +18,14 @@ const read = async (file: string): Promise<string> => {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' }[code] ?? code;
-    throw new StageError('InvalidConfig', `cannot read the run config ${resolve(file)}: ${reason}`, {
-      cause,
-    });
+    const advice = 'name one with --config FILE; docs/config.md shows what goes in';
+    throw new StageError(
+      'InvalidUsage',
+      `cannot read the run config ${resolve(file)}: ${reason}; ${advice}`,
+      {
+        cause,
+      },
+    );
   }
 };
 
@@ -50,7 +55,10 @@ const parse = (name: string, source: string): { document: Document; lines: LineC
   return { document, lines };
 };
 
-/** Reads and checks a run config; `-` is stdin. Throws InvalidConfig that names key, line, wanted and found. */
+/**
+ * Reads and checks a run config; `-` is stdin. Throws InvalidConfig that names key, line, wanted and found, and
+ * InvalidUsage where there is nothing to read.
+ */
 export const loadConfig = async (file: string): Promise<RunConfig> => {
   const name = file === '-' ? 'stdin' : file;
   const { document, lines } = parse(name, await read(file));

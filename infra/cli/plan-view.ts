@@ -13,21 +13,35 @@ const paramsText = (node: PlanNode): string =>
 export const planText = ({ name, nodes }: Plan): string => {
   const rows = nodes.map((node) => {
     const needs = neededBy(node).join(', ');
-    return [node.id, node.policy.queue, needs ? `← ${needs}` : '(source)', node.required ? '' : 'may fail'];
+    return [node.id, node.policy.queue, node.required ? '' : 'may fail', needs ? `← ${needs}` : '(source)'];
   });
   const settings = nodes.map((node) => [node.id, paramsText(node)]);
   return [`${name}: ${nodes.length} nodes`, columns(rows), '\nWith', columns(settings)].join('\n');
 };
 
-/** A plan as a mermaid flowchart; nodes of the gpu queue are drawn round. */
+/** Ids of all nodes that must have ended before a node starts. Nodes come after what they need. */
+const ancestors = (nodes: readonly PlanNode[]): Map<string, Set<string>> => {
+  const all = new Map<string, Set<string>>();
+  for (const node of nodes)
+    all.set(node.id, new Set(neededBy(node).flatMap((id) => [id, ...(all.get(id) ?? [])])));
+  return all;
+};
+
+/**
+ * A plan as a mermaid flowchart; nodes of the gpu queue are drawn round. An arrow is left out where a longer way
+ * says the same, so the picture tells the order and not every input.
+ */
 export const mermaid = ({ nodes }: Plan): string => {
   const index = new Map(nodes.map(({ id }, i) => [id, `n${i}`]));
+  const before = ancestors(nodes);
   const boxes = nodes.map(({ id, policy }) => {
     const [open, close] = policy.queue === 'gpu' ? ['([', '])'] : ['[', ']'];
     return `  ${index.get(id)}${open}"${id}"${close}`;
   });
-  const arrows = nodes.flatMap((node) =>
-    neededBy(node).map((id) => `  ${index.get(id)} --> ${index.get(node.id)}`),
-  );
+  const arrows = nodes.flatMap((node) => {
+    const needs = neededBy(node);
+    const direct = needs.filter((id) => !needs.some((other) => before.get(other)?.has(id)));
+    return direct.map((id) => `  ${index.get(id)} --> ${index.get(node.id)}`);
+  });
   return ['flowchart LR', ...boxes, ...arrows].join('\n');
 };

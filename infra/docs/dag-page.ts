@@ -10,7 +10,7 @@ export const dagPage = (): string => {
   return page(
     'The nightly DAG',
     `\`pipelines/dags/${nightly.name}.ts\` with the default generators. Round nodes run on the \`gpu\` queue, the ` +
-      'others on `cpu`. Where there are several generators, the branch of one may fail without failing the run. ' +
+      'others on `cpu`; an arrow that a longer way implies is left out. Where there are several generators, the branch of one may fail without failing the run. ' +
       '`understudy plan` shows the DAG of a config of yours.',
     `\`\`\`mermaid\n${mermaid(plan)}\n\`\`\``,
   );

@@ -113,8 +113,13 @@ for (const [what, [text, ...problems]] of Object.entries(bad))
   });
 
 test('a config that is not there, or is a folder, is named with its whole path', async (t) => {
-  const missing = await t.throwsAsync(loadConfig(join(folder, 'none.yaml')), { instanceOf: StageError });
-  t.is(missing?.message, `cannot read the run config ${join(folder, 'none.yaml')}: there is no such file`);
-  const isFolder = await t.throwsAsync(loadConfig(folder), { instanceOf: StageError });
-  t.is(isFolder?.message, `cannot read the run config ${folder}: it is a folder`);
+  for (const [path, reason] of [
+    [join(folder, 'none.yaml'), 'there is no such file'],
+    [folder, 'it is a folder'],
+  ] as const) {
+    const error = await t.throwsAsync(loadConfig(path), { instanceOf: StageError, name: 'InvalidUsage' });
+    t.true(
+      error?.message.startsWith(`cannot read the run config ${path}: ${reason}; name one with --config`),
+    );
+  }
 });

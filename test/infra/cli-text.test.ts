@@ -69,14 +69,32 @@ test('a plan is drawn for a terminal and for mermaid', (t) => {
   t.is(
     planText(plan),
     `small: 2 nodes
-  extract     cpu  (source)
-  train:halo  gpu  ← extract  may fail
+  extract     cpu            (source)
+  train:halo  gpu  may fail  ← extract
 
 With
   extract     source=/data
   train:halo  seed=0`,
   );
   t.is(mermaid(plan), 'flowchart LR\n  n0["extract"]\n  n1(["train:halo"])\n  n0 --> n1');
+});
+
+test('mermaid draws no arrow that a longer way implies', (t) => {
+  const policy = { queue: 'cpu' as const, startToClose: '1h', heartbeat: '1m', attempts: 1 };
+  const node = (id: string, ...needs: string[]) => ({
+    ...{ id, stage: id, params: {}, inputs: { needs }, required: true, policy },
+  });
+  const plan: Plan = {
+    name: 'x',
+    nonRetryable: [],
+    nodes: [node('a'), node('b', 'a'), node('c', 'b'), node('d', 'a', 'b', 'c'), node('e', 'a')],
+  };
+  t.deepEqual(
+    mermaid(plan)
+      .split('\n')
+      .filter((line) => line.includes('-->')),
+    ['  n0 --> n1', '  n1 --> n2', '  n2 --> n3', '  n0 --> n4'],
+  );
 });
 
 test('a table without rows has its head', (t) => {
