@@ -27,7 +27,7 @@ export const follow = async (client: Client, run: string, io: FollowIo): Promise
   const screen = screenFor(io);
   let answered = Date.now();
   let last: RunSnapshot | undefined;
-  while (true) {
+  while (!io.signal.aborted) {
     try {
       last = await readSnapshot(client, run);
       answered = Date.now();
@@ -36,9 +36,8 @@ export const follow = async (client: Client, run: string, io: FollowIo): Promise
       if (last) last = { ...last, note: 'the server does not answer; trying again' };
     }
     if (last) screen.show(last);
-    if (last && (last.state !== 'running' || io.signal.aborted)) break;
+    if (last && last.state !== 'running') break;
     await sleep(everyMs, undefined, { signal: io.signal }).catch(() => undefined);
-    if (io.signal.aborted && !last) break;
   }
   screen.close();
   if (!last) throw io.signal.reason;

@@ -29,8 +29,9 @@ export const runCommand = defineCommand({
       }
       io.err(`started ${run}`);
       const { demandSuccess, follow } = await import('./follow.ts');
-      const snapshot = await follow(client, run, io);
-      if (io.signal.aborted) io.err(`${run} goes on; follow it with \`understudy watch ${run}\``);
+      const snapshot = await follow(client, run, io).finally(() => {
+        if (io.signal.aborted) io.err(`${run} goes on; follow it with \`understudy watch ${run}\``);
+      });
       demandSuccess(snapshot);
       return snapshot;
     });
