@@ -1,0 +1,52 @@
+import type { Logger } from 'pino';
+import type { ActivityTools, Bodies } from '../activities/index.ts';
+import { startBackend } from './backend.ts';
+import { connectNative } from './connect.ts';
+import { createWorker, type Queue } from './create-worker.ts';
+import { type Environment, readEnvironment } from './env.ts';
+import { parseFault, withFault } from './faults.ts';
+import { createLog, installRuntime } from './log.ts';
+import { createFileStore } from './store/fs.ts';
+
+export interface WorkerOptions {
+  queue: Queue;
+  environment?: Environment;
+  log?: Logger;
+  /** Default: the real ones, loaded with the science behind them. */
+  bodies?: Bodies;
+  /** Called once, when the worker polls. */
+  onReady?: () => void;
+}
+
+const backendText = async (log: Logger): Promise<string> => {
+  const { name, version, library, device } = await startBackend((warning) => log.warn(warning));
+  return [`${name} ${library ?? version}`, device, process.arch].join(' ');
+};
+
+/**
+ * Runs a worker until SIGINT or SIGTERM, then lets short work end and long work write its checkpoint.
+ * A gpu worker starts the tensor backend first. Throws TemporalUnavailable, BackendUnavailable.
+ */
+export const runWorker = async (options: WorkerOptions): Promise<void> => {
+  const { queue, environment = readEnvironment(), onReady } = options;
+  const bodies = options.bodies ?? (await import('../activities/bodies.ts')).bodies;
+  const log = options.log ?? createLog(environment.logLevel, { queue, pid: process.pid });
+  installRuntime(log);
+  const address = { address: environment.temporalAddress, namespace: environment.temporalNamespace };
+  const tools: ActivityTools = {
+    store: createFileStore(environment.store),
+    bodies,
+    log,
+    ...(queue === 'gpu' && { backend: await backendText(log) }),
+    ...(environment.fault !== undefined && { wrapHost: withFault(parseFault(environment.fault)) }),
+  };
+  const connection = await connectNative(address);
+  try {
+    const worker = await createWorker({ queue, connection, namespace: address.namespace, ...tools });
+    log.info({ ...address, store: environment.store, backend: tools.backend }, 'worker ready');
+    onReady?.();
+    await worker.run();
+  } finally {
+    await connection.close();
+  }
+};
