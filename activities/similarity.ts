@@ -35,7 +35,8 @@ const checkSameVocabulary = ({ vocabulary: real }: TokenCohort, { vocabulary: ot
 /** Compares a synthetic cohort with the real training split: `scorecard.json` and, for plots, `series.json`. */
 export const similarity = defineBody(contract, {
   code: import.meta.url,
-  codeOf: ({ metrics }) => (metrics ?? [...similarityMetrics.keys()]).map(similarityMetricFile),
+  codeOf: ({ metrics }) =>
+    [...similarityMetrics.keys()].filter((name) => metrics?.includes(name) ?? true).map(similarityMetricFile),
   async *run({ params, inputs }, { open, draft }) {
     const metrics = chosen(params.metrics);
     const real = await readTokenCohort(await open(inputs.real));

@@ -6,11 +6,11 @@ const short = (digest: string): string => digest.slice(0, 10);
 
 const digestLink = (data: ReportData, digest: string): Markup =>
   data.lineage.some((step) => step.digest === digest)
-    ? html`<a href="#artifact-${short(digest)}" title="${digest}"><code>${short(digest)}</code></a>`
+    ? html`<a href="#artifact-${digest}" title="${digest}"><code>${short(digest)}</code></a>`
     : html`<code title="${digest}">${short(digest)}</code>`;
 
 const rowOf = (data: ReportData, step: LineageStep): Markup =>
-  html`<tr id="artifact-${short(step.digest)}"><th scope="row">${step.title}</th><td>${step.kind}<br><code title="${step.digest}">${short(step.digest)}</code></td><td>${
+  html`<tr id="artifact-${step.digest}"><th scope="row">${step.title}</th><td>${step.kind}<br><code title="${step.digest}">${short(step.digest)}</code></td><td>${
     step.inputs.length === 0
       ? step.fingerprint && html`source <code title="${step.fingerprint}">${short(step.fingerprint)}</code>`
       : step.inputs.map((digest) => html`${digestLink(data, digest)} `)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { selectPatients, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
 import type { Metric } from '../../../pipelines/metric.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
@@ -71,7 +72,7 @@ const step = (stage: string, title: string, kind: string, inputs: LineageStep[])
   stage,
   version: 1,
   kind,
-  digest: Buffer.from(title.padEnd(32, '.')).toString('hex').slice(0, 64),
+  digest: createHash('sha256').update(title).digest('hex'),
   params: stage === 'train' ? { generator: title.split(' ')[1], config: { layers: 4 }, seed: 0 } : {},
   inputs: inputs.map(({ digest }) => digest),
   ...(inputs.length === 0 ? { fingerprint: 'f'.repeat(64) } : {}),

@@ -1,0 +1,164 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { assemble } from '../../activities/assemble.ts';
+import { extract } from '../../activities/extract.ts';
+import { generate } from '../../activities/generate.ts';
+import { report } from '../../activities/report.ts';
+import { similarity } from '../../activities/similarity.ts';
+import { runStage } from '../../activities/stage-runner.ts';
+import { tokenize } from '../../activities/tokenize.ts';
+import { train } from '../../activities/train.ts';
+import { createFileStore } from '../../infra/store/fs.ts';
+import { similarityMetrics } from '../../pipelines/registry.ts';
+import type { ReportData } from '../../pipelines/report/report-data.ts';
+import type { ArtifactRef } from '../../schemas/artifact.ts';
+import { scorecard } from '../../schemas/scorecard.ts';
+import { stages } from '../../schemas/stages/index.ts';
+import type { Store } from '../../schemas/store.ts';
+import { localHost } from '../helpers/local-host.ts';
+
+const source = fileURLToPath(new URL('../fixtures/mimic3-demo/', import.meta.url));
+const tools = (store: Store) => [{ store, engine: 'test' }, localHost()] as const;
+
+const scored = (store: Store, real: ArtifactRef, synthetic: ArtifactRef, params = {}) =>
+  runStage(
+    stages.similarity,
+    similarity,
+    { node: 'similarity', params, inputs: { real, synthetic } },
+    ...tools(store),
+  );
+
+/** The whole branch of the floor, on the demo tables. */
+const floorRun = async (folder: string) => {
+  const store = createFileStore(folder);
+  const with_ = tools(store);
+  const events = await runStage(
+    stages.extract,
+    extract,
+    { node: 'extract', params: { source }, inputs: {} },
+    ...with_,
+  );
+  const cohort = await runStage(
+    stages.assemble,
+    assemble,
+    { node: 'assemble', params: {}, inputs: { events: events.ref } },
+    ...with_,
+  );
+  const real = await runStage(
+    stages.tokenize,
+    tokenize,
+    { node: 'tokenize', params: {}, inputs: { cohort: cohort.ref } },
+    ...with_,
+  );
+  const model = await runStage(
+    stages.train,
+    train,
+    { node: 'train', params: { generator: 'marginal' }, inputs: { cohort: real.ref } },
+    ...with_,
+  );
+  const synthetic = await runStage(
+    stages.generate,
+    generate,
+    { node: 'generate', params: {}, inputs: { model: model.ref, cohort: real.ref } },
+    ...with_,
+  );
+  const card = await scored(store, real.ref, synthetic.ref);
+  const page = await runStage(
+    stages.report,
+    report,
+    {
+      node: 'report',
+      params: { title: 'Demo' },
+      inputs: { real: real.ref, models: [model.ref], synthetic: [synthetic.ref], cards: [card.ref] },
+    },
+    ...with_,
+  );
+  return { store, real, model, synthetic, card, page };
+};
+
+const folders: string[] = [];
+const fresh = async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-'));
+  folders.push(folder);
+  return floorRun(folder);
+};
+/** One run that all tests read and none changes. */
+const shared = fresh();
+
+test.after.always(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
+
+test('the floor is scored against the training split and reported, twice to the same bytes', async (t) => {
+  const first = await shared;
+  const second = await fresh();
+  t.deepEqual(second.card.ref, first.card.ref);
+  t.deepEqual(second.page.ref, first.page.ref);
+
+  const card = scorecard.parse(await (await first.store.open(first.card.ref)).json('scorecard.json'));
+  t.is(card.generator, 'marginal');
+  t.is(card.cohorts.real.patients, Number(first.real.summary['train']));
+  t.is(card.cohorts.synthetic.patients, card.cohorts.real.patients);
+  t.is(new Set(card.rows.map(({ metric }) => metric)).size, similarityMetrics.size);
+  t.true(Number(first.card.summary['Codes R²']) > 0.8, 'the floor has single codes right');
+  t.true(card.rows.every(({ holdout }) => holdout !== undefined));
+
+  const artifact = await first.store.open(first.page.ref);
+  const page = Buffer.from(await artifact.bytes('report.html')).toString();
+  t.regex(page, /<title>Demo<\/title>/);
+  const data = (await artifact.json('report.json')) as ReportData;
+  t.deepEqual(
+    data.lineage.map(({ title }) => title),
+    ['extract', 'assemble', 'tokenize', 'train marginal', 'generate marginal', 'similarity marginal'],
+  );
+  t.true((data.frequencies[0]?.panels[0]?.points.length ?? 0) > 20);
+  const [, ...floors] = data.frequencies.flatMap(({ panels }) => panels.flatMap(({ points }) => points));
+  t.true(
+    floors.every(({ real }) => real >= 11 / data.real.patients),
+    'rare codes and pairs are not named',
+  );
+});
+
+test('only the metrics asked for are computed, and a wrong name says which there are', async (t) => {
+  const { store, real, synthetic } = await shared;
+  const some = await scored(store, real.ref, synthetic.ref, { metrics: ['codes-per-visit'] });
+  const card = scorecard.parse(await (await store.open(some.ref)).json('scorecard.json'));
+  t.deepEqual([...new Set(card.rows.map(({ metric }) => metric))], ['codes-per-visit']);
+  await t.throwsAsync(scored(store, real.ref, synthetic.ref, { metrics: ['codes'] }), {
+    name: 'InvalidConfig',
+    message: /no metric "codes"; there are code-pairs, code-prevalence/,
+  });
+});
+
+test('a cohort in another vocabulary is refused', async (t) => {
+  const { store, real } = await shared;
+  const { ref: cohort } = await store.open(real.ref).then(({ manifest }) => ({
+    ref: manifest.lineage.inputs['cohort']?.[0] as ArtifactRef,
+  }));
+  const other = await runStage(
+    stages.tokenize,
+    tokenize,
+    { node: 'tokenize', params: { modalities: ['dx'] }, inputs: { cohort } },
+    ...tools(store),
+  );
+  await t.throwsAsync(scored(store, real.ref, other.ref), {
+    name: 'InvalidConfig',
+    message: /another vocabulary/,
+  });
+});
+
+test('a report of a run in which no generator came through still says what was made', async (t) => {
+  const { store, real, model } = await shared;
+  const page = await runStage(
+    stages.report,
+    report,
+    { node: 'report', params: {}, inputs: { real: real.ref, models: [model.ref], synthetic: [], cards: [] } },
+    ...tools(store),
+  );
+  const text = Buffer.from(await (await store.open(page.ref)).bytes('report.html')).toString();
+  t.regex(text, /No generator came as far as a scorecard/);
+  t.regex(text, /train marginal/);
+});

@@ -1,0 +1,69 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { reportPage } from '../../../pipelines/report/page.ts';
+import { assembleReport } from '../../../pipelines/report/report-data.ts';
+import { findBrowser, withPage } from './browser.ts';
+import { exampleRun } from './example-run.ts';
+
+const browser = await findBrowser();
+
+for (const [width, dark] of [
+  [360, false],
+  [1280, true],
+] as const)
+  test.serial(`the report in Chromium, ${width} pixels wide, ${dark ? 'dark' : 'light'}`, async (t) => {
+    if (!browser) {
+      t.log('no Chromium on PATH: the page was checked without a browser only (page.test.ts)');
+      t.pass();
+      return;
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'understudy-'));
+    t.teardown(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'report.html');
+    await writeFile(file, reportPage(assembleReport(exampleRun(2))));
+    await withPage(browser, file, { width, dark }, async ({ evaluate, errors, requests }) => {
+      t.deepEqual(requests, [`file://${file}`], 'it asks for nothing but itself');
+      const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+      t.is(await evaluate<number>(overflow), 0, 'nothing sticks out sideways');
+      const background = await evaluate<string>('getComputedStyle(document.body).backgroundColor');
+      t.is(background, dark ? 'rgb(19, 21, 25)' : 'rgb(246, 246, 243)');
+
+      const tip = await evaluate<string>(`(() => {
+        const dot = document.querySelector('.log circle');
+        const { x, y } = dot.getBoundingClientRect();
+        dot.dispatchEvent(new PointerEvent('pointermove', { bubbles: true, clientX: x, clientY: y }));
+        return document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent;
+      })()`);
+      t.regex(tip, /^(dx|px|rx) .*\nreal \d/s, 'a dot has a name');
+
+      const shown = (scale: string) =>
+        `document.querySelector('#plot-code-prevalence .${scale}').getBoundingClientRect().height > 0`;
+      t.true(await evaluate<boolean>(shown('log')));
+      await evaluate(`document.querySelector('#plot-code-prevalence input[value=linear]').click()`);
+      t.true(await evaluate<boolean>(`${shown('linear')} && !(${shown('log')})`));
+
+      const firstPairs = await evaluate<number[]>(`(() => {
+        const table = document.querySelector('.leaderboard');
+        const values = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.value));
+        const button = table.tHead.rows[0].cells[3].querySelector('button');
+        button.click();
+        button.click();
+        return values();
+      })()`);
+      t.deepEqual(
+        firstPairs,
+        [...firstPairs].sort((a, b) => a - b),
+        'second press sorts upward',
+      );
+
+      const copied = await evaluate<string>(`new Promise((resolve) => {
+        const button = document.querySelector('button.copy');
+        button.click();
+        setTimeout(() => resolve(button.textContent), 300);
+      })`);
+      t.regex(copied, /^Cop|^Could not copy/);
+      t.deepEqual(errors, []);
+    });
+  });

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import test from 'ava';
+import { parseHTML } from 'linkedom';
+import { reportPage } from '../../../pipelines/report/page.ts';
+import type { ReportInput } from '../../../pipelines/report/report-data.ts';
+import { assembleReport } from '../../../pipelines/report/report-data.ts';
+import { emptyRun, exampleRun, tinyRun } from './example-run.ts';
+
+const pageOf = (run: ReportInput): string => reportPage(assembleReport(run));
+const runs: Record<string, ReportInput> = {
+  'a floor and a model': exampleRun(1),
+  'eleven generators': exampleRun(10),
+  'nothing came out': emptyRun(),
+  'one patient': tinyRun(),
+  'no suppression': exampleRun(1, 0),
+  'all suppressed': exampleRun(1, 1000),
+};
+type Parsed = ReturnType<typeof parseHTML>['document'];
+const texts = (document: Parsed, selector: string, attribute: string): string[] =>
+  [...document.querySelectorAll(selector)].map((element) => element.getAttribute(attribute) ?? '');
+
+for (const [name, run] of Object.entries(runs)) {
+  const page = pageOf(run);
+  const { document } = parseHTML(page);
+
+  test(`${name}: the page needs nothing but itself`, (t) => {
+    t.is(document.querySelectorAll('link, img, iframe, object, embed, script[src], base').length, 0);
+    t.notRegex(page, /https?:\/\/|@import|url\(/);
+    for (const address of texts(document, '[href]', 'href')) t.regex(address, /^#/);
+    const policy = document.querySelector('meta[http-equiv]')?.getAttribute('content') ?? '';
+    const script = document.querySelector('script:not([type])')?.textContent ?? '';
+    t.true(policy.startsWith("default-src 'none'"));
+    t.true(
+      policy.includes(createHash('sha256').update(script).digest('base64')),
+      'the policy lets our script run',
+    );
+  });
+
+  test(`${name}: references hold, and nothing is NaN or undefined`, (t) => {
+    const ids = texts(document, '[id]', 'id');
+    t.is(new Set(ids).size, ids.length, 'ids are unique');
+    for (const address of texts(document, 'a[href]', 'href')) t.true(ids.includes(address.slice(1)), address);
+    for (const list of texts(document, '[aria-labelledby]', 'aria-labelledby'))
+      for (const id of list.split(' ')) t.true(ids.includes(id), id);
+    t.notRegex(page.replace(/<script>.*<\/script>/s, ''), /\bNaN\b|\bundefined\b|Infinity|\[object/);
+  });
+
+  test(`${name}: people who do not see it are told the same`, (t) => {
+    t.is(document.documentElement.getAttribute('lang'), 'en');
+    t.is(document.querySelectorAll('h1').length, 1);
+    for (const svg of document.querySelectorAll('svg.plot')) {
+      t.is(svg.getAttribute('role'), 'img');
+      t.truthy(svg.querySelector('title')?.textContent);
+      t.truthy(svg.querySelector('desc')?.textContent);
+    }
+    for (const table of document.querySelectorAll('table')) {
+      t.truthy(table.querySelector('caption')?.textContent);
+      for (const head of table.querySelectorAll('th'))
+        t.regex(head.getAttribute('scope') ?? '', /^(row|col)$/);
+    }
+    t.is(document.querySelectorAll('.scroll:not([tabindex="0"])').length, 0, 'tables scroll by keyboard');
+  });
+}
+
+test('the same run gives the same bytes, whatever was drawn before', (t) => {
+  const first = pageOf(exampleRun(2));
+  pageOf(exampleRun(1));
+  t.is(pageOf(exampleRun(2)), first);
+});
+
+test('what was not measured is said at the top, and again in words', (t) => {
+  const { document } = parseHTML(pageOf(exampleRun(1)));
+  t.regex(
+    document.querySelector('header .warning')?.textContent ?? '',
+    /Utility and privacy have not been measured/,
+  );
+  t.regex(
+    document.querySelector('#checked')?.textContent ?? '',
+    /Privacy was not measured\..*copies its training patients/s,
+  );
+  t.regex(document.querySelector('#checked')?.textContent ?? '', /halo is ahead of the floor on \d of 6/);
+  t.regex(document.querySelector('#licence')?.textContent ?? '', /PhysioNet/);
+});
+
+test('the floor and the holdout are marked, and the best pairs lead', (t) => {
+  const { document } = parseHTML(pageOf(exampleRun(2)));
+  const rows = [...document.querySelectorAll('.leaderboard tbody tr')];
+  t.deepEqual(
+    rows.map((row) => row.querySelector('th')?.textContent?.trim()),
+    ['halo', 'marginal floor', 'promptehr', 'real holdout reference'],
+  );
+});
+
+test('text from data cannot become markup', (t) => {
+  const page = pageOf({ ...exampleRun(1), title: '<b>"bold" & brave</b>' });
+  t.regex(page, /<title>&lt;b&gt;&quot;bold&quot; &amp; brave&lt;\/b&gt;<\/title>/);
+  t.notRegex(page, /<img|<b>/);
+  t.is(page.match(/<\/script>/g)?.length, 2, 'one for the data, one for the script');
+});
+
+test('codes, pairs and labels of too few real patients are named nowhere', (t) => {
+  const run = exampleRun(1, 30);
+  const data = assembleReport(run);
+  const everything = JSON.stringify(data) + reportPage(data);
+  const series = run.cards[0]?.series['code-prevalence']?.['codes'];
+  const rare = (series?.['patients'] ?? []).flatMap((patients, i) =>
+    Number(patients) < 30 ? [run.vocabulary.codes[Number(series?.['first']?.[i])]] : [],
+  );
+  t.true(rare.length > 10);
+  for (const code of rare) t.false(everything.includes(`${code?.code} ${code?.title}`), code?.code);
+  t.true(
+    everything.includes(`Left out: ${rare.length} codes that fewer than 30 real training patients have.`),
+  );
+  const label = run.cards[0]?.card.rows.find(({ patients }) => patients !== undefined && patients < 30);
+  t.truthy(label);
+  t.false(everything.includes(label?.title ?? ''));
+  t.true(everything.includes('Left out: 1 label that fewer than 30 real training patients have.'));
+});
