@@ -1,6 +1,6 @@
 import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../cohort/visit-columns.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
-import { distanceRows, keysFor } from './distance-rows.ts';
+import { distanceRows, keysFor, never } from './distance-rows.ts';
 import { type Measure, measured, missing, phase, type Steps } from './measure.ts';
 import { type PrivacyCohorts, sample, whoIsMissing, withVisits } from './samples.ts';
 
@@ -70,50 +70,39 @@ function flatten(columns: VisitColumns, chosen: (code: number) => boolean): Visi
 const codesOf = (flat: VisitColumns, patient: number): Int32Array =>
   flat.codes.subarray(flat.codeOffsets[patient], flat.codeOffsets[patient + 1]);
 
-/** Distance at the k-th place, and how many are strictly nearer. */
-function lastPlace(row: Int32Array, k: number): { at: number; nearer: number } {
-  const few = new Int32Array(k).fill(2 ** 30);
-  for (const value of row) {
+/** Value at the k-th place of a row, how many are below it, and how many stand at it. */
+function lastPlace(row: Int32Array, k: number): { at: number; nearer: number; tied: number } {
+  const few = new Int32Array(k).fill(never);
+  for (let j = 0; j < row.length; j++) {
+    const value = row[j] as number;
     if (value >= (few[k - 1] as number)) continue;
     let i = k - 1;
     for (; i > 0 && (few[i - 1] as number) > value; i--) few[i] = few[i - 1] as number;
     few[i] = value;
   }
   const at = few[k - 1] as number;
-  return { at, nearer: few.indexOf(at) };
+  let tied = 0;
+  for (let j = 0; j < row.length; j++) if (row[j] === at) tied++;
+  return { at, nearer: few.indexOf(at), tied };
 }
 
-/** Adds up the votes of the k nearest and says which codes more than half of them have. */
-class Ballot {
-  readonly #votes = new Map<number, number>();
-  readonly #hidden: VisitColumns;
-  readonly #k: number;
-  readonly #ties: 'share' | 'order';
-
-  constructor(hidden: VisitColumns, k: number, ties: 'share' | 'order') {
-    this.#hidden = hidden;
-    this.#k = k;
-    this.#ties = ties;
+/**
+ * Codes that more than half of the k nearest have. Votes are whole numbers: a nearer patient has as many as
+ * patients are tied at the last place, a tied one as many as there are places left for them.
+ */
+function elect(row: Int32Array, hidden: VisitColumns, k: number, ties: 'share' | 'order'): Set<number> {
+  const { at, nearer, tied } = lastPlace(row, k);
+  const places = k - nearer;
+  const seats = ties === 'share' ? tied : places;
+  const votes = new Map<number, number>();
+  let seated = 0;
+  for (let patient = 0; patient < row.length; patient++) {
+    const value = row[patient] as number;
+    if (value > at || (value === at && seated++ >= seats)) continue;
+    const weight = value < at ? seats : places;
+    for (const code of codesOf(hidden, patient)) votes.set(code, (votes.get(code) ?? 0) + weight);
   }
-
-  /** Votes are whole numbers: `tied` for each of the nearer, the places left for each of the tied. */
-  elect(row: Int32Array): Set<number> {
-    this.#votes.clear();
-    const { at, nearer } = lastPlace(row, this.#k);
-    const places = this.#k - nearer;
-    const tied =
-      this.#ties === 'share' ? row.reduce((sum, value) => sum + (value === at ? 1 : 0), 0) : places;
-    let seated = 0;
-    for (const [patient, value] of row.entries()) {
-      if (value > at || (value === at && seated++ >= tied)) continue;
-      const weight = value < at ? tied : places;
-      for (const code of codesOf(this.#hidden, patient))
-        this.#votes.set(code, (this.#votes.get(code) ?? 0) + weight);
-    }
-    const elected = new Set<number>();
-    for (const [code, votes] of this.#votes) if (2 * votes > this.#k * tied) elected.add(code);
-    return elected;
-  }
+  return new Set([...votes].filter(([, count]) => 2 * count > k * seats).map(([code]) => code));
 }
 
 function* guess(
@@ -130,11 +119,7 @@ function* guess(
   };
   const truth = flatten(target, (code) => !known(code));
   const k = Math.min(options.neighbors ?? 1, patientCount(source));
-  const ballot = new Ballot(
-    flatten(source, (code) => !known(code)),
-    k,
-    options.ties ?? 'share',
-  );
+  const hidden = flatten(source, (code) => !known(code));
   const shared = keysFor([flatten(target, known), flatten(source, known)], 'hamming');
   // One block, so that a patient's whole row is there when the votes are counted.
   const task = {
@@ -145,7 +130,7 @@ function* guess(
     blockPatients: patientCount(source),
   } as const;
   yield* distanceRows(task, (patient, row) => {
-    const elected = ballot.elect(row);
+    const elected = elect(row, hidden, k, options.ties ?? 'share');
     const actual = codesOf(truth, patient);
     found.right[patient] = actual.reduce((sum, code) => sum + (elected.has(code) ? 1 : 0), 0);
     found.guessed[patient] = elected.size;
