@@ -25,6 +25,8 @@ interface NativeBackend {
 const startNative = async (wish: Environment['tensorflow']): Promise<BackendInfo> => {
   // Errors still show; the notices about instruction sets and missing GPUs do not.
   defaultVariable('TF_CPP_MIN_LOG_LEVEL', '2');
+  // Not all of the card's memory at the start: doctor, tests and a worker may share it.
+  defaultVariable('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
   if (wish === 'cpu') defaultVariable('CUDA_VISIBLE_DEVICES', '-1');
   const quiet = quietLogPath();
   if (quiet) createRequire(import.meta.url)(quiet);

@@ -26,10 +26,11 @@ export interface FetchContext {
 }
 
 const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-/** glibc 2.27 is what TensorFlow asks for, so whatever runs it takes these older tags too. */
-const platforms = ['2_27', '2_26', '2_24', '2_18', '2_17', '2014', '2_12', '2010', '2_5', '1'].map((tag) =>
-  tag.includes('_') ? `manylinux_${tag}_${machine}` : `manylinux${tag}_${machine}`,
-);
+/** glibc 2.27 is what TensorFlow asks for, so whatever runs it takes all older tags; pip matches them one by one. */
+const platforms = [
+  ...Array.from({ length: 23 }, (_, i) => `manylinux_2_${27 - i}_${machine}`),
+  ...['2014', '2010', '1'].map((tag) => `manylinux${tag}_${machine}`),
+];
 
 const pipArguments = (wanted: readonly WheelWanted[], folder: string): string[] => [
   '-m',

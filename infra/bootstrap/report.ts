@@ -18,4 +18,4 @@ export const step = async <T>(title: string, say: Say, work: () => Promise<T>): 
 };
 
 /** Bytes as people read them: `261 MB`. */
-export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+export const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

@@ -24,7 +24,7 @@ const ofTensorFlow = (name: string): boolean =>
   name.endsWith('.dist-info/METADATA');
 
 const ofCuda = (name: string): boolean =>
-  name.startsWith('nvidia/') && !name.includes('/include/') && !name.endsWith('.py');
+  name.startsWith('nvidia/') && !name.includes('/include/') && !/\.(py|a)$/.test(name);
 
 /** The wheel of a variant for this platform; throws BackendUnavailable where TensorFlow publishes none. */
 export const tensorflowWheel = (variant: Variant, where: string = platform): WheelWanted => {
