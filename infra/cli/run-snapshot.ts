@@ -24,6 +24,9 @@ const states: Partial<Record<WorkflowExecutionDescription['status']['name'], Run
 /** A cpu worker answers the query; one that is not there should not keep us long. */
 const queryPatienceMs = 5000;
 
+/** Nothing is said of missing workers before this: they may just be starting. */
+const settledSeconds = 15;
+
 type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
 const toMs = (time: Pending['lastHeartbeatTime']): number =>
@@ -82,7 +85,9 @@ const describe = async (client: Client, run: string): Promise<WorkflowExecutionD
   }
 };
 
-const noteOn = async (client: Client, nodes: NodeView[]): Promise<string | undefined> => {
+/** What is in the way, if anything is; workers are given time to start first. */
+const noteOn = async (client: Client, nodes: NodeView[], seconds: number): Promise<string | undefined> => {
+  if (seconds < settledSeconds) return undefined;
   const idle = nodes.filter(({ unclaimed }) => unclaimed).map(({ queue }) => queue);
   const missing = await unserved(client, nodes.length === 0 ? ['cpu'] : idle);
   if (missing.length > 0)
@@ -104,12 +109,13 @@ export const readSnapshot = async (client: Client, run: string): Promise<RunSnap
       return activity ? withPending(client, node, activity) : node;
     }),
   );
-  const note = await noteOn(client, nodes);
+  const seconds = Math.max(0, ((closeTime?.getTime() ?? Date.now()) - startTime.getTime()) / 1000);
+  const note = await noteOn(client, nodes, state === 'running' ? seconds : settledSeconds);
   return {
     run,
     state,
     started: startTime.toISOString(),
-    seconds: Math.max(0, ((closeTime?.getTime() ?? Date.now()) - startTime.getTime()) / 1000),
+    seconds,
     nodes,
     ...(state === 'failed' && { failure: await failureOf(client, run) }),
     ...(note && { note }),

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
@@ -49,7 +49,9 @@ const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, 
   const cards = await readCards(store, snapshot.nodes);
   const made = snapshot.nodes.find(({ stage }) => stage === 'report')?.result;
   const report = join(folder, 'report.html');
-  if (made) await copyFile(await (await store.open(made.ref)).path('report.html'), report);
+  // Artifacts are read-only, and so would be a copy of one that the next demo has to replace.
+  await rm(report, { force: true });
+  if (made) await writeFile(report, await (await store.open(made.ref)).bytes('report.html'));
   io.out(`\nAgainst the real training patients (R²: 1 is best):\n${leaderboard(cards)}\n`);
   io.out(`report  ${shownPath(report)}`);
   io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);
