@@ -12,6 +12,7 @@ import {
 } from './classifier-network.ts';
 import { dropoutMasks } from './dropout.ts';
 import type { Example } from './examples.ts';
+import { type Portion, progressOf } from './portion.ts';
 import { type CodeBook, codeBook, packExamples } from './visit-batch.ts';
 import type { EncoderShape } from './visit-encoder.ts';
 
@@ -48,7 +49,7 @@ export const classifierDefaults = {
   epochs: 25,
   leastUpdates: 400,
   patience: 8,
-  groupSize: 5,
+  groupSize: 10,
 } as const satisfies Omit<ClassifierOptions, 'seed' | 'tokens'>;
 
 /** One classifier to be: what it learns from, what picks its best epoch, and whom it is asked about. */
@@ -197,12 +198,13 @@ class ClassifierGroup {
 
 /**
  * Trains a classifier per task, `groupSize` of them as one batched network, and asks each about its patients.
- * Every task needs examples to train and to validate on. Safe points at every batch. Numbers depend on seed, tasks
+ * Every task needs examples to train and to validate on. Safe points at every batch; early stopping makes progress jump. Numbers depend on seed, tasks
  * and options; throws Diverged on a loss that is not finite.
  */
 export async function* trainClassifiers(
   tasks: readonly ClassifierTask[],
   options: ClassifierOptions,
+  portion: Portion,
 ): AsyncGenerator<Progress, ClassifierScores[], void> {
   const results: ClassifierScores[] = [];
   for (let from = 0; from < tasks.length; from += options.groupSize) {
@@ -213,7 +215,8 @@ export async function* trainClassifiers(
         let index = 0;
         for (const examples of group.batchesOf(epoch)) {
           group.learn(examples, epoch, index++);
-          yield at(from, tasks.length, options.groupSize, (epoch - 1 + index / group.batches) / group.epochs);
+          const share = (epoch - 1 + index / group.batches) / group.epochs;
+          yield progressOf(portion, (from + share * group.best.length) / tasks.length);
         }
         group.validate(epoch);
       }
@@ -224,9 +227,3 @@ export async function* trainClassifiers(
   }
   return results;
 }
-
-/** Progress in thousandths of a group; early stopping makes it jump. */
-const at = (from: number, tasks: number, groupSize: number, done: number): Progress => ({
-  step: Math.round(1000 * (from / groupSize + done)),
-  of: 1000 * Math.ceil(tasks / groupSize),
-});
