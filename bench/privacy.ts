@@ -8,12 +8,12 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import type { VisitColumns } from '../pipelines/cohort/visit-columns.ts';
+import { drain, type Steps } from '../pipelines/measure.ts';
 import { attributeInference } from '../pipelines/privacy/attribute-inference.ts';
 import { copies } from '../pipelines/privacy/copies.ts';
 import { densityRatioAttack } from '../pipelines/privacy/density-ratio.ts';
 import { keysFor } from '../pipelines/privacy/distance-rows.ts';
 import { identityDisclosure } from '../pipelines/privacy/identity-disclosure.ts';
-import { drain, type Steps } from '../pipelines/privacy/measure.ts';
 import { datasetAttack, datasetAttackScores } from '../pipelines/privacy/membership.ts';
 import { nearest } from '../pipelines/privacy/nearest.ts';
 import { nnaa } from '../pipelines/privacy/nnaa.ts';

@@ -1,5 +1,5 @@
+import { type Measure, measured, missing, ratio } from '../measure.ts';
 import { bootstrapIntervals, quantile } from '../statistics/bootstrap.ts';
-import { type Measure, measured, missing, ratio } from './measure.ts';
 import {
   type AttackScores,
   accuracyAt,

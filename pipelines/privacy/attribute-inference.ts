@@ -1,7 +1,7 @@
 import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../cohort/visit-columns.ts';
+import { type Measure, measured, missing, phase, type Steps } from '../measure.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 import { distanceRows, keysFor, never } from './distance-rows.ts';
-import { type Measure, measured, missing, phase, type Steps } from './measure.ts';
 import { type PrivacyCohorts, sample, whoIsMissing, withVisits } from './samples.ts';
 
 export interface AttributeOptions {

@@ -1,8 +1,8 @@
 import { patientCount } from '../cohort/visit-columns.ts';
+import { type Measure, measured, missing, phase, type Steps } from '../measure.ts';
 import { bootstrapIntervals, quantile } from '../statistics/bootstrap.ts';
 import { keysFor, never } from './distance-rows.ts';
 import { type KeySets, keySize } from './key-sets.ts';
-import { type Measure, measured, missing, phase, type Steps } from './measure.ts';
 import { nearestFew } from './nearest.ts';
 import { type PrivacyCohorts, whoIsMissing, withCodes } from './samples.ts';
 

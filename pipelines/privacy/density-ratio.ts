@@ -1,8 +1,8 @@
 import { patientCount } from '../cohort/visit-columns.ts';
+import { phase, type Steps } from '../measure.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
 import { distanceRows, keysFor, never } from './distance-rows.ts';
 import type { KeySets, SharedKeys } from './key-sets.ts';
-import { phase, type Steps } from './measure.ts';
 import { nearest } from './nearest.ts';
 import { divide, type PrivacyCohorts, sample, whoIsMissing } from './samples.ts';
 

@@ -1,6 +1,6 @@
 import type { VisitColumns } from '../cohort/visit-columns.ts';
+import type { Steps } from '../measure.ts';
 import { type KeySets, keySize, prefixSize, type SharedKeys, shareKeys } from './key-sets.ts';
-import type { Steps } from './measure.ts';
 
 /**
  * How far apart two patients are; all are whole numbers, and visits are compared position by position.

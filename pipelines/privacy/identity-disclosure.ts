@@ -1,6 +1,6 @@
 import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
+import { type Measure, measured, missing, phase, type Steps } from '../measure.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
-import { type Measure, measured, missing, phase, type Steps } from './measure.ts';
 import { type PrivacyCohorts, whoIsMissing } from './samples.ts';
 
 /** Above this a release of health data is commonly held too risky (El Emam et al. 2020; EMA, Health Canada). */

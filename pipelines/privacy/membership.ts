@@ -1,7 +1,7 @@
 import { patientCount } from '../cohort/visit-columns.ts';
+import { phase, type Steps } from '../measure.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
 import { type Distance, keysFor } from './distance-rows.ts';
-import { phase, type Steps } from './measure.ts';
 import { nearest } from './nearest.ts';
 import type { AttackScores } from './roc.ts';
 import { type PrivacyCohorts, sample, whoIsMissing, withCodes, withVisits } from './samples.ts';

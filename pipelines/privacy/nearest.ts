@@ -1,6 +1,6 @@
+import type { Steps } from '../measure.ts';
 import { type DistanceTask, distanceRows, never, type RowVisitor } from './distance-rows.ts';
 import type { KeySets } from './key-sets.ts';
-import type { Steps } from './measure.ts';
 
 /** Nearest references of the queries `from … to - 1`, by position in that range. */
 export interface Nearest {

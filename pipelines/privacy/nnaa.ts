@@ -1,7 +1,7 @@
 import { patientCount } from '../cohort/visit-columns.ts';
+import { type Measure, measured, missing, phase, type Steps } from '../measure.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 import { type Distance, keysFor } from './distance-rows.ts';
-import { type Measure, measured, missing, phase, type Steps } from './measure.ts';
 import { nearest, nearestBothWays } from './nearest.ts';
 import { type PrivacyCohorts, sample, whoIsMissing, withCodes, withVisits } from './samples.ts';
 

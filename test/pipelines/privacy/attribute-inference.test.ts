@@ -1,6 +1,6 @@
 import test from 'ava';
+import { drain } from '../../../pipelines/measure.ts';
 import { type AttributeOptions, attributeInference } from '../../../pipelines/privacy/attribute-inference.ts';
-import { drain } from '../../../pipelines/privacy/measure.ts';
 import type { PrivacyCohorts } from '../../../pipelines/privacy/samples.ts';
 import {
   demoTest,

@@ -1,11 +1,11 @@
 import test from 'ava';
+import { drain } from '../../../pipelines/measure.ts';
 import { type CopyOptions, copies } from '../../../pipelines/privacy/copies.ts';
 import {
   type IdentityOptions,
   identityDisclosure,
   identityRiskThreshold,
 } from '../../../pipelines/privacy/identity-disclosure.ts';
-import { drain } from '../../../pipelines/privacy/measure.ts';
 import type { PrivacyCohorts } from '../../../pipelines/privacy/samples.ts';
 import { firstHundred, reordered, split, toColumns, unlabeled } from './golden-cohorts.ts';
 

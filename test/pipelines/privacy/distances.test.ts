@@ -1,6 +1,6 @@
 import test from 'ava';
+import { drain } from '../../../pipelines/measure.ts';
 import { type Distance, distances, keysFor, never } from '../../../pipelines/privacy/distance-rows.ts';
-import { drain } from '../../../pipelines/privacy/measure.ts';
 import { nearest, nearestBothWays, nearestFew } from '../../../pipelines/privacy/nearest.ts';
 import {
   firstHundred,

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { selectPatients } from '../../../pipelines/cohort/visit-columns.ts';
+import { drain } from '../../../pipelines/measure.ts';
 import { scoreAttack } from '../../../pipelines/privacy/attack-scores.ts';
 import { densityRatioAttack } from '../../../pipelines/privacy/density-ratio.ts';
 import { type Distance, distances } from '../../../pipelines/privacy/distance-rows.ts';
-import { drain } from '../../../pipelines/privacy/measure.ts';
 import { datasetAttack, datasetAttackScores } from '../../../pipelines/privacy/membership.ts';
 import type { PrivacyCohorts } from '../../../pipelines/privacy/samples.ts';
 import {

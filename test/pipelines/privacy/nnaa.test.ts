@@ -1,5 +1,5 @@
 import test from 'ava';
-import { drain } from '../../../pipelines/privacy/measure.ts';
+import { drain } from '../../../pipelines/measure.ts';
 import { type NnaaForm, nnaa, nnaaForms } from '../../../pipelines/privacy/nnaa.ts';
 import type { PrivacyCohorts } from '../../../pipelines/privacy/samples.ts';
 import {

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { simulatedCohort } from '../../../bench/simulated-cohort.ts';
 import { visitCount } from '../../../pipelines/cohort/visit-columns.ts';
+import { drain } from '../../../pipelines/measure.ts';
 import { copies } from '../../../pipelines/privacy/copies.ts';
-import { drain } from '../../../pipelines/privacy/measure.ts';
 import { datasetAttack } from '../../../pipelines/privacy/membership.ts';
 import { nnaa } from '../../../pipelines/privacy/nnaa.ts';
 import { sample } from '../../../pipelines/privacy/samples.ts';
