@@ -1,5 +1,7 @@
+import { bootstrapCommand } from './bootstrap.ts';
 import type { Command } from './command.ts';
 import { devCommand } from './dev.ts';
+import { doctorCommand } from './doctor.ts';
 import { metricsCommand } from './metrics.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
@@ -20,4 +22,6 @@ export const commands: readonly Command[] = [
   stagesCommand,
   modelsCommand,
   metricsCommand,
+  doctorCommand,
+  bootstrapCommand,
 ];
