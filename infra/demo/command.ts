@@ -35,12 +35,15 @@ const runDemo = async (client: Client, stack: Stack, file: string, io: CommandIo
   await client.workflow.start('regenerate', { workflowId: run, taskQueue: 'cpu', args: [config] });
   const ending = new AbortController();
   const signal = AbortSignal.any([io.signal, ending.signal]);
+  const following = follow(client, run, { ...io, signal });
   try {
-    const snapshot = await Promise.race([follow(client, run, { ...io, signal }), stack.broken]);
+    const snapshot = await Promise.race([following, stack.broken]);
     demandSuccess(snapshot);
     return snapshot;
   } finally {
+    // What is under way on the connection must end before the connection does.
     ending.abort();
+    await following.catch(() => undefined);
   }
 };
 

@@ -1,0 +1,93 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { leaderboard, notAhead } from '../../infra/demo/leaderboard.ts';
+import type { MetricRow, Scorecard } from '../../schemas/scorecard.ts';
+import { startScript } from '../helpers/cli-process.ts';
+
+const row = (metric: string, generator: string, value: number | null): MetricRow => ({
+  ...{ metric, generator, value, row: 'r2', family: 'similarity', title: metric, n: 10 },
+  ...{ better: 'higher', holdout: 0.1 },
+});
+const card = (generator: string, pairs: number | null, sequences: number | null): Scorecard => {
+  const size = { patients: 1, visits: 1 };
+  const metric = (name: string, heading: string) => ({
+    ...{ metric: name, family: 'similarity' as const, title: name, about: '', headline: { r2: heading } },
+  });
+  return {
+    generator,
+    cohorts: { real: size, synthetic: size, holdout: size },
+    metrics: [metric('code-pairs', 'Pairs R²'), metric('sequential-pairs', 'Sequences R²')],
+    rows: [row('code-pairs', generator, pairs), row('sequential-pairs', generator, sequences)],
+  };
+};
+
+test('the leaderboard has a row per generator, and the real holdout', (t) => {
+  t.is(
+    leaderboard([card('marginal', 0.25, -1.5), card('halo', 0.51239, null)]),
+    `                Pairs R²  Sequences R²
+  ────────────  ────────  ────────────
+  marginal      0.25      -1.5
+  halo          0.512     –
+  real holdout  0.1       0.1`,
+  );
+});
+
+test('ahead is strictly better on both bigram scores; a missing score is not', (t) => {
+  const marginal = card('marginal', 0.25, 0.1);
+  t.deepEqual(notAhead([marginal, card('halo', 0.5, 0.2)], 'halo', 'marginal'), []);
+  t.deepEqual(notAhead([marginal, card('halo', 0.25, 0.2)], 'halo', 'marginal'), [
+    'Pairs R²: halo 0.25, marginal 0.25',
+  ]);
+  t.is(notAhead([marginal, card('halo', null, 0)], 'halo', 'marginal').length, 2);
+  t.is(notAhead([marginal], 'halo', 'marginal').length, 2);
+  t.is(notAhead([], 'halo', 'marginal').length, 2);
+});
+
+const source = fileURLToPath(new URL('../fixtures/mimic3-demo', import.meta.url));
+let folder = '';
+let config = '';
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'understudy-demo-'));
+  config = join(folder, 'demo.yaml');
+  await writeFile(
+    config,
+    `name: demo\nsource: ${source}\ntokens: {modalities: [dx]}\ngenerators: [marginal]\n`,
+  );
+});
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+
+const answers = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+const uiPort = (out: string) => Number(/UI +http:\/\/127\.0\.0\.1:(\d+)/.exec(out)?.[1]);
+const demo = () => startScript('demo.ts', ['--folder', folder, '--config', config]);
+
+test.serial('a demo that is broken off ends with 130 and leaves nothing running', async (t) => {
+  const { child, says, ended } = demo();
+  await says(/(running|done) +extract/);
+  child.kill('SIGINT');
+  const { exit, out } = await ended;
+  t.is(exit, 130);
+  t.true(uiPort(out) > 0);
+  t.false(await answers(uiPort(out)));
+});
+
+test.serial('the next one takes over; without HALO ahead it fails and says so', async (t) => {
+  const { exit, out, err } = await demo().ended;
+  t.regex(out, /demo-\S+ was broken off/);
+  t.regex(out, /demo-\S+: completed/);
+  t.regex(out, /real holdout/);
+  t.is(exit, 70);
+  t.regex(err, /HALO is not ahead of marginal on Pairs R²: halo –, marginal/);
+  t.regex(await readFile(join(folder, 'report.html'), 'utf8'), /^<!doctype html>/i);
+  t.false(await answers(uiPort(out)));
+});
