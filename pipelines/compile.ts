@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { nonRetryableCodes, StageError } from '../schemas/errors.ts';
+import type { MetricParams } from '../schemas/metric-params.ts';
 import type { Plan } from '../schemas/plan.ts';
 import type { RunConfig } from '../schemas/run-config.ts';
+import type { MetricRow } from '../schemas/scorecard.ts';
 import { type Dag, DagBuilder } from './dag.ts';
-import { generators, similarityMetrics } from './registry.ts';
+import type { Metric } from './metric.ts';
+import { metricOptions } from './metrics/score-metric.ts';
+import { generators, metricsOf } from './registry.ts';
 
 const invalid = (key: string, what: string): StageError => new StageError('InvalidConfig', `${key}: ${what}`);
 
@@ -24,18 +28,35 @@ const fillGenerator = ({ name, config }: Chosen, index: number, all: Chosen[]): 
   throw new StageError('InvalidConfig', problems.join('\n'));
 };
 
+/** A family's choice with the settings of its metrics filled in. */
+const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'options'>>(
+  family: MetricRow['family'],
+  chosen: Chosen,
+): Chosen => {
+  const known = metricsOf(family);
+  const find = (name: string, key: string): Metric => {
+    const metric = known.get(name);
+    if (!metric) throw invalid(`${family}.${key}`, `no metric is called ${name}; ${oneOf(known.keys())}`);
+    return metric;
+  };
+  for (const [index, name] of (chosen.metrics ?? []).entries()) find(name, `metrics[${index}]`);
+  const filled = Object.entries(chosen.options).map(([name, given]) => [
+    name,
+    z.json().parse(metricOptions(find(name, `options.${name}`), given)),
+  ]);
+  return { ...chosen, options: Object.fromEntries(filled) };
+};
+
 /**
  * A run config as a plan: every default filled in, names and settings of generators and metrics checked against
  * the registry. Throws InvalidConfig whose message names the key.
  */
 export const compile = (dag: Dag, run: RunConfig): Plan => {
-  for (const [index, name] of (run.similarity.metrics ?? []).entries())
-    if (!similarityMetrics.has(name))
-      throw invalid(
-        `similarity.metrics[${index}]`,
-        `no metric is called ${name}; ${oneOf(similarityMetrics.keys())}`,
-      );
   const builder = new DagBuilder();
-  dag.draw(builder, { ...run, generators: run.generators.map(fillGenerator) });
+  dag.draw(builder, {
+    ...run,
+    generators: run.generators.map(fillGenerator),
+    similarity: fillMetrics('similarity', run.similarity),
+  });
   return { name: run.name, nodes: builder.nodes, nonRetryable: [...nonRetryableCodes] };
 };

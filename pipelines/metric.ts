@@ -1,24 +1,61 @@
+import type { z } from 'zod';
 import type { Modality } from '../schemas/ehr.ts';
 import type { MetricRow } from '../schemas/scorecard.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
 import type { VisitColumns } from './cohort/visit-columns.ts';
+import type { Sampler } from './generator.ts';
+import type { AsyncSteps, Steps } from './measure.ts';
 
-/** What a similarity metric compares. Both cohorts speak the same vocabulary. */
-export interface Comparison {
+/**
+ * What a metric cannot do without. A cohort counts as absent when it has no patients. `model` is the fitted
+ * generator; `rows` are what the other metrics of the family found, so such a metric is computed last.
+ */
+export const metricNeeds = ['train', 'validation', 'holdout', 'synthetic', 'model', 'rows'] as const;
+export type MetricNeed = (typeof metricNeeds)[number];
+
+/** What a metric is given, whatever its family. All cohorts speak the same vocabulary. */
+export interface MetricInput<Options = unknown> {
   vocabulary: Vocabulary;
-  real: VisitColumns;
+  /** Real patients the generator was fitted to. */
+  train: VisitColumns;
+  /** Real patients that steered the fitting. */
+  validation: VisitColumns;
+  /** Real patients no generator has seen. */
+  holdout: VisitColumns;
   synthetic: VisitColumns;
+  /** Opens the fitted generator, where there is one. Whoever opens it disposes of it. */
+  model?: () => Promise<Sampler>;
+  /** Rows of the other metrics of the family; empty unless `needs` names them. */
+  rows: readonly ScoredRow[];
+  /** Settings by the metric's own schema, every default filled in. */
+  options: Options;
+  seed: number;
+  /** Bootstrap resamples behind each interval; 0: no intervals. */
+  replicates: number;
 }
 
-/** A row before the runner adds metric, family and generator. */
+/** A row as a metric gives it. Where `better` or `range` are absent, the metric's own hold. */
 export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
-  Partial<Pick<MetricRow, 'real' | 'interval' | 'better' | 'note' | 'about' | 'patients'>>;
+  Partial<
+    Pick<MetricRow, 'real' | 'holdout' | 'interval' | 'better' | 'range' | 'note' | 'about' | 'patients'>
+  >;
+
+/** A row without the name of the generator it is about. */
+export type ScoredRow = Omit<MetricRow, 'generator'>;
 
 /** A plot's data: equally long columns. Tokens index the vocabulary. */
 export type Series = Record<string, number[] | string[]>;
 
+export interface MetricResult {
+  rows: PartialRow[];
+  series?: Record<string, Series>;
+}
+
+/** At once, or by steps with safe points between them; whatever may take seconds gives steps. */
+export type Computation = MetricResult | Steps<MetricResult> | AsyncSteps<MetricResult>;
+
 /** A function from cohorts to numbers. One file in pipelines/metrics/<family>, found by its name. */
-export interface Metric {
+export interface Metric<Options extends z.ZodType = z.ZodType, Result extends Computation = Computation> {
   /** Must equal the file name. */
   name: string;
   family: MetricRow['family'];
@@ -27,10 +64,25 @@ export interface Metric {
   about: string;
   better: MetricRow['better'];
   range: [number, number];
+  needs: readonly MetricNeed[];
+  /**
+   * Where the rows' `holdout` comes from: a second computation in which real patients no generator has seen take
+   * the place of the synthetic ones. `holdout`: all of them; `halves`: one random half, while the other half
+   * stays the holdout; `none`: no second computation, as the metric has its own reference or none makes sense.
+   */
+  reference: 'holdout' | 'halves' | 'none';
+  /** Settings and their defaults; a run config gives them under `<family>.options.<metric>`. */
+  options?: Options;
   /** The few rows that lead the leaderboard: row name → column heading. */
   headline?: Record<string, string>;
   modality?: Modality;
-  compute(comparison: Comparison): { rows: PartialRow[]; series?: Record<string, Series> };
+  /**
+   * Called only when all that it needs is there. What cannot be had of the patients there are is a row of `null`
+   * with a sentence; an error thrown is a fault of the code and fails the stage.
+   */
+  compute(input: MetricInput<z.output<Options>>): Result;
 }
 
-export const defineMetric = (metric: Metric): Metric => metric;
+export const defineMetric = <Options extends z.ZodType, Result extends Computation>(
+  metric: Metric<Options, Result>,
+): Metric<Options, Result> => metric;

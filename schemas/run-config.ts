@@ -29,7 +29,7 @@ export const runConfig = z.strictObject({
     .describe('names, or names with settings; see `understudy models`; default: marginal and halo'),
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
   generate: z.strictObject(generate.params.shape).omit({ seed: true }).prefault({}),
-  similarity: z.strictObject(similarity.params.shape).prefault({}),
+  similarity: z.strictObject(similarity.params.shape).omit({ seed: true }).prefault({}),
   report: z.strictObject(report.params.shape).prefault({}),
 });
 export type RunConfig = z.output<typeof runConfig>;

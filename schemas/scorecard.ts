@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 export const families = ['similarity', 'utility', 'privacy'] as const;
 
+/** Least and greatest possible value; null where there is no end. */
+const range = z.tuple([z.number().nullable(), z.number().nullable()]);
+
 /** One number about one synthetic cohort, or the sentence that says why there is none. */
 export const metricRow = z.object({
   metric: z.string().describe('registry name; one metric may give several rows'),
@@ -18,8 +21,9 @@ export const metricRow = z.object({
     .optional()
     .describe('the same with the real holdout patients in the place of the synthetic ones'),
   n: z.int().describe('how many patients, pairs or codes the value is computed over'),
-  interval: z.tuple([z.number(), z.number()]).optional(),
+  interval: z.tuple([z.number(), z.number()]).optional().describe('95 %, by resampling patients'),
   better: z.enum(['higher', 'lower', 'closer-to-real']),
+  range: range.optional().describe('what values are possible, where it is not the range of the metric'),
   patients: z
     .int()
     .optional()
@@ -43,6 +47,7 @@ export const scorecard = z.object({
       family: z.enum(families),
       title: z.string(),
       about: z.string(),
+      range: range.optional(),
       headline: z.record(z.string(), z.string()).describe('row → column heading of the leaderboard'),
     }),
   ),

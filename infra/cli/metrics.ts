@@ -10,13 +10,13 @@ export const metricsCommand = defineCommand({
   positionals: z.object({ name: z.string().optional().describe('a metric') }),
   options: z.object({}),
   async run({ name }, io) {
-    const { similarityMetrics } = await import('../../pipelines/registry.ts');
+    const { metrics } = await import('../../pipelines/registry.ts');
     if (name !== undefined) {
-      const metric = named('metric', similarityMetrics, name);
+      const metric = named('metric', metrics, name);
       io.out(metricText(metric));
       return metricEntry(metric);
     }
-    const all = [...similarityMetrics.values()];
+    const all = [...metrics.values()];
     io.out(columns(all.map((metric) => [metric.name, metric.family, metric.title])));
     return { metrics: all.map(metricEntry) };
   },

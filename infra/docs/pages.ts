@@ -1,4 +1,4 @@
-import { generators, similarityMetrics } from '../../pipelines/registry.ts';
+import { generators, metrics } from '../../pipelines/registry.ts';
 import { artifactKinds } from '../../schemas/artifact.ts';
 import { failures } from '../../schemas/errors.ts';
 import { runConfig } from '../../schemas/run-config.ts';
@@ -50,7 +50,7 @@ const modelsPage = (): string => {
 };
 
 const metricsPage = (): string => {
-  const rows = [...similarityMetrics.values()].map((metric) => {
+  const rows = [...metrics.values()].map((metric) => {
     const { name, family, about, better, range, title } = metricEntry(metric);
     const ends = `${range[0] ?? '−∞'} … ${range[1] ?? '∞'}`;
     return [code(name), family, title, about, better, ends];

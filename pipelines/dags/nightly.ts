@@ -30,7 +30,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
       at('train'),
     );
     const synthetic = dag.add(generate, { model, cohort: real }, { ...run.generate, seed }, at('generate'));
-    const card = dag.add(similarity, { real, synthetic }, run.similarity, at('similarity'));
+    const card = dag.add(similarity, { real, synthetic }, { ...run.similarity, seed }, at('similarity'));
     return { model, synthetic, card };
   });
 

@@ -1,25 +1,32 @@
 import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
 import type { PartialRow, Series } from '../metric.ts';
 import { pearson, r2, spearman } from '../statistics/agreement.ts';
-import type { OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import type { Keys, OccurrenceCounts } from '../statistics/occurrence-counts.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
 import { patientsWithVisits, referenceNote } from './empty-records.ts';
+
+/** Real and synthetic. */
+interface Sides {
+  counts: [Uint32Array, Uint32Array];
+  shares: [Float64Array, Float64Array];
+}
 
 const statistics = {
   r2: {
     name: 'R²',
-    compute: r2,
+    compute: ({ shares }: Sides) => r2(...shares),
     about:
       'share of the differences between real frequencies that the synthetic ones reproduce: 1 is exact, 0 is no better than giving every key the mean, below 0 is worse',
   },
   pearson: {
     name: 'Pearson correlation',
-    compute: pearson,
+    compute: ({ shares }: Sides) => pearson(...shares),
     about: 'how straight a line the frequencies fall on, whatever its slope: it forgives a constant bias',
   },
   spearman: {
     name: 'Spearman correlation',
-    compute: spearman,
+    // Shares are counts over one number, so their ranks are those of the counts.
+    compute: ({ counts }: Sides) => spearman(...counts),
     about: 'how alike the order from frequent to rare is; rare keys weigh as much as frequent ones',
   },
 };
@@ -76,14 +83,12 @@ export const referenceRecordView = (what: string, real: VisitColumns, synthetic:
   note: referenceNote,
 });
 
-/** Frequencies of every key of the union, real and synthetic; a key that one side lacks has 0 there. */
-export const frequencies = (
-  counts: OccurrenceCounts,
-  view: Pick<View, 'counts' | 'real' | 'synthetic'>,
-): { real: Float64Array; synthetic: Float64Array } => ({
-  real: Float64Array.from(counts.real[view.counts], (count) => count / view.real),
-  synthetic: Float64Array.from(counts.synthetic[view.counts], (count) => count / view.synthetic),
-});
+/** Counts of every key of the union on one side, as shares of `total`. */
+const shares = (counts: Uint32Array, total: number): Float64Array => {
+  const divided = new Float64Array(counts);
+  for (let i = 0; i < divided.length; i++) divided[i] = (divided[i] as number) / total;
+  return divided;
+};
 
 const whyMissing = (view: View, keys: number): string => {
   if (view.real <= 0) return `The real cohort has no ${view.units}.`;
@@ -95,12 +100,15 @@ const whyMissing = (view: View, keys: number): string => {
 const viewRows = (counts: OccurrenceCounts, view: View): PartialRow[] => {
   const n = counts.first.length;
   const possible = view.real > 0 && view.synthetic > 0;
-  const { real, synthetic } = possible
-    ? frequencies(counts, view)
-    : { real: new Float64Array(0), synthetic: new Float64Array(0) };
+  const real = counts.real[view.counts];
+  const synthetic = counts.synthetic[view.counts];
+  const sides: Sides = {
+    counts: [real, synthetic],
+    shares: [shares(real, view.real), shares(synthetic, view.synthetic)],
+  };
   return view.statistics.map((name) => {
     const { name: title, compute, about } = statistics[name];
-    const value = compute(real, synthetic);
+    const value = possible ? compute(sides) : null;
     const note = value === null ? whyMissing(view, n) : view.note;
     return {
       row: `${view.row}-${name}`,
@@ -119,13 +127,20 @@ export const agreementRows = (counts: OccurrenceCounts, views: readonly View[]):
 
 const seriesLimit = { codes: 8000, pairs: 4000, sequences: 4000 };
 
-/** Keys ordered from many real patients to few; keys with equally many keep their order. */
-const byPatients = (patients: Uint32Array): Float64Array => {
-  const n = patients.length;
+/** Keys ordered from many real patients to few, by counting sort; keys with equally many keep their order. */
+const byPatients = (patients: Uint32Array): Int32Array => {
   const most = patients.reduce((max, count) => Math.max(max, count), 0);
-  return Float64Array.from(patients, (count, key) => (most - count) * n + key)
-    .sort()
-    .map((packed) => packed % n);
+  const next = new Int32Array(most + 2);
+  for (const count of patients) next[most - count + 1] = (next[most - count + 1] as number) + 1;
+  for (let i = 0; i < most; i++) next[i + 1] = (next[i + 1] as number) + (next[i] as number);
+  const order = new Int32Array(patients.length);
+  for (let key = 0; key < patients.length; key++) {
+    const bucket = most - (patients[key] as number);
+    const slot = next[bucket] as number;
+    order[slot] = key;
+    next[bucket] = slot + 1;
+  }
+  return order;
 };
 
 /**
@@ -134,7 +149,7 @@ const byPatients = (patients: Uint32Array): Float64Array => {
  * series tells the report what its keys are: `codes`, `pairs` (unordered), `sequences` (first, then second).
  */
 export const frequencySeries = (
-  keys: 'codes' | 'pairs' | 'sequences',
+  keys: Keys,
   counts: OccurrenceCounts,
   totals: { real: number; synthetic: number },
 ): Record<string, Series> => {

@@ -1,63 +1,67 @@
-import type { MetricRow, Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
-import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
-import type { Metric, PartialRow } from '../metric.ts';
+import { type AsyncSteps, asyncPhase } from '../measure.ts';
+import type { Metric, MetricInput } from '../metric.ts';
+import { metricOptions, type ScoredMetric, scoreMetric } from './score-metric.ts';
 
-/** The parties of a scoring. `real` is the training split; `holdout` are real patients no generator saw. */
-export interface Scoring {
+/** The parties of a scoring, and what is to be computed. */
+export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
   generator: string;
-  vocabulary: Vocabulary;
-  real: VisitColumns;
-  synthetic: VisitColumns;
-  holdout: VisitColumns;
   metrics: readonly Metric[];
+  /** Settings by metric name; what is not given has the default of the metric's own schema. */
+  options?: Readonly<Record<string, unknown>>;
 }
+
+/** Computes a metric, or knows its result from before. Metrics that need `rows` are never asked for. */
+export type Keep = (
+  metric: Metric,
+  options: unknown,
+  compute: () => AsyncSteps<ScoredMetric>,
+) => AsyncSteps<ScoredMetric>;
+
+const computeAlways: Keep = (_metric, _options, compute) => compute();
 
 const sizeOf = (columns: VisitColumns) => ({ patients: patientCount(columns), visits: visitCount(columns) });
 
-const complete = (
-  metric: Metric,
-  generator: string,
-  row: PartialRow,
-  holdout: PartialRow | undefined,
-): MetricRow => ({
-  metric: metric.name,
-  family: metric.family,
-  generator,
-  better: metric.better,
-  ...row,
-  ...(holdout ? { holdout: holdout.value } : {}),
-});
+// JSON knows no infinity: an open end is null.
+const ends = ([least, greatest]: Metric['range']): [number | null, number | null] => [
+  Number.isFinite(least) ? least : null,
+  Number.isFinite(greatest) ? greatest : null,
+];
 
-/**
- * Scores a synthetic cohort metric by metric, yielding each metric's name when it is done. Where there are
- * holdout patients every row also says what they get in the place of the synthetic ones.
- */
-export function* scoreCohort(
+const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
+
+/** Scores a synthetic cohort metric by metric; those that sum up the others come last. */
+export async function* scoreCohort(
   scoring: Scoring,
-): Generator<string, { card: Scorecard; series: ScorecardSeries }> {
-  const { generator, vocabulary, real, synthetic, holdout, metrics } = scoring;
+  keep: Keep = computeAlways,
+): AsyncSteps<{ card: Scorecard; series: ScorecardSeries }> {
+  const { generator, metrics, options: given = {}, ...cohorts } = scoring;
+  const { train, synthetic, holdout } = cohorts;
+  const ordered = [...metrics.filter((m) => !needsRows(m)), ...metrics.filter(needsRows)];
   const card: Scorecard = {
     generator,
-    cohorts: { real: sizeOf(real), synthetic: sizeOf(synthetic), holdout: sizeOf(holdout) },
-    metrics: metrics.map(({ name, family, title, about, headline }) => ({
+    cohorts: { real: sizeOf(train), synthetic: sizeOf(synthetic), holdout: sizeOf(holdout) },
+    metrics: ordered.map(({ name, family, title, about, range, headline = {} }) => ({
       metric: name,
       family,
       title,
       about,
-      headline: headline ?? {},
+      range: ends(range),
+      headline,
     })),
     rows: [],
   };
   const series: ScorecardSeries = {};
-  for (const metric of metrics) {
-    const found = metric.compute({ vocabulary, real, synthetic });
-    const other =
-      patientCount(holdout) > 0 ? metric.compute({ vocabulary, real, synthetic: holdout }).rows : [];
-    const byName = new Map(other.map((row) => [row.row, row]));
-    for (const row of found.rows) card.rows.push(complete(metric, generator, row, byName.get(row.row)));
-    if (found.series) series[metric.name] = found.series;
-    yield metric.name;
+  for (const [index, metric] of ordered.entries()) {
+    const options = metricOptions(metric, given[metric.name]);
+    const rows = needsRows(metric) ? card.rows : [];
+    const compute = () => scoreMetric(metric, { ...cohorts, options, rows });
+    const work = needsRows(metric) ? compute() : keep(metric, options, compute);
+    const found = yield* asyncPhase(metric.name, index, ordered.length, work);
+    for (const row of found.rows) card.rows.push({ ...row, generator });
+    if (Object.keys(found.series).length > 0) series[metric.name] = found.series;
+    yield { step: index + 1, of: ordered.length, phase: metric.name };
   }
   return { card, series };
 }

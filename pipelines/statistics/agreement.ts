@@ -1,12 +1,12 @@
 /** Values paired by position. All three coefficients are null where they are undefined, never NaN. */
 type Numbers = Float64Array;
 
-/** Sum of `term(0) … term(n − 1)` with Neumaier's compensation: millions of tiny terms lose no digits. */
-const sum = (n: number, term: (i: number) => number): number => {
+/** Σ x·y, or Σ x alone, with Neumaier's compensation: millions of tiny terms lose no digits. */
+const sum = (x: Numbers, y?: Numbers): number => {
   let total = 0;
   let lost = 0;
-  for (let i = 0; i < n; i++) {
-    const value = term(i);
+  for (let i = 0; i < x.length; i++) {
+    const value = y ? (x[i] as number) * (y[i] as number) : (x[i] as number);
     const next = total + value;
     lost += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total;
     total = next;
@@ -15,11 +15,11 @@ const sum = (n: number, term: (i: number) => number): number => {
 };
 
 const deviations = (values: Numbers): Numbers => {
-  const mean = sum(values.length, (i) => values[i] as number) / values.length;
-  return values.map((value) => value - mean);
+  const mean = sum(values) / values.length;
+  const away = new Float64Array(values);
+  for (let i = 0; i < away.length; i++) away[i] = (away[i] as number) - mean;
+  return away;
 };
-
-const dot = (x: Numbers, y: Numbers): number => sum(x.length, (i) => (x[i] as number) * (y[i] as number));
 
 /** True for none or one distinct value; compares values because a mean of equal floats need not equal them. */
 export const isConstant = (values: Numbers): boolean => values.every((value) => value === values[0]);
@@ -30,9 +30,10 @@ export const isConstant = (values: Numbers): boolean => values.every((value) => 
  */
 export const r2 = (observed: Numbers, predicted: Numbers): number | null => {
   if (isConstant(observed)) return null;
-  const residual = observed.map((value, i) => value - (predicted[i] as number));
+  const residual = new Float64Array(observed);
+  for (let i = 0; i < residual.length; i++) residual[i] = (residual[i] as number) - (predicted[i] as number);
   const total = deviations(observed);
-  return 1 - dot(residual, residual) / dot(total, total);
+  return 1 - sum(residual, residual) / sum(total, total);
 };
 
 /** Linear correlation; null when either side is constant. */
@@ -40,32 +41,24 @@ export const pearson = (x: Numbers, y: Numbers): number | null => {
   if (isConstant(x) || isConstant(y)) return null;
   const dx = deviations(x);
   const dy = deviations(y);
-  return Math.max(-1, Math.min(1, dot(dx, dy) / Math.sqrt(dot(dx, dx) * dot(dy, dy))));
+  return Math.max(-1, Math.min(1, sum(dx, dy) / Math.sqrt(sum(dx, dx) * sum(dy, dy))));
 };
 
-/** Ranks from 1; equal values share the mean of their ranks. */
-export const averageRanks = (values: Numbers): Numbers => {
-  const sorted = Float64Array.from(values).sort();
-  const distinct = new Float64Array(values.length);
-  const ranks = new Float64Array(values.length);
-  let found = 0;
-  for (let start = 0; start < sorted.length; ) {
-    let end = start + 1;
-    while (end < sorted.length && sorted[end] === sorted[start]) end++;
-    distinct[found] = sorted[start] as number;
-    ranks[found++] = (start + 1 + end) / 2;
-    start = end;
+/** Ranks from 1 of counts; equal counts share the mean of their ranks. By counting sort, so for whole numbers. */
+export const averageRanks = (counts: Uint32Array): Numbers => {
+  const ranks = new Float64Array(counts.reduce((most, count) => Math.max(most, count), 0) + 1);
+  for (const count of counts) ranks[count] = (ranks[count] as number) + 1;
+  let below = 0;
+  for (let count = 0; count < ranks.length; count++) {
+    const equal = ranks[count] as number;
+    ranks[count] = below + (equal + 1) / 2;
+    below += equal;
   }
-  return values.map((value) => {
-    let low = 0;
-    for (let high = found - 1; low < high; ) {
-      const middle = (low + high) >> 1;
-      if ((distinct[middle] as number) < value) low = middle + 1;
-      else high = middle;
-    }
-    return ranks[low] as number;
-  });
+  const ranked = new Float64Array(counts.length);
+  for (let i = 0; i < counts.length; i++) ranked[i] = ranks[counts[i] as number] as number;
+  return ranked;
 };
 
-/** Rank correlation with ties averaged; null when either side is constant. */
-export const spearman = (x: Numbers, y: Numbers): number | null => pearson(averageRanks(x), averageRanks(y));
+/** Rank correlation of counts with ties averaged; null when either side is constant. */
+export const spearman = (x: Uint32Array, y: Uint32Array): number | null =>
+  pearson(averageRanks(x), averageRanks(y));

@@ -12,7 +12,7 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { tokenize } from '../../activities/tokenize.ts';
 import { train } from '../../activities/train.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
-import { similarityMetrics } from '../../pipelines/registry.ts';
+import { metricsOf } from '../../pipelines/registry.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { scorecard } from '../../schemas/scorecard.ts';
@@ -102,7 +102,7 @@ test('the floor is scored against the training split and reported, twice to the 
   t.is(card.generator, 'marginal');
   t.is(card.cohorts.real.patients, Number(first.real.summary['train']));
   t.is(card.cohorts.synthetic.patients, card.cohorts.real.patients);
-  t.is(new Set(card.rows.map(({ metric }) => metric)).size, similarityMetrics.size);
+  t.is(new Set(card.rows.map(({ metric }) => metric)).size, metricsOf('similarity').size);
   t.true(Number(first.card.summary['Codes R²']) > 0.8, 'the floor has single codes right');
   t.true(card.rows.every(({ holdout }) => holdout !== undefined));
 

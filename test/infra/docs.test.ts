@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { commands } from '../../infra/cli/commands.ts';
 import { pages } from '../../infra/docs/pages.ts';
-import { generators, similarityMetrics } from '../../pipelines/registry.ts';
+import { generators, metrics } from '../../pipelines/registry.ts';
 import { failures } from '../../schemas/errors.ts';
 import { stages } from '../../schemas/stages/index.ts';
 
@@ -19,7 +19,7 @@ test('every stage, generator, metric, failure and command is told', (t) => {
   const told: Record<string, Iterable<string>> = {
     'stages.md': Object.keys(stages),
     'models.md': generators.keys(),
-    'metrics.md': similarityMetrics.keys(),
+    'metrics.md': metrics.keys(),
     'errors.md': Object.keys(failures),
     'cli.md': commands.map(({ name }) => name),
   };

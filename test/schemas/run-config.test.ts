@@ -9,7 +9,7 @@ test('a source is all that must be said', (t) => {
     layout: 'mimic-iii',
     seed: 0,
     checkpointEvery: 60,
-    similarity: {},
+    similarity: { options: {}, replicates: 200 },
     report: { suppressBelow: 11 },
   });
   t.deepEqual(

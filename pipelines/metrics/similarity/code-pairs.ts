@@ -1,5 +1,5 @@
 import { defineMetric } from '../../metric.ts';
-import { countOccurrences, eachPair } from '../../statistics/occurrence-counts.ts';
+import { countOccurrences } from '../../statistics/occurrence-counts.ts';
 import {
   agreementRows,
   frequencySeries,
@@ -17,9 +17,11 @@ export default defineMetric({
     'Do the same codes go together in a visit? Every unordered pair of codes that shares a visit, over all pairs that either cohort has.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
   headline: { 'record-r2': 'Pairs R²' },
-  compute({ real, synthetic }) {
-    const counts = countOccurrences(real, synthetic, eachPair);
+  compute({ train: real, synthetic }) {
+    const counts = countOccurrences(real, synthetic, 'pairs');
     const record = recordView('pair', real, synthetic);
     const visit = visitView('pair', real, synthetic);
     const reference = referenceRecordView('pair', real, synthetic);

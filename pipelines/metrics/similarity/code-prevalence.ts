@@ -1,5 +1,5 @@
 import { defineMetric } from '../../metric.ts';
-import { countOccurrences, eachCode } from '../../statistics/occurrence-counts.ts';
+import { countOccurrences } from '../../statistics/occurrence-counts.ts';
 import {
   agreementRows,
   frequencySeries,
@@ -17,9 +17,11 @@ export default defineMetric({
     'Does each code occur in as large a share of synthetic patients (and visits) as of real ones? Over all codes that either cohort has.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
   headline: { 'record-r2': 'Codes R²' },
-  compute({ real, synthetic }) {
-    const counts = countOccurrences(real, synthetic, eachCode);
+  compute({ train: real, synthetic }) {
+    const counts = countOccurrences(real, synthetic, 'codes');
     const record = recordView('code', real, synthetic);
     const visit = visitView('code', real, synthetic);
     const reference = referenceRecordView('code', real, synthetic);

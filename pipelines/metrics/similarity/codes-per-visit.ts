@@ -28,8 +28,10 @@ export default defineMetric({
   about: 'Are synthetic visits as long as real ones? Visits without any code count, with length 0.',
   better: 'lower',
   range: [0, Number.POSITIVE_INFINITY],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
   headline: { wasserstein: 'Visit length, distance' },
-  compute({ real, synthetic }) {
+  compute({ train: real, synthetic }) {
     const histogram = lengthHistogram(real.codeOffsets);
     const delivered = lengthHistogram(synthetic.codeOffsets);
     const patients = patientsByVisitLength(real, histogram.counts.length);

@@ -24,8 +24,10 @@ export default defineMetric({
   about: 'Is each label (phenotype) as common among synthetic patients as among real ones?',
   better: 'lower',
   range: [0, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
   headline: { 'mean-absolute-difference': 'Labels, mean gap' },
-  compute({ vocabulary, real, synthetic }) {
+  compute({ vocabulary, train: real, synthetic }) {
     const width = vocabulary.labels.length;
     const everyone = (columns: VisitColumns) => Array(patientCount(columns)).keys();
     const n = patientCount(synthetic);

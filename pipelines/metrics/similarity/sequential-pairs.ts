@@ -1,6 +1,6 @@
 import { patientCount, visitCount } from '../../cohort/visit-columns.ts';
 import { defineMetric } from '../../metric.ts';
-import { countOccurrences, eachSequentialPair } from '../../statistics/occurrence-counts.ts';
+import { countOccurrences } from '../../statistics/occurrence-counts.ts';
 import {
   agreementRows,
   frequencySeries,
@@ -24,9 +24,11 @@ export default defineMetric({
     'Does one visit lead to the next as in real records? Every (code, code of the next visit), in order, over all such pairs that either cohort has.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
   headline: { 'record-r2': 'Sequences R²' },
-  compute({ real, synthetic }) {
-    const counts = countOccurrences(real, synthetic, eachSequentialPair);
+  compute({ train: real, synthetic }) {
+    const counts = countOccurrences(real, synthetic, 'sequences');
     const record = recordView('sequential pair', real, synthetic);
     const visit: View = {
       ...visitView('sequential pair', real, synthetic),

@@ -12,8 +12,10 @@ export default defineMetric({
   about: 'Do synthetic patients come as often as real ones?',
   better: 'lower',
   range: [0, Number.POSITIVE_INFINITY],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
   headline: { wasserstein: 'Visits, distance' },
-  compute({ real, synthetic }) {
+  compute({ train: real, synthetic }) {
     const what = 'visits per patient';
     const histogram = lengthHistogram(real.visitOffsets);
     const delivered = lengthHistogram(synthetic.visitOffsets);

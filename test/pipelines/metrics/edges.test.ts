@@ -1,13 +1,25 @@
 import test from 'ava';
-import type { Comparison, PartialRow } from '../../../pipelines/metric.ts';
-import { similarityMetrics } from '../../../pipelines/registry.ts';
-import { cases, columnsOf, type Patient, vocabularyOf } from './golden-cohorts.ts';
+import type { z } from 'zod';
+import type { Metric, MetricInput, MetricResult, PartialRow } from '../../../pipelines/metric.ts';
+import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
+import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
+import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit.ts';
+import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
+import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
+import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
+import { cases, comparing, type Patient } from './golden-cohorts.ts';
 
-const comparison = (real: Patient[], synthetic: Patient[], labels = 2): Comparison => ({
-  vocabulary: vocabularyOf(120, labels),
-  real: columnsOf(real),
-  synthetic: columnsOf(synthetic),
-});
+const metrics: Metric<z.ZodType, MetricResult>[] = [
+  codePrevalence,
+  codePairs,
+  sequentialPairs,
+  visitsPerRecord,
+  codesPerVisit,
+  labelPrevalence,
+];
+
+const comparison = (real: Patient[], synthetic: Patient[], labels = 2): MetricInput =>
+  comparing(real, synthetic, 120, labels);
 const some: Patient[] = [
   {
     visits: [
@@ -19,15 +31,15 @@ const some: Patient[] = [
   { visits: [[0, 2]], labels: [0, 0] },
   { visits: [[4], [0, 1], [1, 2, 3]], labels: [1, 0] },
 ];
-const rowsOf = (name: string, given: Comparison): Map<string, PartialRow> =>
+const rowsOf = (name: string, given: MetricInput): Map<string, PartialRow> =>
   new Map(
-    similarityMetrics
-      .get(name)
+    metrics
+      .find((metric) => metric.name === name)
       ?.compute(given)
       .rows.map((row) => [row.row, row]),
   );
 
-const oddities: Record<string, Comparison> = {
+const oddities: Record<string, MetricInput> = {
   'both cohorts are empty': comparison([], []),
   'the real cohort is empty': comparison([], some),
   'the synthetic cohort is empty': comparison(some, []),
@@ -49,7 +61,7 @@ const oddities: Record<string, Comparison> = {
 
 for (const [name, given] of Object.entries(oddities))
   test(`${name}: every row is a finite number, or null with a sentence`, (t) => {
-    for (const metric of similarityMetrics.values()) {
+    for (const metric of metrics) {
       const { rows, series } = metric.compute(given);
       t.true(rows.length > 0);
       t.is(new Set(rows.map((row) => row.row)).size, rows.length, 'row names are unique');
@@ -71,7 +83,7 @@ const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] }
 test('the order of patients does not matter', (t) => {
   const straight = comparison(mini.real, mini.synthetic, 5);
   const turned = comparison([...mini.real].reverse(), [...mini.synthetic].reverse(), 5);
-  for (const metric of similarityMetrics.values()) {
+  for (const metric of metrics) {
     const other = metric.compute(turned).rows;
     metric.compute(straight).rows.forEach((row, i) => {
       t.true(Math.abs((row.value ?? 0) - (other[i]?.value ?? 0)) < 1e-12, `${metric.name} ${row.row}`);
@@ -81,7 +93,7 @@ test('the order of patients does not matter', (t) => {
 
 test('a cohort is perfectly like itself', (t) => {
   const self = comparison(mini.real, mini.real, 5);
-  for (const metric of similarityMetrics.values())
+  for (const metric of metrics)
     for (const row of metric.compute(self).rows) {
       const perfect = metric.better === 'higher' ? 1 : 0;
       if (row.better === 'closer-to-real') t.is(row.value, row.real ?? null);

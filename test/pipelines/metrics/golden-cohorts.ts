@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
+import type { MetricInput } from '../../../pipelines/metric.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 
 export interface Patient {
@@ -25,9 +26,30 @@ export const columnsOf = (patients: readonly Patient[]): VisitColumns => {
   };
 };
 
+/** No patients at all. */
+export const nobody = new VisitColumnsBuilder().build();
+
 export const vocabularyOf = (codes: number, labels: number): Vocabulary => ({
   codes: Array.from({ length: codes }, (_, i) => ({ modality: 'dx', code: String(i) })),
   labels: Array.from({ length: labels }, (_, i) => `L${i}`),
+});
+
+/** What a metric is given that compares two cohorts; no other patients, no resampling. */
+export const comparing = (
+  real: readonly Patient[],
+  synthetic: readonly Patient[],
+  codes: number,
+  labels: number,
+): MetricInput => ({
+  vocabulary: vocabularyOf(codes, labels),
+  train: columnsOf(real),
+  validation: nobody,
+  holdout: nobody,
+  synthetic: columnsOf(synthetic),
+  rows: [],
+  options: {},
+  seed: 0,
+  replicates: 0,
 });
 
 interface Cohorts {

@@ -8,14 +8,8 @@ import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevale
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
 import { pearson, r2 } from '../../../pipelines/statistics/agreement.ts';
-import {
-  countOccurrences,
-  eachCode,
-  eachPair,
-  eachSequentialPair,
-  type Walk,
-} from '../../../pipelines/statistics/occurrence-counts.ts';
-import { cases, columnsOf, golden, vocabularyOf } from './golden-cohorts.ts';
+import { countOccurrences, type Keys } from '../../../pipelines/statistics/occurrence-counts.ts';
+import { cases, columnsOf, comparing, golden } from './golden-cohorts.ts';
 
 type Key = number | [number, number];
 interface Side {
@@ -45,15 +39,15 @@ interface Case {
 }
 const expected = golden<{ similarity: Record<string, Case> }>('golden_similarity.json').similarity;
 
-const tables: { name: string; walk: Walk; per: 'Record' | 'Visit'; sequential?: true }[] = [
-  { name: 'Per Record Code Probabilities', walk: eachCode, per: 'Record' },
-  { name: 'Per Visit Code Probabilities', walk: eachCode, per: 'Visit' },
-  { name: 'Per Record Bigram Probabilities', walk: eachPair, per: 'Record' },
-  { name: 'Per Visit Bigram Probabilities', walk: eachPair, per: 'Visit' },
-  { name: 'Per Record Sequential Visit Bigram Probabilities', walk: eachSequentialPair, per: 'Record' },
+const tables: { name: string; keys: Keys; per: 'Record' | 'Visit'; sequential?: true }[] = [
+  { name: 'Per Record Code Probabilities', keys: 'codes', per: 'Record' },
+  { name: 'Per Visit Code Probabilities', keys: 'codes', per: 'Visit' },
+  { name: 'Per Record Bigram Probabilities', keys: 'pairs', per: 'Record' },
+  { name: 'Per Visit Bigram Probabilities', keys: 'pairs', per: 'Visit' },
+  { name: 'Per Record Sequential Visit Bigram Probabilities', keys: 'sequences', per: 'Record' },
   {
     name: 'Per Visit Sequential Visit Bigram Probabilities',
-    walk: eachSequentialPair,
+    keys: 'sequences',
     per: 'Visit',
     sequential: true,
   },
@@ -74,8 +68,8 @@ const value = (rows: { row: string; value: number | null }[], row: string): numb
 for (const [name, wanted] of Object.entries(expected)) {
   const { real, synthetic } = columns(name);
   const comparison = {
-    vocabulary: vocabularyOf(600, real.labels.length / patientCount(real)),
-    real,
+    ...comparing([], [], 600, real.labels.length / patientCount(real)),
+    train: real,
     synthetic,
   };
 
@@ -104,10 +98,10 @@ for (const [name, wanted] of Object.entries(expected)) {
   test(`${name}: every probability table equals the reference's`, (t) => {
     const kept = patientsWithVisits(synthetic);
     t.is(kept, wanted.n_syn_after_filter);
-    for (const { name: table, walk, per, sequential } of tables) {
+    for (const { name: table, keys, per, sequential } of tables) {
       const golden = wanted.tables[table];
       if (!golden) throw new Error(`no golden table ${table}`);
-      const counts = countOccurrences(real, synthetic, walk);
+      const counts = countOccurrences(real, synthetic, keys);
       t.is(counts.first.length, golden.n_union_keys);
       const probabilities = (side: 'real' | 'synthetic') => {
         const cohort = side === 'real' ? real : synthetic;
@@ -121,7 +115,7 @@ for (const [name, wanted] of Object.entries(expected)) {
       for (const side of ['real', 'syn'] as const) {
         const byKey = new Map<string, number>();
         ours[side].forEach((probability, i) => {
-          const key = walk === eachCode ? `${counts.first[i]}` : `${counts.first[i]},${counts.second[i]}`;
+          const key = keys === 'codes' ? `${counts.first[i]}` : `${counts.first[i]},${counts.second[i]}`;
           if (probability > 0) byKey.set(key, probability);
         });
         t.is(byKey.size, golden[side].n_keys, `${table}, ${side}: number of keys`);

@@ -1,0 +1,95 @@
+import { StageError } from '../../schemas/errors.ts';
+import { patientCount } from '../cohort/visit-columns.ts';
+import { type AsyncSteps, asyncPhase } from '../measure.ts';
+import type {
+  Computation,
+  Metric,
+  MetricInput,
+  MetricNeed,
+  MetricResult,
+  PartialRow,
+  ScoredRow,
+  Series,
+} from '../metric.ts';
+import { divide } from '../privacy/samples.ts';
+
+/** What a metric found: complete rows, and what its plots draw. */
+export interface ScoredMetric {
+  rows: ScoredRow[];
+  series: Record<string, Series>;
+}
+
+const inWords: Record<MetricNeed, string> = {
+  train: 'real training patients',
+  validation: 'validation patients',
+  holdout: 'real holdout patients',
+  synthetic: 'synthetic patients',
+  model: 'the fitted model',
+  rows: 'the other metrics of its family',
+};
+
+const isThere = (input: MetricInput, need: MetricNeed): boolean => {
+  if (need === 'model') return input.model !== undefined;
+  return need === 'rows' ? input.rows.length > 0 : patientCount(input[need]) > 0;
+};
+
+async function* settled(computation: Computation): AsyncSteps<MetricResult> {
+  return 'rows' in computation ? computation : yield* computation;
+}
+
+/** What stands in for the synthetic cohort in the second computation; undefined where there is none. */
+const standIn = (metric: Metric, input: MetricInput): MetricInput | undefined => {
+  const { holdout, seed } = input;
+  const count = patientCount(holdout);
+  // Intervals are for the cohort that is judged; here they would double the work.
+  if (metric.reference === 'holdout' && count > 0) return { ...input, replicates: 0, synthetic: holdout };
+  if (metric.reference !== 'halves' || count < 2) return undefined;
+  const [synthetic, rest] = divide(holdout, count >> 1, seed, 'synthetic');
+  return { ...input, replicates: 0, synthetic, holdout: rest };
+};
+
+const complete = ({ name, family, better }: Metric, row: PartialRow): ScoredRow => ({
+  metric: name,
+  family,
+  better,
+  ...row,
+});
+
+/** Rows that say why nothing was computed: the metric's headline rows, or one that bears its name. */
+const unmet = (metric: Metric, missing: MetricNeed[]): ScoredRow[] => {
+  const note = `It needs ${missing.map((need) => inWords[need]).join(' and ')}, and that is not there.`;
+  const rows = Object.keys(metric.headline ?? { value: metric.title });
+  return rows.map((row) => complete(metric, { row, title: metric.title, value: null, n: 0, note }));
+};
+
+/** A metric's settings with its own defaults. Throws InvalidConfig. */
+export const metricOptions = (metric: Metric, given: unknown = {}): unknown => {
+  if (!metric.options) return {};
+  const { success, data, error } = metric.options.safeParse(given);
+  if (success) return data;
+  const problems = error.issues.map(({ path, message }) => [path.join('.'), message].join(': '));
+  throw new StageError('InvalidConfig', `options of ${metric.name}: ${problems.join('; ')}`);
+};
+
+/**
+ * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its place,
+ * whose values become the rows' `holdout`. A metric whose needs are not met gives rows with a sentence.
+ */
+export async function* scoreMetric(metric: Metric, input: MetricInput): AsyncSteps<ScoredMetric> {
+  const missing = metric.needs.filter((need) => !isThere(input, need));
+  if (missing.length > 0) return { rows: unmet(metric, missing), series: {} };
+  const reference = standIn(metric, input);
+  const phases = reference ? 2 : 1;
+  const { rows, series = {} } = yield* asyncPhase(metric.name, 0, phases, settled(metric.compute(input)));
+  const other = reference
+    ? yield* asyncPhase(`${metric.name}, real patients`, 1, phases, settled(metric.compute(reference)))
+    : undefined;
+  const values = new Map(other?.rows.map(({ row, value }) => [row, value]));
+  return {
+    rows: rows.map((row) => {
+      const holdout = values.get(row.row);
+      return complete(metric, holdout === undefined ? row : { ...row, holdout });
+    }),
+    series,
+  };
+}

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+/** Params of every stage that computes metrics. */
+export const metricParams = z.object({
+  metrics: z.array(z.string()).optional().describe('names from `understudy metrics`; default: all'),
+  options: z
+    .record(z.string(), z.json())
+    .default({})
+    .describe('settings of single metrics, by name; see `understudy metrics NAME`'),
+  replicates: z
+    .int()
+    .nonnegative()
+    .default(200)
+    .describe('resamples of patients behind each interval; 0: no intervals'),
+  seed: z.int().nonnegative().default(0).describe('of resampling, and of draws where a metric takes any'),
+});
+export type MetricParams = z.output<typeof metricParams>;
