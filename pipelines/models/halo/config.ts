@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
-import { patientCount, type VisitColumns, visitCount } from '../../cohort/visit-columns.ts';
+import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
 import type { TrainingData } from '../../generator.ts';
-import { type Architecture, layoutOf } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 
 const size = z.int().positive();
+
+/** A loss over fewer validation patients says nothing: it is told, but neither stops training nor picks weights. */
+export const fewestToSteer = 20;
 
 /** The reference's context of 48 positions, less those of start and labels. */
 const mostVisits = 46;
@@ -26,16 +29,24 @@ export const haloConfig = z.strictObject({
   batch: size.optional().describe('patients per step'),
   learningRate: z.number().positive().optional().describe('of Adam'),
   epochs: size.optional().describe('most passes over the training split'),
-  patience: size.optional().describe('epochs without a better validation loss before training stops'),
+  patience: size
+    .optional()
+    .describe(
+      `epochs without a better validation loss before training stops; needs ${fewestToSteer} patients to validate on`,
+    ),
   positiveWeight: z.number().positive().default(1).describe('how much a present code weighs in the loss'),
   lossNormalization: z
     .enum(['cells', 'padded'])
     .default('cells')
     .describe('mean over real cells, or over the padded grid as the reference code does'),
-  outputBias: z
+  schedule: z
+    .enum(['cosine', 'constant'])
+    .optional()
+    .describe('of the learning rate: down to zero over all epochs, or as it is throughout'),
+  start: z
     .enum(['prevalence', 'random'])
     .optional()
-    .describe('start from each code’s training prevalence, or at random as the reference does'),
+    .describe('untrained, give every code its training prevalence, or be random as the reference is'),
   blockColumns: size.default(1024).describe('columns per block of the code-level head; memory against speed'),
 });
 export type HaloConfig = z.output<typeof haloConfig>;
@@ -45,7 +56,7 @@ export type HaloSettings = { [K in keyof HaloConfig]-?: NonNullable<HaloConfig[K
 
 type Preset = Pick<
   HaloSettings,
-  'layers' | 'heads' | 'embedding' | 'batch' | 'learningRate' | 'epochs' | 'patience' | 'outputBias'
+  'layers' | 'heads' | 'embedding' | 'batch' | 'learningRate' | 'epochs' | 'patience' | 'schedule' | 'start'
 >;
 
 /** The paper's experiment setup, with the sizes of the reference's config.py. */
@@ -57,16 +68,21 @@ const paper: Preset = {
   learningRate: 1e-4,
   epochs: 50,
   patience: 50,
-  outputBias: 'random',
+  schedule: 'constant',
+  start: 'random',
 };
 
+/**
+ * The smallest is tuned on the MIMIC-III demo (docs/halo.md): longer training there makes records shorter and poorer.
+ * The middle one is a guess between it and the paper's.
+ */
 const presetFor = (patients: number): Preset => {
-  const shared = { batch: 48, outputBias: 'prevalence' } as const;
+  const shared = { batch: 48, schedule: 'cosine', start: 'prevalence' } as const;
   if (patients < 1000)
-    return { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3, epochs: 400, patience: 40 };
+    return { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3, epochs: 40, patience: 40 };
   if (patients < 10_000)
-    return { ...shared, layers: 4, heads: 4, embedding: 256, learningRate: 3e-4, epochs: 100, patience: 10 };
-  return { ...paper, ...shared };
+    return { ...shared, layers: 4, heads: 4, embedding: 256, learningRate: 3e-4, epochs: 60, patience: 10 };
+  return { ...paper, ...shared, patience: 5 };
 };
 
 const longestRecord = ({ visitOffsets }: VisitColumns): number =>
@@ -87,7 +103,8 @@ export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettin
     learningRate: config.learningRate ?? preset.learningRate,
     epochs: config.epochs ?? preset.epochs,
     patience: config.patience ?? preset.patience,
-    outputBias: config.outputBias ?? preset.outputBias,
+    schedule: config.schedule ?? preset.schedule,
+    start: config.start ?? preset.start,
   };
   if (settings.embedding % settings.heads !== 0)
     throw new StageError(
@@ -110,21 +127,3 @@ export const architectureOf = (
   codes: vocabulary.codes.length,
   labels: vocabulary.labels.length,
 });
-
-/** Log-odds of each column over the rows it can occur in, a half added to both counts so that none is infinite. */
-export const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Float32Array => {
-  const layout = layoutOf(architecture);
-  const present = new Float64Array(layout.width);
-  for (const code of train.codes) present[code] = (present[code] as number) + 1;
-  train.labels.forEach((label, i) => {
-    const column = layout.codes + (i % layout.labels);
-    present[column] = (present[column] as number) + label;
-  });
-  const patients = patientCount(train);
-  const visits = visitCount(train);
-  present[layout.end] = patients;
-  return Float32Array.from(present, (count, column) => {
-    const isLabel = column >= layout.codes && column < layout.start;
-    return Math.log((count + 0.5) / ((isLabel ? patients : visits) - count + 0.5));
-  });
-};

@@ -9,13 +9,7 @@ import type { VariableState } from '../../nn/ops.ts';
 import { RandomSource } from '../../random.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, packPatients } from './batch.ts';
-import {
-  architectureOf,
-  type HaloConfig,
-  type HaloSettings,
-  prevalenceLogits,
-  resolveHalo,
-} from './config.ts';
+import { architectureOf, fewestToSteer, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
 import { initialValues } from './initial.ts';
 import { HaloNetwork } from './network.ts';
 import { type Part, toReference } from './parts.ts';
@@ -66,10 +60,9 @@ export class HaloFitting implements Fitting {
       parameters: network.parameters,
       visitsCut: cutVisits(data.train, settings.maxVisits),
       patientsWithoutVisits: patientCount(data.train) - this.#training.length,
-      earlyStopping:
-        this.#validation.length > 0
-          ? `after ${settings.patience} epochs without a better validation loss`
-          : 'off: the validation split has no patients with visits',
+      earlyStopping: this.#steered
+        ? `after ${settings.patience} epochs without a better validation loss`
+        : `off: ${this.#validation.length} patients to validate on, ${fewestToSteer} needed`,
     };
   }
 
@@ -79,12 +72,21 @@ export class HaloFitting implements Fitting {
       throw new StageError('TooFewPatients', 'halo: the training split has no patient with a visit');
     const settings = resolveHalo(config, data.train);
     const architecture = architectureOf(settings, data.vocabulary);
-    const draw = initialValues(architecture, new RandomSource(seed, 'weights'));
-    const prevalence = settings.outputBias === 'prevalence' && prevalenceLogits(architecture, data.train);
-    const network = new HaloNetwork(await openOps(), architecture, settings.blockColumns, (part) => ({
-      value: prevalence && part.name === 'ehr_head.auto2.bias' ? prevalence : draw(part),
+    const initial = initialValues(
+      architecture,
+      new RandomSource(seed, 'weights'),
+      data.train,
+      settings.start,
+    );
+    const ops = await openOps();
+    const network = new HaloNetwork(ops, architecture, settings.blockColumns, (part) => ({
+      value: initial(part),
     }));
     return new HaloFitting(data, settings, seed, network);
+  }
+
+  get #steered(): boolean {
+    return this.#validation.length >= fewestToSteer;
   }
 
   get finished(): boolean {
@@ -113,12 +115,19 @@ export class HaloFitting implements Fitting {
     return { normalization, positiveWeight, maxVisits };
   }
 
+  /** Cosine: Loshchilov and Hutter, SGDR, 2017, equation 5, without restarts. */
+  get #learningRate(): number {
+    const { learningRate, schedule } = this.settings;
+    if (schedule === 'constant') return learningRate;
+    return (learningRate / 2) * (1 + Math.cos((Math.PI * this.#state.step) / this.steps));
+  }
+
   async step(): Promise<StepReport> {
     const { step } = this.#state;
     const epoch = Math.floor(step / this.#stepsPerEpoch);
     const position = step % this.#stepsPerEpoch;
     const batch = this.#pack(this.#data.train, this.#patientsOf(epoch), position);
-    const rates = adamRates(step + 1, this.settings.learningRate);
+    const rates = adamRates(step + 1, this.#learningRate);
     const { ops } = this.#network;
     const loss = await this.#network.learn(batch, this.#scale, (parameter, gradient) =>
       ops.adam(parameter, gradient, rates),
@@ -141,7 +150,7 @@ export class HaloFitting implements Fitting {
     }
     const loss = sum / cells;
     const { best, step } = this.#state;
-    if (Number.isFinite(loss) && (best === null || loss < best.loss)) {
+    if (this.#steered && Number.isFinite(loss) && (best === null || loss < best.loss)) {
       this.#state.best = { step, loss };
       for (const { name } of this.#network.parts) {
         this.#bestWeights.set(name, this.#network.ops.download(this.#network.variable(name)));

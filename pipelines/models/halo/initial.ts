@@ -1,5 +1,7 @@
+import { patientCount, type VisitColumns, visitCount } from '../../cohort/visit-columns.ts';
 import type { RandomSource } from '../../random.ts';
-import type { Architecture } from './architecture.ts';
+import { type Architecture, layoutOf } from './architecture.ts';
+import type { HaloSettings } from './config.ts';
 import { type Part, referenceShapes } from './parts.ts';
 
 /** How the reference (PyTorch's defaults, and GPT-2's for the blocks) fills a fresh tensor. */
@@ -14,17 +16,42 @@ const distributionOf = (
   return { kind: 'constant', size: name.includes('ln_') && name.endsWith('weight') ? 1 : 0 };
 };
 
+/** Log-odds of each column over the rows it can occur in, a half added to both counts so that none is infinite. */
+const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Float32Array => {
+  const layout = layoutOf(architecture);
+  const present = new Float64Array(layout.width);
+  for (const code of train.codes) present[code] = (present[code] as number) + 1;
+  train.labels.forEach((label, i) => {
+    const column = layout.codes + (i % layout.labels);
+    present[column] = (present[column] as number) + label;
+  });
+  const patients = patientCount(train);
+  const visits = visitCount(train);
+  present[layout.end] = patients;
+  return Float32Array.from(present, (count, column) => {
+    const isLabel = column >= layout.codes && column < layout.start;
+    return Math.log((count + 0.5) / ((isLabel ? patients : visits) - count + 0.5));
+  });
+};
+
 /**
  * A fresh model's numbers, part by part. A draw belongs to a cell of the reference's tensor, so neither the block
- * size nor the order of parts changes the weights.
+ * size nor the order of parts changes the weights. Starting from prevalence, the output layer's weights are zero and
+ * its bias alone speaks: the untrained model is the independent marginals.
  */
 export const initialValues = (
   architecture: Architecture,
   random: RandomSource,
+  train: VisitColumns,
+  start: HaloSettings['start'],
 ): ((part: Part) => Float32Array) => {
   const shapes = referenceShapes(architecture);
   const names = Object.keys(shapes);
   return (part) => {
+    if (start === 'prevalence' && part.name === 'ehr_head.auto2.bias')
+      return prevalenceLogits(architecture, train);
+    if (start === 'prevalence' && part.reference === 'ehr_head.auto2.weight')
+      return new Float32Array(part.shape.reduce((product, width) => product * width, 1));
     const shape = shapes[part.reference] as number[];
     const { kind, size } = distributionOf(part.reference, shape);
     const [rows, columns] =
@@ -33,10 +60,10 @@ export const initialValues = (
     if (kind === 'constant') return values.fill(size);
     // Draws run along the rows of the reference: along our columns where it is transposed.
     const [lines, length] = part.transposed ? [columns, rows] : [rows, columns];
-    const [line, start] = part.transposed ? [part.column, part.row] : [part.row, part.column];
+    const [line, first] = part.transposed ? [part.column, part.row] : [part.row, part.column];
     const draws = new Float64Array(length * 2);
     for (let l = 0; l < lines; l++) {
-      random.fill(draws, start * 2, (start + length) * 2, line + l, names.indexOf(part.reference));
+      random.fill(draws, first * 2, (first + length) * 2, line + l, names.indexOf(part.reference));
       for (let k = 0; k < length; k++) {
         const [row, column] = part.transposed ? [k, l] : [l, k];
         if (part.triangular && part.row + row > part.column + column) continue;

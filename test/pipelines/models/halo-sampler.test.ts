@@ -1,6 +1,6 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import { patientCount } from '../../../pipelines/cohort/visit-columns.ts';
+import { patientCount, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
 import { type Architecture, layoutOf } from '../../../pipelines/models/halo/architecture.ts';
 import { packSets } from '../../../pipelines/models/halo/batch.ts';
 import { initialValues } from '../../../pipelines/models/halo/initial.ts';
@@ -26,7 +26,12 @@ const wide: Architecture = {
 };
 
 const wideNetwork = async (blockSize: number): Promise<HaloNetwork> => {
-  const draw = initialValues(wide, new RandomSource(11, 'weights'));
+  const draw = initialValues(
+    wide,
+    new RandomSource(11, 'weights'),
+    new VisitColumnsBuilder().build(),
+    'random',
+  );
   const sparse = new Float32Array(layoutOf(wide).width).fill(-3.7);
   sparse[layoutOf(wide).end] = -0.5;
   return new HaloNetwork(await openOps(), wide, blockSize, (part) => {
