@@ -28,9 +28,11 @@ export class LiveScreen implements Screen {
 
   show(snapshot: RunSnapshot): void {
     this.#paces.take(snapshot);
-    const all = runLines(snapshot, this.#paces, this.#now(), this.#canvas.columns ?? 100);
-    // A picture taller than the terminal cannot be drawn over.
-    const lines = all.slice(0, Math.max(2, (this.#canvas.rows ?? 40) - 1));
+    // A pseudo-terminal may say that it has no rows and columns: then it does not know.
+    const all = runLines(snapshot, this.#paces, this.#now(), this.#canvas.columns || 100);
+    // A picture taller than the terminal cannot be drawn over; the last one need not be.
+    const most = Math.max(2, (this.#canvas.rows || 40) - 1);
+    const lines = snapshot.state === 'running' ? all.slice(0, most) : all;
     const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
     this.#canvas.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join('')}\x1b[J`);
     this.#drawn = lines.length;

@@ -117,11 +117,17 @@ test('a live screen draws over its last picture', (t) => {
   t.is(written[1]?.match(/\n/g)?.length, 3);
 });
 
-test('a live screen never draws more lines than the terminal has', (t) => {
+test('a live screen draws no more lines than the terminal has, but for the last picture', (t) => {
   const written: string[] = [];
   const screen = new LiveScreen({ write: (text) => written.push(text), columns: 80, rows: 5 }, () => 0);
   screen.show(snapshot(Array.from({ length: 30 }, (_, i) => node(`n${i}`, 'waiting'))));
   t.is(written[0]?.match(/\n/g)?.length, 4);
+  screen.show(
+    snapshot([node('a', 'done'), ...Array.from({ length: 9 }, (_, i) => node(`n${i}`, 'done'))], {
+      state: 'completed',
+    }),
+  );
+  t.is(written[1]?.match(/\n/g)?.length, 11);
 });
 
 test('a plain screen tells changes once, and progress every ten seconds', (t) => {
