@@ -43,7 +43,7 @@ for (const groupSize of groupSizes) {
     patience: epochs,
   };
   const start = performance.now();
-  const training = trainClassifiers(tasks, options, { name: 'bench', at: 0, of: 1 });
+  const training = trainClassifiers(tasks, options);
   while (!(await training.next()).done);
   const seconds = (performance.now() - start) / 1000;
   const whole = (seconds / labels / epochs) * 25 * classifierDefaults.epochs;

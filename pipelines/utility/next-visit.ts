@@ -1,7 +1,7 @@
 import type { Modality } from '../../schemas/ehr.ts';
-import type { Progress } from '../../schemas/progress.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
+import { type AsyncSteps, asyncPhase } from '../measure.ts';
 import { draw, type Example, visitsOf } from './examples.ts';
 import type { Wanted } from './next-visit-network.ts';
 import type { UtilityCohorts } from './phenotyping-sets.ts';
@@ -119,7 +119,7 @@ export async function* nextVisit(
   cohorts: UtilityCohorts,
   vocabulary: Vocabulary,
   options: NextVisitOptions,
-): AsyncGenerator<Progress, NextVisitResult, void> {
+): AsyncSteps<NextVisitResult> {
   const { seed, replicates } = options;
   const modalities = options.modalities ?? ['dx'];
   const tokens = vocabulary.codes.length;
@@ -138,14 +138,10 @@ export async function* nextVisit(
     const sets = { train, validation, test };
     const note = reason(mix, cohorts, sets);
     const trainingVisits = train.reduce((sum, example) => sum + laterVisits(example, wanted).length, 0);
-    const portion = {
-      name: `next visit, ${mix.real} real + ${mix.synthetic} synthetic`,
-      at,
-      of: mixes.length,
-    };
+    const name = `next visit, ${mix.real} real + ${mix.synthetic} synthetic`;
     const recall = note
       ? noRecalls(note)
-      : (yield* trainNextVisit(sets, training, portion)).measure(seed, replicates);
+      : (yield* asyncPhase(name, at, mixes.length, trainNextVisit(sets, training))).measure(seed, replicates);
     rows.push({ ...mix, trainingVisits, recall });
   }
   const commonest = commonestGuesses(real, test, tokens, wanted).measure(seed, replicates);

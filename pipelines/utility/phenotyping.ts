@@ -1,6 +1,6 @@
-import type { Progress } from '../../schemas/progress.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { patientCount } from '../cohort/visit-columns.ts';
+import { type AsyncSteps, asyncPhase } from '../measure.ts';
 import { ScoredSet } from './classification.ts';
 import type { LabelDefinitions } from './phenotype-definitions.ts';
 import {
@@ -104,7 +104,7 @@ export async function* phenotyping(
   cohorts: UtilityCohorts,
   vocabulary: Vocabulary,
   options: PhenotypingOptions,
-): AsyncGenerator<Progress, PhenotypingResult, void> {
+): AsyncSteps<PhenotypingResult> {
   const { seed, variant, definitions, replicates } = options;
   const asked = syntheticTestPart(cohorts, seed);
   const plans = vocabulary.labels.map((_, label) => planLabel(cohorts, asked, label, options));
@@ -120,11 +120,9 @@ export async function* phenotyping(
       const task = taskOf(plan, source, variant === 'clean' ? definitions[plan.label] : undefined);
       return task ? [{ plan, task }] : [];
     });
-    const trained = yield* trainClassifiers(
-      planned.map(({ task }) => task),
-      classifier,
-      { name: `phenotyping, ${source}`, at, of: sources.length },
-    );
+    const tasks = planned.map(({ task }) => task);
+    const training = trainClassifiers(tasks, classifier);
+    const trained = yield* asyncPhase(`phenotyping, ${source}`, at, sources.length, training);
     for (const [i, { plan }] of planned.entries())
       cells.push(...cellsOf(plan, source, trained[i] as ClassifierScores));
   }

@@ -1,6 +1,6 @@
-import type { Progress } from '../../schemas/progress.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { patientCount } from '../cohort/visit-columns.ts';
+import { type AsyncSteps, asyncPhase } from '../measure.ts';
 import { ScoredSet } from './classification.ts';
 import { balancedSet, byLabel, draw, type Example } from './examples.ts';
 import type { PhenotypingOptions } from './phenotyping.ts';
@@ -112,7 +112,7 @@ export async function* rareConditions(
   cohorts: UtilityCohorts,
   vocabulary: Vocabulary,
   options: RareConditionOptions,
-): AsyncGenerator<Progress, RareConditionResult, void> {
+): AsyncSteps<RareConditionResult> {
   const { seed, variant, definitions } = options;
   const plans = vocabulary.labels.flatMap((name, label) =>
     !options.labels || options.labels.includes(name) ? [planRare(cohorts, label, name, options)] : [],
@@ -127,8 +127,8 @@ export async function* rareConditions(
       const train = trainingSet(plan, mixture);
       return { id: label, train, validation, score: test, ...(hidden && { hidden }) };
     });
-    const portion = { name: `rare conditions, ${mixture}`, at, of: mixtures.length };
-    const trained = yield* trainClassifiers(tasks, classifier, portion);
+    const training = trainClassifiers(tasks, classifier);
+    const trained = yield* asyncPhase(`rare conditions, ${mixture}`, at, mixtures.length, training);
     for (const [i, { label, test }] of able.entries()) {
       const { scores } = trained[i] as ClassifierScores;
       cells.push({ label, arrangement: mixture, set: new ScoredSet(test, scores), cohort: 0 });

@@ -1,5 +1,5 @@
 import { StageError } from '../../schemas/errors.ts';
-import type { Progress } from '../../schemas/progress.ts';
+import type { AsyncSteps } from '../measure.ts';
 import { openOps } from '../nn/open-ops.ts';
 import type { Ops } from '../nn/ops.ts';
 import { RandomSource } from '../random.ts';
@@ -12,7 +12,6 @@ import {
 } from './classifier-network.ts';
 import { dropoutMasks } from './dropout.ts';
 import type { Example } from './examples.ts';
-import { type Portion, progressOf } from './portion.ts';
 import { type CodeBook, codeBook, packExamples } from './visit-batch.ts';
 import type { EncoderShape } from './visit-encoder.ts';
 
@@ -204,8 +203,7 @@ class ClassifierGroup {
 export async function* trainClassifiers(
   tasks: readonly ClassifierTask[],
   options: ClassifierOptions,
-  portion: Portion,
-): AsyncGenerator<Progress, ClassifierScores[], void> {
+): AsyncSteps<ClassifierScores[]> {
   const results: ClassifierScores[] = [];
   for (let from = 0; from < tasks.length; from += options.groupSize) {
     const ops = await openOps();
@@ -216,7 +214,7 @@ export async function* trainClassifiers(
         for (const examples of group.batchesOf(epoch)) {
           group.learn(examples, epoch, index++);
           const share = (epoch - 1 + index / group.batches) / group.epochs;
-          yield progressOf(portion, (from + share * group.best.length) / tasks.length);
+          yield { step: Math.round(1000 * (from + share * group.best.length)), of: 1000 * tasks.length };
         }
         group.validate(epoch);
       }

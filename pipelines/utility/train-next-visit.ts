@@ -1,5 +1,5 @@
 import { StageError } from '../../schemas/errors.ts';
-import type { Progress } from '../../schemas/progress.ts';
+import type { AsyncSteps } from '../measure.ts';
 import { openOps } from '../nn/open-ops.ts';
 import type { Ops } from '../nn/ops.ts';
 import { RandomSource } from '../random.ts';
@@ -16,7 +16,6 @@ import {
   targetsOf,
   type Wanted,
 } from './next-visit-network.ts';
-import { type Portion, progressOf } from './portion.ts';
 import { highest, RecallTally, recallDepths } from './recall.ts';
 import { type CodeBook, codeBook, packExamples } from './visit-batch.ts';
 
@@ -176,8 +175,7 @@ class NextVisitFit {
 export async function* trainNextVisit(
   sets: NextVisitSets,
   options: NextVisitTraining,
-  portion: Portion,
-): AsyncGenerator<Progress, RecallTally, void> {
+): AsyncSteps<RecallTally> {
   const ops = await openOps();
   try {
     const fit = new NextVisitFit(ops, sets, options);
@@ -186,7 +184,7 @@ export async function* trainNextVisit(
       let index = 0;
       for (const examples of fit.batchesOf(epoch)) {
         fit.learn(examples, epoch, index++);
-        yield progressOf(portion, (epoch - 1 + index / fit.batches) / fit.epochs);
+        yield { step: (epoch - 1) * fit.batches + index, of: fit.epochs * fit.batches };
       }
       const loss = fit.validationLoss();
       if (!Number.isFinite(loss))
