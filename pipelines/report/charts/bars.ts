@@ -4,8 +4,10 @@ import type { Markup } from '../markup.ts';
 import { percent } from '../number-format.ts';
 import { type Caption, draw } from './draw.ts';
 
-const everyNth = (labels: string[], atMost: number): string[] => {
-  const step = Math.ceil(labels.length / atMost);
+/** As many labels as have room beside each other: some six pixels a character, and a gap. */
+const withRoom = (labels: string[]): string[] => {
+  const widest = labels.reduce((most, label) => Math.max(most, label.length), 1);
+  const step = Math.ceil(labels.length / Math.floor(290 / (widest * 6 + 10)));
   return labels.filter((_, i) => i % step === 0);
 };
 
@@ -32,7 +34,7 @@ export const lengthBars = (
       x: {
         type: 'band',
         domain: labels,
-        ticks: everyNth(labels, 9),
+        ticks: withRoom(labels),
         tickSize: 0,
         label: `${unit} →`,
         padding: 0.12,
@@ -53,6 +55,9 @@ export interface LabelBar {
   real: number;
   synthetic: { generator: string; color: string; share: number }[];
 }
+
+/** What fits the chart's width; the tip has the whole name. */
+const fitting = (label: string): string => (label.length > 56 ? `${label.slice(0, 55)}…` : label);
 
 /** One row per label: a pale bar for real, a dot for each generator; the name stands above its bar. */
 export const labelBars = (bars: readonly LabelBar[], top: number, caption: Caption): Markup => {
@@ -85,7 +90,13 @@ export const labelBars = (bars: readonly LabelBar[], top: number, caption: Capti
           fill: 'var(--real-soft)',
           title: ({ label, real }: LabelBar) => `${label}\nreal ${percent(real)}`,
         }),
-        text(bars, { y: 'label', x: 0, text: 'label', textAnchor: 'start', dy: -13 }),
+        text(bars, {
+          y: 'label',
+          x: 0,
+          text: ({ label }: LabelBar) => fitting(label),
+          textAnchor: 'start',
+          dy: -13,
+        }),
         dot(dots, {
           y: 'label',
           x: 'share',

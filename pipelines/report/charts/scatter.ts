@@ -3,11 +3,11 @@ import type { Markup } from '../markup.ts';
 import { percent } from '../number-format.ts';
 import { type Caption, draw } from './draw.ts';
 
-/** One key: its share of real and of synthetic patients, what it is called, and its color. */
+/** A key, or several with equal shares: of real and of synthetic patients, what they are called, and a color. */
 export interface ScatterPoint {
   real: number;
   synthetic: number;
-  name: string;
+  names: string[];
   color: string;
 }
 
@@ -28,6 +28,17 @@ const decades = (from: number): number[] =>
 
 /** `1%`, `0.1%`: a share that is a power of ten. */
 const tick = (share: number): string => `${Number((share * 100).toPrecision(1))}%`;
+
+/** In small cohorts many keys share a place: the dot grows with them, and names the first. */
+const radius = ({ names }: ScatterPoint, smallest: number): number =>
+  Math.min(6.5, smallest + Math.log2(names.length) * 0.6);
+
+const tip = ({ names, real, synthetic }: ScatterPoint): string =>
+  [
+    ...names.slice(0, 5),
+    ...(names.length > 5 ? [`and ${names.length - 5} more`] : []),
+    `real ${percent(real)}, synthetic ${synthetic > 0 ? percent(synthetic) : 'never'}`,
+  ].join('\n');
 
 /**
  * Real against synthetic shares with the line of equality. On the logarithmic scale what a generator never
@@ -57,6 +68,7 @@ export const scatter = (
       marginBottom: 38,
       x: { type: scale, domain: [low, top], label: 'real patients →', labelAnchor: 'right', ...axis },
       y: { type: scale, domain: [isLog ? never : 0, top], label: '↑ synthetic patients', ...axis },
+      r: { type: 'identity' },
       marks: [
         ruleX(ticks, { stroke: 'var(--grid)' }),
         ruleY(ticks, { stroke: 'var(--grid)' }),
@@ -76,11 +88,10 @@ export const scatter = (
         dot(points, {
           x: 'real',
           y: ({ synthetic }: ScatterPoint) => (isLog && synthetic <= 0 ? never : synthetic),
-          r: isDense ? 2.1 : 2.8,
+          r: (point: ScatterPoint) => radius(point, isDense ? 2.1 : 2.8),
           fill: 'color',
           fillOpacity: isDense ? 0.35 : 0.55,
-          title: ({ name, real, synthetic }: ScatterPoint) =>
-            `${name}\nreal ${percent(real)}, synthetic ${synthetic > 0 ? percent(synthetic) : 'never'}`,
+          title: tip,
         }),
       ],
     },

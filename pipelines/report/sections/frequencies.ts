@@ -30,13 +30,18 @@ const legend = (data: ReportData): Markup =>
       html`<li><i class="swatch" style="background:var(--${modality})"></i>${modalityNames[modality] ?? modality}</li>`,
   )}</ul>`;
 
-const pointsOf = (points: readonly Frequency[], color: string): ScatterPoint[] =>
-  points.map(({ name, modality, real, synthetic }) => ({
-    name,
-    real,
-    synthetic,
-    color: modality ? `var(--${modality})` : color,
-  }));
+/** One point per place and color, in the order of the frequencies. */
+const pointsOf = (points: readonly Frequency[], color: string): ScatterPoint[] => {
+  const places = new Map<string, ScatterPoint>();
+  for (const { name, modality, real, synthetic } of points) {
+    const own = modality ? `var(--${modality})` : color;
+    const key = `${real} ${synthetic} ${own}`;
+    const known = places.get(key);
+    if (known) known.names.push(name);
+    else places.set(key, { real, synthetic, names: [name], color: own });
+  }
+  return [...places.values()];
+};
 
 const widest = (points: readonly Frequency[]): Frequency[] =>
   [...points].sort((a, b) => Math.abs(b.synthetic - b.real) - Math.abs(a.synthetic - a.real)).slice(0, 8);
@@ -96,7 +101,7 @@ export const frequencySection = (data: ReportData, plot: FrequencyPlot): Section
     id: `plot-${plot.metric}`,
     title: plot.title,
     short: { codes: 'Codes', pairs: 'Pairs', sequences: 'Sequences' }[plot.keys],
-    body: html`<p>${plot.about} Every dot is one ${plot.keys === 'codes' ? 'code' : 'pair of codes'}; below the diagonal it is too rare among synthetic patients, above it too frequent. Point at a dot for its name.</p>
+    body: html`<p>${plot.about} Every dot is one ${plot.keys === 'codes' ? 'code' : 'pair of codes'}, a larger one several with the same shares; below the diagonal it is too rare among synthetic patients, above it too frequent. Point at a dot for names.</p>
 <div class="toolbar">${scaleSwitch(plot.metric)}${plot.keys === 'codes' && [legend(data), copyButton(`frequencies:${plot.metric}`, 'the points')]}</div>
 <div class="panels">${plot.panels.map((_, i) => panelFigure(data, plot, i, least))}</div>${leftOut(data, plot)}`,
   };
