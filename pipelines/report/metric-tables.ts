@@ -1,4 +1,5 @@
 import type { MetricRow, Scorecard } from '../../schemas/scorecard.ts';
+import { metricsIn } from './merged-cards.ts';
 
 /** One row of a metric over all generators. */
 export interface TableRow {
@@ -37,8 +38,7 @@ export const metricTables = (cards: readonly Scorecard[], enough: number): Metri
     const key = JSON.stringify([row.metric, row.row]);
     rowsOf.set(key, [...(rowsOf.get(key) ?? []), row]);
   }
-  const described = new Map(cards.flatMap((card) => card.metrics.map((metric) => [metric.metric, metric])));
-  return [...described.values()].map(({ metric, family, title, about }) => {
+  return metricsIn(cards).map(({ metric, family, title, about }) => {
     const groups = [...rowsOf.values()].filter(([row]) => row?.metric === metric);
     const shown = groups.filter(([row]) => row?.patients === undefined || row.patients >= enough);
     const rows = shown.flatMap((group): TableRow[] => {

@@ -1,9 +1,7 @@
-import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
 import { type LengthBin, lengthBins } from './length-bins.ts';
-
-type Entry = { card: Scorecard; series: ScorecardSeries };
+import { type MergedCard, metricsIn } from './merged-cards.ts';
 
 /** A code, or a pair of codes, with the share of real and of synthetic patients that have it. */
 export interface Frequency {
@@ -57,7 +55,7 @@ export const codeName = ({ codes }: Vocabulary, token: number): string => {
 };
 
 const frequencyPanel = (
-  { card, series }: Entry,
+  { card, series }: MergedCard,
   metric: string,
   kind: FrequencyPlot['keys'],
   vocabulary: Vocabulary,
@@ -86,13 +84,13 @@ const frequencyPanel = (
 
 /** A plot for every metric that has frequencies, without keys that fewer than `enough` real patients have. */
 export const frequencyPlots = (
-  entries: readonly Entry[],
+  entries: readonly MergedCard[],
   vocabulary: Vocabulary,
   enough: number,
 ): FrequencyPlot[] =>
   kinds.flatMap((kind) =>
-    (entries[0]?.card.metrics ?? [])
-      .filter(({ metric }) => entries[0]?.series[metric]?.[kind])
+    metricsIn(entries.map(({ card }) => card))
+      .filter(({ metric }) => entries.some(({ series }) => series[metric]?.[kind]))
       .map(({ metric, title, about }) => ({
         metric,
         title,
@@ -103,9 +101,9 @@ export const frequencyPlots = (
   );
 
 /** A plot for every metric that has lengths. */
-export const lengthPlots = (entries: readonly Entry[], enough: number): LengthPlot[] =>
-  (entries[0]?.card.metrics ?? [])
-    .filter(({ metric }) => entries[0]?.series[metric]?.['lengths'])
+export const lengthPlots = (entries: readonly MergedCard[], enough: number): LengthPlot[] =>
+  metricsIn(entries.map(({ card }) => card))
+    .filter(({ metric }) => entries.some(({ series }) => series[metric]?.['lengths']))
     .map(({ metric, title, about }) => ({
       metric,
       title,

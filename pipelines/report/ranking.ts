@@ -1,4 +1,5 @@
 import type { MetricRow, Scorecard } from '../../schemas/scorecard.ts';
+import { metricsIn } from './merged-cards.ts';
 
 /** One column of the leaderboard. `values` follow the order of the cards. */
 export interface Headline {
@@ -17,9 +18,9 @@ const rowOf = (card: Scorecard, metric: string, row: string): MetricRow | undefi
 
 /** The headline rows that the cards name, in their order, each with every generator's value. */
 export const headlines = (cards: readonly Scorecard[]): Headline[] =>
-  (cards[0]?.metrics ?? []).flatMap(({ metric, headline }) =>
+  metricsIn(cards).flatMap(({ metric, headline }) =>
     Object.entries(headline).flatMap(([row, heading]) => {
-      const first = cards[0] && rowOf(cards[0], metric, row);
+      const first = cards.map((card) => rowOf(card, metric, row)).find((found) => found !== undefined);
       if (!first) return [];
       const values = cards.map((card) => {
         const found = rowOf(card, metric, row);

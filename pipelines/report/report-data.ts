@@ -1,6 +1,7 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { LearningCurve } from '../learning-curve.ts';
+import { mergedByGenerator } from './merged-cards.ts';
 import { type MetricTable, metricTables } from './metric-tables.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
 import { type Headline, headlines, ranked } from './ranking.ts';
@@ -83,7 +84,7 @@ const modalitiesOf = ({ codes }: Vocabulary): Record<string, number> => {
 /** Ranks, suppresses and bins: from what the run made to what the page shows. Pure. */
 export const assembleReport = (input: ReportInput): ReportData => {
   const { title, suppressBelow, vocabulary, curves, lineage } = input;
-  const cards = ranked(input.cards);
+  const cards = ranked(mergedByGenerator(input.cards));
   const nothing = { patients: 0, visits: 0 };
   return {
     title,

@@ -116,3 +116,24 @@ test('codes, pairs and labels of too few real patients are named nowhere', (t) =
   t.false(everything.includes(label?.title ?? ''));
   t.true(everything.includes('Left out: 1 label that fewer than 30 real training patients have.'));
 });
+
+test('scorecards of several families make one row of the leaderboard', (t) => {
+  const run = exampleRun(1);
+  const cards = run.cards.flatMap(({ card, series }) => {
+    const part = (keep: (metric: string) => boolean) => ({
+      card: {
+        ...card,
+        metrics: card.metrics.filter(({ metric }) => keep(metric)),
+        rows: card.rows.filter(({ metric }) => keep(metric)),
+      },
+      series: Object.fromEntries(Object.entries(series).filter(([metric]) => keep(metric))),
+    });
+    return [part((metric) => metric.startsWith('code')), part((metric) => !metric.startsWith('code'))];
+  });
+  t.is(cards.length, 4);
+  const sorted = (input: ReportInput) => {
+    const { generators, headlines } = assembleReport(input);
+    return { generators, headlines: [...headlines].sort((a, b) => a.metric.localeCompare(b.metric)) };
+  };
+  t.deepEqual(sorted({ ...run, cards }), sorted(run));
+});
