@@ -8,10 +8,15 @@ export const createLog = (level: string, bindings: Record<string, unknown> = {})
 /** What the SDK repeats in every line and nobody reads. */
 const noise = new Set(['taskToken', 'isLocal', 'namespace', 'sdkComponent']);
 
+const toldValue = (value: unknown): unknown =>
+  value instanceof Error ? { name: value.name, message: value.message } : value;
+
 const toPino = (log: Logger) => {
   const write = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   return ({ level, message, meta }: LogEntry): void => {
-    const told = Object.entries(meta ?? {}).filter(([name]) => !noise.has(name));
+    const told = Object.entries(meta ?? {})
+      .filter(([name]) => !noise.has(name))
+      .map(([name, value]) => [name, toldValue(value)]);
     log[write[level]](Object.fromEntries(told), message);
   };
 };

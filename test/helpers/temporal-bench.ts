@@ -14,6 +14,7 @@ import type { Store } from '../../schemas/store.ts';
 /** A real server with a client, for the tests of one file. */
 export interface Bench {
   folder: string;
+  /** Replaced by the test that kills and restarts it. */
   server: TemporalServer;
   client: Client;
   /** Runs workers of both queues in this process until the promise settles. */
@@ -24,11 +25,12 @@ const namespace = 'default';
 const log = createLog('fatal');
 
 const startBench = async (): Promise<Bench> => {
-  installRuntime(log);
   const folder = await mkdtemp(join(tmpdir(), 'understudy-bench-'));
   const server = await startTemporal({ folder: join(folder, 'temporal'), uiPort: false });
   const client = await connectClient({ address: server.address, namespace });
   const during: Bench['during'] = async (store, bodies, work) => {
+    // Only here: a runtime that never had a connection keeps the process from ending.
+    installRuntime(log);
     const connection = await connectNative({ address: server.address, namespace });
     const parts = { connection, namespace, store, bodies, log, backend: 'toy' };
     const workers: Worker[] = [
