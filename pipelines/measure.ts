@@ -20,10 +20,6 @@ export type Steps<T> = Generator<Progress, T, void>;
 /** The same where the work itself is asynchronous: tensors, files. */
 export type AsyncSteps<T> = AsyncGenerator<Progress, T, void>;
 
-/** `numerator / denominator`, or `null` with `note` where the denominator is zero: never NaN. */
-export const ratio = (numerator: number, denominator: number, n: number, note: string): Measure =>
-  denominator === 0 ? { value: null, n, note } : { value: numerator / denominator, n };
-
 /** A value that is there, with its interval where there is one. */
 export const measured = (value: number, n: number, interval?: Interval): Measure =>
   interval ? { value, n, interval } : { value, n };

@@ -1,4 +1,5 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
+import { inContentOrder } from '../cohort/content-order.ts';
 import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
 import { type AsyncSteps, asyncPhase } from '../measure.ts';
 import type { Metric, MetricInput } from '../metric.ts';
@@ -31,13 +32,22 @@ const ends = ([least, greatest]: Metric['range']): [number | null, number | null
 
 const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
 
-/** Scores a synthetic cohort metric by metric; those that sum up the others come last. */
+/**
+ * Scores a synthetic cohort metric by metric; those that sum up the others come last. The order of the patients
+ * in a cohort has no influence on anything.
+ */
 export async function* scoreCohort(
   scoring: Scoring,
   keep: Keep = computeAlways,
 ): AsyncSteps<{ card: Scorecard; series: ScorecardSeries }> {
-  const { generator, metrics, options: given = {}, ...cohorts } = scoring;
-  const { train, synthetic, holdout } = cohorts;
+  const { generator, metrics, options: given = {}, ...rest } = scoring;
+  const [train, validation, holdout, synthetic] = [
+    scoring.train,
+    scoring.validation,
+    scoring.holdout,
+    scoring.synthetic,
+  ].map(inContentOrder) as [VisitColumns, VisitColumns, VisitColumns, VisitColumns];
+  const cohorts = { ...rest, train, validation, holdout, synthetic };
   const ordered = [...metrics.filter((m) => !needsRows(m)), ...metrics.filter(needsRows)];
   const card: Scorecard = {
     generator,

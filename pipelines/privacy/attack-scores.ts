@@ -1,4 +1,4 @@
-import { type Measure, measured, missing, ratio } from '../measure.ts';
+import { type Measure, measured, missing } from '../measure.ts';
 import { bootstrapIntervals, quantile } from '../statistics/bootstrap.ts';
 import {
   type AttackScores,
@@ -44,16 +44,21 @@ export interface AttackResult {
   curve: { falsePositive: number[]; truePositive: number[] };
 }
 
-function atThreshold(hits: number, alarms: number, members: number, nonMembers: number): ThresholdResult {
-  const n = members + nonMembers;
-  const nobody = 'the attack calls nobody a member at this threshold';
-  return {
-    accuracy: { value: (hits + nonMembers - alarms) / n, n },
-    precision: ratio(hits, hits + alarms, hits + alarms, nobody),
-    recall: { value: hits / members, n: members },
-    f1: { value: (2 * hits) / (hits + alarms + members), n },
-  };
-}
+type Four<T> = [T, T, T, T];
+
+const nobodyCalled = 'the attack calls nobody a member at this threshold';
+
+/** Accuracy, precision, recall and F1 of one step of a curve, in that order. */
+const atStep = (at: RocSteps, step: number): (number | null)[] => {
+  const [hits, alarms] = [at.hits[step] as number, at.alarms[step] as number];
+  const members = at.hits.at(-1) as number;
+  return [
+    accuracyAt(at, step),
+    hits + alarms === 0 ? null : hits / (hits + alarms),
+    hits / members,
+    (2 * hits) / (hits + alarms + members),
+  ];
+};
 
 /** The step of the curve that holds exactly those above the median of all. */
 function medianStep(scores: AttackScores, ends: Int32Array): number {
@@ -90,30 +95,38 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
   const [members, nonMembers] = [scores.members.length, scores.nonMembers.length];
   const ranking = rank(scores);
   const steps = rocSteps(ranking);
-  const headlines = (at: RocSteps) => [
+  const middle = medianStep(scores, ranking.ends);
+  const numbers = (at: RocSteps) => [
     areaUnder(at),
-    accuracyAt(at, bestStep(at)),
     ...falsePositiveRates.map((rate) => truePositiveRateAt(at, rate)),
+    ...atStep(at, middle),
+    ...atStep(at, bestStep(at)),
   ];
   const intervals = bootstrapIntervals({
     ...options,
     sizes: [members, nonMembers],
-    statistics: ([a, b]) => headlines(rocSteps(ranking, [a as Int32Array, b as Int32Array])),
+    statistics: ([a, b]) => numbers(rocSteps(ranking, [a as Int32Array, b as Int32Array])),
   });
-  const measures = headlines(steps).map((value, i) =>
-    measured(value, i < 2 ? members + nonMembers : members, intervals[i]),
-  );
+  const all = numbers(steps).map((value, i): Measure => {
+    const n = i === 0 || i > falsePositiveRates.length ? members + nonMembers : members;
+    return value === null ? missing(nobodyCalled, n) : measured(value, n, intervals[i]);
+  });
+  const [auc, ...rest] = all as [Measure, ...Measure[]];
+  const truePositiveRates = rest.splice(0, falsePositiveRates.length);
   for (const [i, rate] of falsePositiveRates.entries())
     if (rate * nonMembers < 1)
-      (measures[i + 2] as Measure).note =
+      (truePositiveRates[i] as Measure).note =
         `${nonMembers} non-members cannot show a rate this low: told at no false positive at all`;
-  const at = (step: number) =>
-    atThreshold(steps.hits[step] as number, steps.alarms[step] as number, members, nonMembers);
+  const threshold = (step: number, from: number): ThresholdResult => {
+    const [accuracy, precision, recall, f1] = rest.slice(from, from + 4) as Four<Measure>;
+    const called = (steps.hits[step] as number) + (steps.alarms[step] as number);
+    return { accuracy, precision: { ...precision, n: called }, recall: { ...recall, n: members }, f1 };
+  };
   return {
-    auc: measures[0] as Measure,
-    truePositiveRates: measures.slice(2),
-    atMedian: at(medianStep(scores, ranking.ends)),
-    atBest: { ...at(bestStep(steps)), accuracy: measures[1] as Measure },
+    auc,
+    truePositiveRates,
+    atMedian: threshold(middle, 0),
+    atBest: threshold(bestStep(steps), 4),
     curve: thinCurve(steps, options.curvePoints ?? 200),
   };
 }

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { phase } from '../../measure.ts';
+import { defineMetric, type PartialRow } from '../../metric.ts';
+import {
+  type AttributeOptions,
+  type AttributeResult,
+  attributeInference,
+} from '../../privacy/attribute-inference.ts';
+import { measureRow } from '../measure-row.ts';
+
+const referenceNote =
+  'Computed as in the HALO script: of equally near patients the first alone is asked, so the number depends on their order.';
+
+const rowsOf = ({ attack, reference, excess }: AttributeResult, prefix = ''): PartialRow[] => {
+  const title = prefix === '' ? '' : ", the paper's way";
+  const more = prefix === '' ? {} : { note: referenceNote };
+  return [
+    measureRow(
+      {
+        row: `${prefix}excess`,
+        title: `F1 beyond what real patients give away${title}`,
+        about:
+          'F1 of guessing from synthetic patients, less that of guessing from real patients nobody trained on: what the synthetic cohort gives away of its training patients',
+      },
+      excess,
+      { range: [-1, 1], ...more },
+    ),
+    measureRow(
+      {
+        row: `${prefix}f1`,
+        title: `F1 of the guessed codes${title}`,
+        about: "micro F1 of the codes guessed against the patients' other codes, over all attacked patients",
+      },
+      attack,
+      { holdout: reference.value, ...more },
+    ),
+  ];
+};
+
+/** HALO (Theodorou et al. 2023), supplement; evaluate_privacy_attribute.py lines 38–69. */
+export default defineMetric({
+  name: 'attribute-inference',
+  family: 'privacy',
+  title: 'Attribute inference',
+  about:
+    "Who knows a training patient's labels and common codes: how well can they guess the patient's other codes from the nearest synthetic patients, compared with the nearest real patients nobody trained on?",
+  better: 'lower',
+  range: [-1, 1],
+  needs: ['train', 'holdout', 'synthetic'],
+  reference: 'none',
+  headline: { excess: 'Attributes, excess F1' },
+  options: z.object({
+    neighbors: z.int().positive().default(1).describe('nearest patients who vote on each code; HALO takes 1'),
+    knownCodes: z.int().positive().default(100).describe('how many of the commonest codes are known'),
+    size: z.int().positive().optional().describe('most patients taken from each cohort'),
+  }),
+  *compute({ train, holdout, synthetic, seed, replicates, options: { size, ...given } }) {
+    const cohorts = { train, test: holdout, synthetic };
+    const options: AttributeOptions = { ...given, seed, replicates, ...(size !== undefined && { size }) };
+    const fair = yield* phase('shared votes', 0, 2, attributeInference(cohorts, options));
+    const published = { ...options, ties: 'order' } as const;
+    const reference = yield* phase('first of equals', 1, 2, attributeInference(cohorts, published));
+    return { rows: [...rowsOf(fair), ...rowsOf(reference, 'reference-halo-')] };
+  },
+});

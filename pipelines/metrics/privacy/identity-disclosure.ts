@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { defineMetric } from '../../metric.ts';
+import { identityDisclosure, identityRiskThreshold } from '../../privacy/identity-disclosure.ts';
+import { measureRow } from '../measure-row.ts';
+
+/** El Emam, Mosquera, Bass: J Med Internet Res 2020;22(11):e23139. */
+export default defineMetric({
+  name: 'identity-disclosure',
+  family: 'privacy',
+  title: 'Identity disclosure',
+  about: `How likely is it that a synthetic record is matched to the right training patient and teaches something new about them? Below ${identityRiskThreshold} is commonly held acceptable.`,
+  better: 'lower',
+  range: [0, 1],
+  needs: ['train', 'holdout', 'synthetic'],
+  reference: 'none',
+  headline: { risk: 'Identity risk' },
+  options: z.object({
+    samplingFraction: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe('share of the population that was trained on; 1: the attacker knows the target was'),
+    learnedShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.05)
+      .describe("least share of a patient's rare codes that a match must show to teach something"),
+  }),
+  *compute({ train, holdout, synthetic, seed, replicates, options }) {
+    const cohorts = { train, test: holdout, synthetic };
+    const { risk, reference, acceptable } = yield* identityDisclosure(cohorts, {
+      ...options,
+      seed,
+      replicates,
+    });
+    const verdict = `${acceptable ? 'Below' : 'Not below'} the customary threshold of ${identityRiskThreshold}.`;
+    const row = {
+      row: 'risk',
+      title: 'Identity disclosure risk',
+      about:
+        'chance that a training patient is matched rightly on labels and visit count, and that the match shows rare codes of theirs; real patients in the place of synthetic ones give the reference',
+    };
+    return {
+      rows: [
+        measureRow(row, risk, { holdout: reference.value, ...(acceptable !== null && { note: verdict }) }),
+      ],
+    };
+  },
+});

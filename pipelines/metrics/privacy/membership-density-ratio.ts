@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { defineMetric } from '../../metric.ts';
+import { densityRatioAttack } from '../../privacy/density-ratio.ts';
+import { attackRows, ours, rocSeries } from '../attack-rows.ts';
+
+/** In the manner of DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on sets of codes: docs/privacy-metrics.md. */
+export default defineMetric({
+  name: 'membership-density-ratio',
+  family: 'privacy',
+  title: 'Membership by density ratio',
+  about:
+    'Can it be told who was trained on, by someone who knows the population? Whoever stands where synthetic patients are denser than real ones nobody trained on is called a training patient.',
+  better: 'lower',
+  range: [0, 1],
+  needs: ['train', 'holdout', 'synthetic'],
+  reference: 'halves',
+  options: z.object({
+    size: z.int().positive().optional().describe('most training patients attacked'),
+  }),
+  *compute({ train, holdout, synthetic, seed, replicates, options: { size } }) {
+    const options = { seed, replicates, ...(size !== undefined && { size }) };
+    const attack = yield* densityRatioAttack({ train, test: holdout, synthetic }, options);
+    return { rows: attackRows(attack, ours), series: rocSeries([[ours, attack]]) };
+  },
+});

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { phase } from '../../measure.ts';
+import { defineMetric } from '../../metric.ts';
+import type { AttackResult } from '../../privacy/attack-scores.ts';
+import type { Distance } from '../../privacy/distance-rows.ts';
+import { datasetAttack } from '../../privacy/membership.ts';
+import { type AttackVariant, attackRows, ours, rocSeries } from '../attack-rows.ts';
+
+const variants: (AttackVariant & { distance: Distance })[] = [
+  { ...ours, distance: 'hamming' },
+  {
+    prefix: 'reference-halo-',
+    title: ", HALO's distance",
+    distance: 'halo',
+    note: 'Computed as in the HALO script: codes in visits that only the synthetic record has cost nothing, so long records look near to everybody.',
+  },
+  {
+    prefix: 'reference-pyhealth-',
+    title: ", PyHealth's distance",
+    distance: 'codes',
+    note: 'Computed as in PyHealth: labels are not looked at, and records without codes vanish.',
+  },
+];
+
+/** The dataset attack of HALO (Theodorou et al. 2023, Table 4); evaluate_privacy_membership_dataset.py. */
+export default defineMetric({
+  name: 'membership-nearest',
+  family: 'privacy',
+  title: 'Membership by nearest record',
+  about:
+    'Can it be told who was trained on? Whoever has a synthetic patient near is called a training patient; the attack is tried on as many training patients as others.',
+  better: 'lower',
+  range: [0, 1],
+  needs: ['train', 'holdout', 'synthetic'],
+  reference: 'halves',
+  options: z.object({
+    size: z.int().positive().optional().describe('most training patients attacked; HALO takes 7500'),
+  }),
+  *compute({ train, holdout, synthetic, seed, replicates, options: { size } }) {
+    const cohorts = { train, test: holdout, synthetic };
+    const found: [AttackVariant, AttackResult][] = [];
+    for (const [i, variant] of variants.entries()) {
+      const options = { distance: variant.distance, seed, replicates, ...(size !== undefined && { size }) };
+      const steps = datasetAttack(cohorts, options);
+      found.push([variant, yield* phase(variant.distance, i, variants.length, steps)]);
+    }
+    return {
+      rows: found.flatMap(([variant, attack]) => attackRows(attack, variant)),
+      series: rocSeries(found),
+    };
+  },
+});

@@ -1,0 +1,41 @@
+import { defineMetric, type PartialRow, type ScoredRow } from '../../metric.ts';
+
+const isAttack = ({ metric, row, value }: ScoredRow): boolean =>
+  metric.startsWith('membership-') && /(^|-)auc$/.test(row) && value !== null;
+
+/** What is told of the strongest attack: its row names without the prefix of its variant. */
+const told = ['auc', 'tpr-at-0.1-percent', 'tpr-at-1-percent', 'tpr-at-10-percent'];
+
+/** An attacker would choose the attack that works best, so the privacy of a cohort is its worst case. */
+export default defineMetric({
+  name: 'strongest-attack',
+  family: 'privacy',
+  title: 'Strongest membership attack',
+  about:
+    'How well can the best of all membership attacks tell who was trained on? 0.5 is guessing. The best of several is a little above its own average even where nothing leaks.',
+  better: 'lower',
+  range: [0, 1],
+  needs: ['rows'],
+  reference: 'none',
+  headline: { auc: 'Strongest attack, AUC' },
+  compute({ rows }) {
+    const attacks = rows.filter(isAttack);
+    const [first, ...others] = attacks;
+    if (!first) {
+      const note = 'No membership attack could be made, so there is no strongest one.';
+      return { rows: [{ row: 'auc', title: 'Attack AUC', value: null, n: 0, note }] };
+    }
+    const best = others.reduce((a, b) => ((b.value ?? 0) > (a.value ?? 0) ? b : a), first);
+    const prefix = best.row.slice(0, -'auc'.length);
+    const from = `${best.metric}${prefix && `, ${prefix.slice(0, -1)}`}`;
+    return {
+      rows: told.flatMap((name): PartialRow[] => {
+        const source = rows.find(({ metric, row }) => metric === best.metric && row === prefix + name);
+        if (!source) return [];
+        const { metric, family, note, ...row } = source;
+        const mind = `The strongest of ${attacks.length}: ${from}.${note === undefined ? '' : ` ${note}`}`;
+        return [{ ...row, row: name, note: mind }];
+      }),
+    };
+  },
+});

@@ -1,0 +1,41 @@
+import type { MetricRow } from '../../../schemas/scorecard.ts';
+import type { Patient } from './golden-cohorts.ts';
+
+interface Sources {
+  train: readonly Patient[];
+  /** Real patients that are in no other part. */
+  unseen: readonly Patient[];
+  dealt(patients: readonly Patient[]): Patient[];
+}
+
+interface TestedFamily {
+  /** Synthetic cohorts that every metric of the family must tell apart. */
+  better(sources: Sources): readonly Patient[];
+  worse(sources: Sources): readonly Patient[];
+  /** By which row a metric without a headline is judged. */
+  leading: Record<string, string>;
+  /** Settings that make metrics small enough for a test. */
+  options: Record<string, unknown>;
+}
+
+/** What the conformance test must know of a family; a metric needs an entry only where it is no headline metric. */
+export const tested: Record<MetricRow['family'], TestedFamily> = {
+  similarity: {
+    better: ({ train }) => train,
+    worse: ({ train, dealt }) => dealt(train).slice(0, 60),
+    leading: {},
+    options: {},
+  },
+  privacy: {
+    better: ({ unseen }) => unseen,
+    worse: ({ train }) => train.slice(0, 50),
+    leading: { 'membership-nearest': 'auc', 'membership-density-ratio': 'auc' },
+    options: {},
+  },
+  utility: {
+    better: ({ train }) => train,
+    worse: ({ train, dealt }) => dealt(train),
+    leading: {},
+    options: {},
+  },
+};
