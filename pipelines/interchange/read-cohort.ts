@@ -1,0 +1,112 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Modality } from '../../schemas/ehr.ts';
+import { StageError } from '../../schemas/errors.ts';
+import { type Demographic, patientCount } from '../cohort/visit-columns.ts';
+import { openDatabase } from '../extract/database.ts';
+import { artifactLayout } from './artifact-folder.ts';
+import { jsonLayout } from './json-cohort.ts';
+import { longFormLayout } from './long-form.ts';
+import { medsLayout } from './meds.ts';
+import { mimicLayout } from './mimic-folder.ts';
+import { type CohortLayout, malformed, type OutsideCohort, type Place } from './outside-cohort.ts';
+import { modalityCounts } from './own-vocabulary.ts';
+import { pyhealthLayout } from './pyhealth-frame.ts';
+import { retoken } from './retoken.ts';
+import { findPlace, folderOf, foundText, surveyTables, toTableError } from './survey.ts';
+
+/** Every layout that a cohort from outside may have; the first that recognizes a place reads it. */
+export const cohortLayouts: readonly CohortLayout[] = [
+  artifactLayout,
+  jsonLayout,
+  mimicLayout,
+  pyhealthLayout,
+  longFormLayout,
+  medsLayout,
+];
+
+const layoutOf = (place: Place): CohortLayout => {
+  const layout = cohortLayouts.find((candidate) => candidate.recognizes(place));
+  if (layout) return layout;
+  const known = cohortLayouts.map(({ name, about }) => `\n  ${name}: ${about}`).join('');
+  throw malformed(`${place.path} is ${foundText(place)}, which is no layout that we know:${known}`);
+};
+
+const factOf = (fact: Demographic, kept: Int32Array): Demographic =>
+  fact.kind === 'numeric'
+    ? { ...fact, values: Float32Array.from(kept, (patient) => fact.values[patient] as number) }
+    : { ...fact, values: kept.map((patient) => fact.values[patient] as number) };
+
+/** The cohort without the codes of other modalities; says how many that were. */
+const only = (cohort: OutsideCohort, modalities: readonly Modality[]): OutsideCohort => {
+  const others = cohort.vocabulary.codes.filter(({ modality }) => !modalities.includes(modality));
+  if (others.length === 0) return cohort;
+  const codes = cohort.vocabulary.codes.filter(({ modality }) => modalities.includes(modality));
+  let next = 0;
+  const tokenOf = cohort.vocabulary.codes.map(({ modality }) =>
+    modalities.includes(modality) ? next++ : -1,
+  );
+  const { columns, kept, lostVisits } = retoken(cohort, tokenOf);
+  const lostPatients = patientCount(cohort) - kept.length;
+  const told = [...modalityCounts(others)].map(([modality, count]) => `${count} ${modality}`).join(', ');
+  const { split, demographics, ...rest } = cohort;
+  const facts = Object.entries(demographics ?? {}).map(([name, fact]) => [name, factOf(fact, kept)]);
+  return {
+    ...rest,
+    ...columns,
+    ...(demographics ? { demographics: Object.fromEntries(facts) } : {}),
+    ...(split ? { split: Uint8Array.from(kept, (patient) => split[patient] as number) } : {}),
+    vocabulary: { ...cohort.vocabulary, codes },
+    notes: [
+      ...cohort.notes,
+      `codes of other modalities were left out (${told}), and with them ${lostVisits} visits and ${lostPatients} patients`,
+    ],
+  };
+};
+
+const checkNotEmpty = (cohort: OutsideCohort, place: Place): void => {
+  if (patientCount(cohort) === 0) throw malformed(`${place.name} holds no patient`);
+  if (cohort.codes.length === 0)
+    throw new StageError(
+      'SourceMalformed',
+      `${place.name}: no patient has a code of the modalities asked for`,
+    );
+};
+
+/** A cohort and the layout it was found in. */
+export interface CohortRead {
+  layout: string;
+  cohort: OutsideCohort;
+}
+
+/**
+ * Reads a cohort in whichever layout it is. `modalities` are those that stay. What DuckDB and the extraction write on
+ * the way lies in a folder of its own under `scratch`, gone when this returns or throws. Throws SourceMissing and
+ * SourceMalformed; messages hold names of files and columns and numbers of rows, never cells.
+ */
+export const readCohort = async (
+  path: string,
+  { scratch: parent, modalities }: { scratch: string; modalities: readonly Modality[] },
+): Promise<CohortRead> => {
+  const found = await findPlace(path);
+  await mkdir(parent, { recursive: true });
+  const scratch = await mkdtemp(join(parent, 'reading-'));
+  try {
+    const database = await openDatabase(scratch, [folderOf(found)]);
+    try {
+      const place = mimicLayout.recognizes(found) ? found : await surveyTables(found, database);
+      const layout = layoutOf(place);
+      const cohort = await layout.read(place, { database, scratch, modalities }).catch((error) => {
+        throw toTableError(error, place);
+      });
+      checkNotEmpty(cohort, place);
+      const chosen = only(cohort, modalities);
+      checkNotEmpty(chosen, place);
+      return { layout: layout.name, cohort: chosen };
+    } finally {
+      database.close();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+};
