@@ -9,7 +9,13 @@ export interface TableRow {
   better: MetricRow['better'];
   real: number | null;
   holdout: number | null;
-  values: { generator: string; value: number | null; n: number; note?: string }[];
+  values: {
+    generator: string;
+    value: number | null;
+    n: number;
+    interval?: [number, number];
+    note?: string;
+  }[];
   /** Present where the row is about a group of patients (a label). */
   patients?: number;
 }
@@ -24,10 +30,11 @@ export interface MetricTable {
   leftOut: number;
 }
 
-const cellOf = ({ generator, value, n, note }: MetricRow): TableRow['values'][number] => ({
+const cellOf = ({ generator, value, n, interval, note }: MetricRow): TableRow['values'][number] => ({
   generator,
   value,
   n,
+  ...(interval === undefined ? {} : { interval }),
   ...(note === undefined ? {} : { note }),
 });
 

@@ -15,6 +15,14 @@ import {
 
 const plain = (value: number | null): string => (value === null ? '–' : decimal(value));
 
+/** The number, and below it what resampling patients makes of it. */
+const withInterval = (found: TableRow['values'][number] | undefined): Markup | string => {
+  const shown = plain(found?.value ?? null);
+  if (!found?.interval) return shown;
+  const [low, high] = found.interval;
+  return html`${shown}<span class="row-about">${decimal(low)} to ${decimal(high)}</span>`;
+};
+
 const notes = (row: TableRow): string[] => [
   ...new Set(row.values.flatMap(({ note }) => (note === undefined ? [] : [note]))),
 ];
@@ -31,7 +39,7 @@ const rowOf = (data: ReportData, metric: MetricTable, row: TableRow): Markup =>
   html`<tr><th scope="row"><span class="row-title">${row.title} ${direction(row.better)}</span><span class="row-about">${sentence(row.about)} ${notes(row).join(' ')}</span></th>${hasReal(metric) && numberCell(row.real, plain(row.real))}${data.generators.map(
     ({ name }) => {
       const found = row.values.find(({ generator }) => generator === name);
-      return numberCell(found?.value ?? null, plain(found?.value ?? null));
+      return numberCell(found?.value ?? null, withInterval(found));
     },
   )}${data.holdout.patients > 0 && numberCell(row.holdout, plain(row.holdout), 'reference')}${numberCell(
     row.values[0]?.n ?? 0,

@@ -63,6 +63,9 @@ const notYet: Record<string, Markup> = {
   utility: html`<li><strong>Utility was not measured.</strong> No predictor was trained on synthetic and tested on real patients, so nothing here says what work the data would serve.</li>`,
 };
 
+const hasIntervals = (data: ReportData): boolean =>
+  data.metrics.some(({ rows }) => rows.some(({ values }) => values.some(({ interval }) => interval)));
+
 /** In words: what was looked at, how it came out, and what nobody has looked at. */
 export const checked = (data: ReportData): Section => ({
   id: 'checked',
@@ -71,6 +74,6 @@ export const checked = (data: ReportData): Section => ({
   body: html`<div class="columns"><div><h3>Checked</h3>${findings(data)}
 <p>Compared were ${listed(data.metrics.map(({ title }) => title.toLowerCase()))}: all of them averages over whole cohorts.</p></div>
 <div><h3>Not checked</h3><ul>${missingFamilies(data).map((family) => notYet[family])}
-<li>The numbers carry no intervals yet: how much of a difference is chance is not known, and in small cohorts it is a lot.</li>
+${!hasIntervals(data) && html`<li>The numbers carry no intervals: how much of a difference is chance is not known, and in small cohorts it is a lot.</li>`}
 <li>Order of codes inside a visit, times between visits, lab values and demographics were not compared.</li>${undefinedNumbers(data)}</ul></div></div>`,
 });
