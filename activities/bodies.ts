@@ -2,10 +2,22 @@ import { assemble } from './assemble.ts';
 import { extract } from './extract.ts';
 import { generate } from './generate.ts';
 import type { Bodies } from './index.ts';
+import { privacy } from './privacy.ts';
 import { report } from './report.ts';
 import { similarity } from './similarity.ts';
 import { tokenize } from './tokenize.ts';
 import { train } from './train.ts';
+import { utility } from './utility.ts';
 
 /** The body of every stage. Importing this loads the science with all its libraries. */
-export const bodies: Bodies = { extract, assemble, tokenize, train, generate, similarity, report };
+export const bodies: Bodies = {
+  extract,
+  assemble,
+  tokenize,
+  train,
+  generate,
+  similarity,
+  utility,
+  privacy,
+  report,
+};

@@ -1,12 +1,10 @@
 import { patientsIn, visitCount } from '../pipelines/cohort/visit-columns.ts';
 import { GeneratedPatients } from '../pipelines/generated-patients.ts';
-import { generatorConfig, generatorNamed, modelCard, vocabularyDigest } from '../pipelines/model-card.ts';
 import { generatorFile, generators } from '../pipelines/registry.ts';
-import { decodeSaved } from '../pipelines/safetensors.ts';
 import { readTokenCohort, writeTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import { splits } from '../schemas/ehr.ts';
-import { StageError } from '../schemas/errors.ts';
 import { generate as contract } from '../schemas/stages/generate.ts';
+import { openSampler } from './open-sampler.ts';
 import { defineBody } from './stage-body.ts';
 
 /** Model to synthetic token cohort, as many patients as the training split has unless told otherwise. */
@@ -15,23 +13,10 @@ export const generate = defineBody(contract, {
   // Which generator it is stands in the model, which the cache key has by its digest only: so all count.
   codeOf: () => [...generators.keys()].map(generatorFile),
   async *run({ params, inputs }, { open, draft, resume }) {
-    const artifact = await open(inputs.model);
-    const card = modelCard.parse(await artifact.json('model.json'));
     const cohort = await readTokenCohort(await open(inputs.cohort));
     const { vocabulary } = cohort;
-    if (vocabularyDigest(vocabulary) !== card.vocabulary)
-      throw new StageError(
-        'InvalidConfig',
-        `the model speaks another vocabulary (${card.tokens} codes) than the cohort (${vocabulary.codes.length} codes): give the token cohort it was trained on`,
-      );
-    const generator = generatorNamed(card.generator);
     const count = params.patients ?? patientsIn(cohort, splits.indexOf('train')).length;
-    const config = generatorConfig(generator, card.config);
-    const sampler = await generator.open(
-      decodeSaved(await artifact.bytes('weights.safetensors')),
-      config,
-      vocabulary,
-    );
+    const { generator, sampler } = await openSampler(await open(inputs.model), vocabulary);
     try {
       const block = sampler.block ?? 1;
       const batch = Math.ceil(params.batch / block) * block;
@@ -44,7 +29,7 @@ export const generate = defineBody(contract, {
         yield { step: generated.count, of: count, phase: 'sampling' };
       }
       const { columns } = generated;
-      await writeTokenCohort(draft, { ...columns, vocabulary, generator: generator.name });
+      await writeTokenCohort(draft, { ...columns, vocabulary, generator });
       return { patients: count, visits: visitCount(columns), codes: columns.codes.length };
     } finally {
       sampler.dispose();

@@ -1,8 +1,9 @@
 import type { TokenCohort } from '../pipelines/cohort/visit-columns.ts';
 import type { Metric } from '../pipelines/metric.ts';
-import { headlineOf, type Scoring, scoreCohort } from '../pipelines/metrics/score-cohort.ts';
-import { vocabularyDigest } from '../pipelines/model-card.ts';
-import { metricFile, metricsOf } from '../pipelines/registry.ts';
+import { headlineOf, type Keep, scoreCohort } from '../pipelines/metrics/score-cohort.ts';
+import { scoredMetric } from '../pipelines/metrics/score-metric.ts';
+import { modelCard, vocabularyDigest } from '../pipelines/model-card.ts';
+import { generatorFile, generators, metricFile, metricsOf } from '../pipelines/registry.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import { splitColumns } from '../pipelines/tokens/training-data.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
@@ -11,6 +12,7 @@ import type { MetricParams } from '../schemas/metric-params.ts';
 import type { Progress } from '../schemas/progress.ts';
 import type { MetricRow } from '../schemas/scorecard.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
+import { openSampler } from './open-sampler.ts';
 import type { StageTools, Summary } from './stage-body.ts';
 
 type Family = MetricRow['family'];
@@ -29,9 +31,12 @@ const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   });
 };
 
-/** The files of the metrics that a stage will compute, for its cache key. */
-export const metricFiles = (family: Family, { metrics }: Pick<MetricParams, 'metrics'>): string[] =>
-  [...metricsOf(family).values()].filter(({ name }) => metrics?.includes(name) ?? true).map(metricFile);
+/** The files of the metrics that a stage will compute, and of all models if one of them asks the model. */
+export const metricFiles = (family: Family, { metrics }: Pick<MetricParams, 'metrics'>): string[] => {
+  const asked = [...metricsOf(family).values()].filter(({ name }) => metrics?.includes(name) ?? true);
+  const models = asked.some(({ needs }) => needs.includes('model')) ? generators.keys() : [];
+  return [...asked.map(metricFile), ...[...models].map(generatorFile)];
+};
 
 const checkSameVocabulary = ({ vocabulary: real }: TokenCohort, { vocabulary: other }: TokenCohort): void => {
   if (vocabularyDigest(real) === vocabularyDigest(other)) return;
@@ -43,39 +48,84 @@ const checkSameVocabulary = ({ vocabulary: real }: TokenCohort, { vocabulary: ot
   );
 };
 
-/** A family's work: what its metrics are computed from, and which slots of the stage that is. */
+/** What is computed from: token cohorts, and models for the metrics that ask one. */
+interface FamilyInputs {
+  real: ArtifactRef;
+  synthetic: ArtifactRef;
+  models?: ArtifactRef[];
+}
+
 interface FamilyTask {
   family: Family;
   params: MetricParams;
-  inputs: { real: ArtifactRef; synthetic: ArtifactRef };
+  inputs: FamilyInputs;
 }
+
+type Tools = Pick<StageTools, 'open' | 'draft' | 'part'>;
+
+/** The model that drew the synthetic cohort, among those given. */
+const modelOf = async (generator: string, models: ArtifactRef[] = [], open: Tools['open']) => {
+  for (const ref of models) {
+    const artifact = await open(ref);
+    if (modelCard.parse(await artifact.json('model.json')).generator === generator) return artifact;
+  }
+  return undefined;
+};
+
+/** Reads the parties; only what they say, and how they are cut, decides what a metric finds. */
+const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) => {
+  const real = await readTokenCohort(await open(inputs.real));
+  const synthetic = await readTokenCohort(await open(inputs.synthetic));
+  checkSameVocabulary(real, synthetic);
+  const { vocabulary } = real;
+  const { generator = 'unnamed' } = synthetic;
+  const model = await modelOf(generator, inputs.models, open);
+  const { seed, replicates, options } = params;
+  return {
+    generator,
+    vocabulary,
+    train: splitColumns(real, 'train'),
+    validation: splitColumns(real, 'validation'),
+    holdout: splitColumns(real, 'holdout'),
+    synthetic,
+    ...(model && { model: async () => (await openSampler(model, vocabulary)).sampler }),
+    options,
+    seed,
+    replicates,
+  };
+};
+
+/** Each metric as a part of the stage, with a key of its own. */
+const keepParts = ({ params, inputs }: FamilyTask, generator: string, part: Tools['part']): Keep =>
+  async function* (metric, options, compute) {
+    const { real, synthetic, models = [] } = inputs;
+    const asksModel = metric.needs.includes('model');
+    const { seed, replicates } = params;
+    const task = {
+      name: metric.name,
+      code: [
+        metricFile(metric),
+        import.meta.url,
+        ...(asksModel && generators.has(generator) ? [generatorFile(generator)] : []),
+      ],
+      params: { options, seed, replicates },
+      inputs: { real, synthetic, ...(asksModel && { models }) },
+    };
+    return scoredMetric.parse(yield* part(task, compute));
+  };
 
 /**
  * The body of every stage that computes metrics: `scorecard.json` and, for plots, `series.json`. Each metric is a
  * part of its own, so that adding or changing one computes one, and a stage that died goes on after the last.
  */
-export async function* scoreFamily(
-  { family, params, inputs }: FamilyTask,
-  { open, draft }: Pick<StageTools, 'open' | 'draft'>,
-): AsyncGenerator<Progress, Summary> {
-  const metrics = chosen(family, params.metrics);
-  const real = await readTokenCohort(await open(inputs.real));
-  const synthetic = await readTokenCohort(await open(inputs.synthetic));
-  checkSameVocabulary(real, synthetic);
-  const { seed, replicates, options } = params;
-  const scoring: Scoring = {
-    generator: synthetic.generator ?? 'unnamed',
-    vocabulary: real.vocabulary,
-    train: splitColumns(real, 'train'),
-    validation: splitColumns(real, 'validation'),
-    holdout: splitColumns(real, 'holdout'),
-    synthetic,
-    metrics,
-    options,
-    seed,
-    replicates,
-  };
-  const { card, series } = yield* scoreCohort(scoring);
+export async function* scoreFamily(task: FamilyTask, tools: Tools): AsyncGenerator<Progress, Summary> {
+  const { open, draft, part } = tools;
+  const metrics = chosen(task.family, task.params.metrics);
+  const parties = await partiesOf(task, open);
+  const { card, series } = yield* scoreCohort(
+    { ...parties, metrics },
+    keepParts(task, parties.generator, part),
+  );
   await draft.write('scorecard.json', `${JSON.stringify(card, null, 2)}\n`);
   await draft.write('series.json', `${JSON.stringify(series)}\n`);
   return Object.fromEntries(

@@ -5,6 +5,16 @@ import type { Progress } from '../schemas/progress.ts';
 import type { Stage, StageInputs, StageParams } from '../schemas/stage.ts';
 import type { Draft, OpenArtifact } from '../schemas/store.ts';
 
+/** A piece of a stage's work that is kept under a key of its own; nothing but what is named here may decide it. */
+export interface StagePart {
+  /** Unique within the stage. */
+  name: string;
+  /** Source files whose import closure decides the result. */
+  code: string[];
+  params: unknown;
+  inputs: Record<string, ArtifactRef | ArtifactRef[]>;
+}
+
 /** What a body is handed beside its params and inputs. */
 export interface StageTools {
   open(ref: ArtifactRef): Promise<OpenArtifact>;
@@ -12,6 +22,14 @@ export interface StageTools {
   draft: Pick<Draft, 'path' | 'write'>;
   /** Take up where an earlier attempt stopped; returns the step to go on from (0 when there is nothing). */
   resume(state: Checkpointable): Promise<number>;
+  /**
+   * The result of a part, from the store or by computing it now; used with `yield*`. Results are JSON: small, and
+   * parsed by whoever takes them. A later attempt finds those of an earlier one.
+   */
+  part(
+    part: StagePart,
+    compute: () => AsyncGenerator<Progress, unknown, void>,
+  ): AsyncGenerator<Progress, unknown, void>;
   signal: AbortSignal;
   log: Pick<Logger, 'info' | 'warn' | 'debug'>;
 }

@@ -9,6 +9,7 @@ import { codeDigest } from './code-digest.ts';
 import { explainMiss } from './explain-miss.ts';
 import { Checkpoints, type Host, pump, whileBeating } from './safe-points.ts';
 import type { StageBody, Summary } from './stage-body.ts';
+import { partsOf } from './stage-parts.ts';
 
 /** Argument of every stage activity. Parsed before anything is done. */
 export const stageTask = z.object({
@@ -68,7 +69,7 @@ const whyNot = async (store: Store, node: string, lineage: Lineage): Promise<str
 const make = async <S extends Stage>(
   stage: S,
   body: StageBody<S>,
-  task: { params: StageParams<S>; inputs: StageInputs<S> },
+  task: { node: string; params: StageParams<S>; inputs: StageInputs<S> },
   lineage: Lineage,
   { store }: RunnerTools,
   host: Host,
@@ -83,6 +84,7 @@ const make = async <S extends Stage>(
       open: (ref: ArtifactRef) => store.open(ref),
       draft,
       resume: checkpoints.resume.bind(checkpoints),
+      part: partsOf(stage, lineage, task.node, store, host),
       signal: host.signal,
       log: host.log,
     };
@@ -126,7 +128,7 @@ export const runStage = async <S extends Stage>(
 
   const why = await whyNot(store, node, lineage);
   host.log.info({ why }, 'not in the cache');
-  const { ref, summary, at } = await make(stage, body, { params, inputs }, lineage, tools, host);
+  const { ref, summary, at } = await make(stage, body, { node, params, inputs }, lineage, tools, host);
   await store.remember({ key, ref, lineage, at, node, ...(host.run !== undefined && { run: host.run }) });
   await store.dropCheckpoint(key);
   return { ref, cached: false, why, summary };

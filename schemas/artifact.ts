@@ -7,6 +7,7 @@ export const artifactKinds = {
   'token-cohort': 'a cohort in tokens, with its vocabulary; real or synthetic',
   model: 'a fitted generator: weights, configuration and learning curve',
   scorecard: 'metric rows and the series behind their plots',
+  measurement: 'what one metric found; scorecards are put together from these',
   report: 'one self-contained HTML page and the numbers on it as JSON',
 } as const;
 export type ArtifactKind = keyof typeof artifactKinds;

@@ -55,9 +55,12 @@ export const scorecard = z.object({
 });
 export type Scorecard = z.output<typeof scorecard>;
 
-/** `series.json` beside it: metric → plot → equally long columns. Tokens index the vocabulary. */
-export const scorecardSeries = z.record(
+/** What one metric's plots draw: plot → equally long columns. Tokens index the vocabulary. */
+export const metricSeries = z.record(
   z.string(),
-  z.record(z.string(), z.record(z.string(), z.union([z.array(z.number()), z.array(z.string())]))),
+  z.record(z.string(), z.union([z.array(z.number()), z.array(z.string())])),
 );
+
+/** `series.json` beside it, by metric. */
+export const scorecardSeries = z.record(z.string(), metricSeries);
 export type ScorecardSeries = z.output<typeof scorecardSeries>;

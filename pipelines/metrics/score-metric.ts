@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
+import { metricRow, metricSeries } from '../../schemas/scorecard.ts';
 import { patientCount } from '../cohort/visit-columns.ts';
 import { type AsyncSteps, asyncPhase } from '../measure.ts';
 import type {
@@ -9,15 +11,15 @@ import type {
   MetricResult,
   PartialRow,
   ScoredRow,
-  Series,
 } from '../metric.ts';
 import { divide } from '../privacy/samples.ts';
 
 /** What a metric found: complete rows, and what its plots draw. */
-export interface ScoredMetric {
-  rows: ScoredRow[];
-  series: Record<string, Series>;
-}
+export const scoredMetric = z.object({
+  rows: z.array(metricRow.omit({ generator: true })),
+  series: metricSeries,
+});
+export type ScoredMetric = z.output<typeof scoredMetric>;
 
 const inWords: Record<MetricNeed, string> = {
   train: 'real training patients',

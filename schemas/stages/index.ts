@@ -1,12 +1,14 @@
 import { assemble } from './assemble.ts';
 import { extract } from './extract.ts';
 import { generate } from './generate.ts';
+import { privacy } from './privacy.ts';
 import { report } from './report.ts';
 import { similarity } from './similarity.ts';
 import { tokenize } from './tokenize.ts';
 import { train } from './train.ts';
+import { utility } from './utility.ts';
 
 /** Every stage, in the order data takes through them. */
-export const stages = { extract, assemble, tokenize, train, generate, similarity, report };
+export const stages = { extract, assemble, tokenize, train, generate, similarity, utility, privacy, report };
 export type Stages = typeof stages;
 export type StageName = keyof Stages;

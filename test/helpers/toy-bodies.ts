@@ -114,6 +114,22 @@ export const toyBodies: Bodies = {
       return {};
     },
   }),
+  utility: defineBody(stages.utility, {
+    code,
+    async *run({ inputs }, { draft, open }) {
+      yield { step: 1, of: 1 };
+      await draft.write('text', `u(${await passOn(open, [inputs.synthetic])})`);
+      return {};
+    },
+  }),
+  privacy: defineBody(stages.privacy, {
+    code,
+    async *run({ inputs }, { draft, open }) {
+      yield { step: 1, of: 1 };
+      await draft.write('text', `p(${await passOn(open, [inputs.synthetic])})`);
+      return {};
+    },
+  }),
   report: defineBody(stages.report, {
     code,
     async *run({ inputs }, { draft, open }) {

@@ -13,6 +13,7 @@ import { tempFolder } from '../../helpers/temp-folder.ts';
 const toolsFor = (draft: string): StageTools => ({
   open: () => Promise.reject(new Error('extract has no inputs')),
   resume: () => Promise.resolve(0),
+  part: (_part, compute) => compute(),
   signal: new AbortController().signal,
   log: { info: () => undefined, warn: () => undefined, debug: () => undefined },
   draft: {

@@ -1,0 +1,26 @@
+import type { Sampler } from '../pipelines/generator.ts';
+import { generatorConfig, generatorNamed, modelCard, vocabularyDigest } from '../pipelines/model-card.ts';
+import { decodeSaved } from '../pipelines/safetensors.ts';
+import { StageError } from '../schemas/errors.ts';
+import type { OpenArtifact } from '../schemas/store.ts';
+import type { Vocabulary } from '../schemas/vocabulary.ts';
+
+/**
+ * Opens a model artifact for drawing, with the name of its generator. Whoever opens it disposes of the sampler.
+ * Throws InvalidConfig when the model was not trained on this vocabulary.
+ */
+export const openSampler = async (
+  artifact: OpenArtifact,
+  vocabulary: Vocabulary,
+): Promise<{ generator: string; sampler: Sampler }> => {
+  const card = modelCard.parse(await artifact.json('model.json'));
+  if (vocabularyDigest(vocabulary) !== card.vocabulary)
+    throw new StageError(
+      'InvalidConfig',
+      `the model speaks another vocabulary (${card.tokens} codes) than the cohort (${vocabulary.codes.length} codes): give the token cohort it was trained on`,
+    );
+  const generator = generatorNamed(card.generator);
+  const saved = decodeSaved(await artifact.bytes('weights.safetensors'));
+  const sampler = await generator.open(saved, generatorConfig(generator, card.config), vocabulary);
+  return { generator: generator.name, sampler };
+};
