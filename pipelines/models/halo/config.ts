@@ -28,6 +28,11 @@ export const haloConfig = z.strictObject({
     .describe('longer records are cut; default: the longest training record, at most 46'),
   batch: size.optional().describe('patients per step'),
   learningRate: z.number().positive().optional().describe('of Adam'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('L2 penalty on matrices: added to the gradient, as PyTorch’s Adam does'),
   epochs: size.optional().describe('most passes over the training split'),
   patience: size
     .optional()
@@ -56,7 +61,16 @@ export type HaloSettings = { [K in keyof HaloConfig]-?: NonNullable<HaloConfig[K
 
 type Preset = Pick<
   HaloSettings,
-  'layers' | 'heads' | 'embedding' | 'batch' | 'learningRate' | 'epochs' | 'patience' | 'schedule' | 'start'
+  | 'layers'
+  | 'heads'
+  | 'embedding'
+  | 'batch'
+  | 'learningRate'
+  | 'weightDecay'
+  | 'epochs'
+  | 'patience'
+  | 'schedule'
+  | 'start'
 >;
 
 /** The paper's experiment setup, with the sizes of the reference's config.py. */
@@ -66,6 +80,7 @@ const paper: Preset = {
   embedding: 768,
   batch: 48,
   learningRate: 1e-4,
+  weightDecay: 0,
   epochs: 50,
   patience: 50,
   schedule: 'constant',
@@ -77,12 +92,12 @@ const paper: Preset = {
  * The middle one is a guess between it and the paper's.
  */
 const presetFor = (patients: number): Preset => {
-  const shared = { batch: 48, schedule: 'cosine', start: 'prevalence' } as const;
+  const shared = { batch: 48, schedule: 'cosine', start: 'prevalence', weightDecay: 3e-5 } as const;
   if (patients < 1000)
-    return { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3, epochs: 40, patience: 40 };
+    return { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3, epochs: 60, patience: 60 };
   if (patients < 10_000)
     return { ...shared, layers: 4, heads: 4, embedding: 256, learningRate: 3e-4, epochs: 60, patience: 10 };
-  return { ...paper, ...shared, patience: 5 };
+  return { ...paper, ...shared, weightDecay: 0, patience: 5 };
 };
 
 const longestRecord = ({ visitOffsets }: VisitColumns): number =>
@@ -101,6 +116,7 @@ export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettin
       (config.preset === 'paper' ? mostVisits : Math.min(mostVisits, longestRecord(train))),
     batch: config.batch ?? preset.batch,
     learningRate: config.learningRate ?? preset.learningRate,
+    weightDecay: config.weightDecay ?? preset.weightDecay,
     epochs: config.epochs ?? preset.epochs,
     patience: config.patience ?? preset.patience,
     schedule: config.schedule ?? preset.schedule,

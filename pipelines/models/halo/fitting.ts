@@ -5,7 +5,7 @@ import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
 import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
 import { openOps } from '../../nn/open-ops.ts';
-import type { VariableState } from '../../nn/ops.ts';
+import type { AdamRates, Tensor, Variable, VariableState } from '../../nn/ops.ts';
 import { RandomSource } from '../../random.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, packPatients } from './batch.ts';
@@ -128,14 +128,25 @@ export class HaloFitting implements Fitting {
     const position = step % this.#stepsPerEpoch;
     const batch = this.#pack(this.#data.train, this.#patientsOf(epoch), position);
     const rates = adamRates(step + 1, this.#learningRate);
-    const { ops } = this.#network;
     const loss = await this.#network.learn(batch, this.#scale, (parameter, gradient) =>
-      ops.adam(parameter, gradient, rates),
+      this.#update(parameter, gradient, rates),
     );
     this.#state.step = step + 1;
     const report = { loss, epoch: epoch + 1 };
     if (position + 1 < this.#stepsPerEpoch || this.#validation.length === 0) return report;
     return { ...report, validationLoss: await this.#validate() };
+  }
+
+  #update(parameter: Variable, gradient: Tensor, rates: AdamRates): void {
+    const { ops } = this.#network;
+    const { weightDecay } = this.settings;
+    if (weightDecay === 0 || parameter.shape.length < 2) {
+      ops.adam(parameter, gradient, rates);
+      return;
+    }
+    const penalized = ops.add(gradient, ops.scale(parameter, weightDecay));
+    ops.adam(parameter, penalized, rates);
+    ops.free(penalized);
   }
 
   /** Mean loss over the validation split; the best weights so far are put aside. */

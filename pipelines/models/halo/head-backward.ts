@@ -19,8 +19,7 @@ export const headBackward = async (
 ): Promise<Tensor> => {
   const deliverMasked = (parameter: Variable, gradient: Tensor) => {
     const mask = masks.get(parameter);
-    if (!mask) return deliver(ops, update, parameter, gradient);
-    deliver(ops, update, parameter, ops.multiply(gradient, mask));
+    deliver(ops, update, parameter, mask ? ops.multiply(gradient, mask) : gradient);
     ops.free(gradient);
   };
   const width = trace.histories.shape[1] as number;
