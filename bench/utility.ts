@@ -1,55 +1,94 @@
 /**
- * Time of HALO's 25 label classifiers at the paper's sizes (2,500 / 250 / 500) on invented patients with MIMIC-like
- * sparsity, by how many are trained side by side. Trains two epochs of ten labels and extrapolates.
- * `node bench/utility.ts [groupSize ...]`
+ * Times of the utility measures at the papers' sizes, on invented patients with MIMIC-like sparsity:
+ * HALO's label classifiers (2,500 / 250 / 500) by how many are trained side by side, two epochs of ten labels;
+ * PromptEHR's next-visit predictor, an epoch of 10,000 patients; the discriminator, 5,000 patients a side.
+ * What is extrapolated is said. `node bench/utility.ts [groupSize ...]`
  */
 import { startBackend } from '../infra/backend.ts';
-import { balancedSet } from '../pipelines/utility/examples.ts';
+import { drainAsync } from '../pipelines/measure.ts';
+import { discriminate, discriminatorDefaults } from '../pipelines/utility/discriminator.ts';
+import { balancedSet, type Role } from '../pipelines/utility/examples.ts';
+import { nextVisit, promptEhrMixes } from '../pipelines/utility/next-visit.ts';
 import {
   type ClassifierTask,
   classifierDefaults,
   trainClassifiers,
 } from '../pipelines/utility/train-classifiers.ts';
+import { nextVisitTrainingDefaults } from '../pipelines/utility/train-next-visit.ts';
 import { simulatedCohort } from './simulated-cohort.ts';
 
-const labels = 10;
+const tokens = 6841;
 const epochs = 2;
-const sources = 3;
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+/** Wall seconds, and processor seconds of all threads, which other work on the machine disturbs less. */
+const timed = async (work: () => Promise<unknown>): Promise<{ wall: number; busy: number; text: string }> => {
+  const [start, before] = [performance.now(), process.cpuUsage()];
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  const [wall, busy] = [(performance.now() - start) / 1000, (user + system) / 1e6];
+  return { wall, busy, text: `${wall.toFixed(1)} s (${busy.toFixed(1)} processor seconds)` };
+};
+const minutes = ({ wall, busy }: { wall: number; busy: number }, share: number): string =>
+  `${((wall * share) / 60).toFixed(1)} min (${((busy * share) / 60).toFixed(1)} processor minutes)`;
 
 await startBackend();
-const [real, validation, test] = [33_494, 4_652, 9_304].map((patients, seed) =>
-  simulatedCohort(patients, seed),
-);
-if (!real || !validation || !test) throw new Error('no cohorts');
-const tasks = Array.from({ length: labels }, (_, label): ClassifierTask => {
-  const set = (cohort: typeof real, size: number, role: 'train' | 'validation' | 'test') =>
+const train = simulatedCohort(33_494, 0);
+const validation = simulatedCohort(4_652, 1);
+const test = simulatedCohort(9_304, 2);
+
+const tasks = Array.from({ length: 10 }, (_, label): ClassifierTask => {
+  const set = (cohort: typeof train, size: number, role: Role) =>
     balancedSet({ cohort, label, size, seed: 0, role });
   return {
     id: label,
-    train: set(real, 2500, 'train'),
+    train: set(train, 2500, 'train'),
     validation: set(validation, 250, 'validation'),
     score: set(test, 500, 'test'),
   };
 });
-const groupSizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1, 2, 5, 10];
-for (const groupSize of groupSizes) {
-  const options = {
+for (const groupSize of process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1, 5, 10]) {
+  const settings = {
     ...classifierDefaults,
     seed: 0,
-    tokens: 6841,
+    tokens,
     groupSize,
     epochs,
     leastUpdates: 0,
     patience: epochs,
   };
-  const start = performance.now();
-  const training = trainClassifiers(tasks, options);
-  while (!(await training.next()).done);
-  const seconds = (performance.now() - start) / 1000;
-  const whole = (seconds / labels / epochs) * 25 * classifierDefaults.epochs;
-  process.stdout.write(
-    `${groupSize} side by side: ${seconds.toFixed(1)} s for ${labels} labels × ${epochs} epochs; ` +
-      `25 labels × ${classifierDefaults.epochs} epochs: ${whole.toFixed(0)} s a source, ` +
-      `${((whole * (sources + 1)) / 60).toFixed(1)} min for real, synthetic and augmented (twice as large)\n`,
+  const time = await timed(() => drainAsync(trainClassifiers(tasks, settings)));
+  const share = (25 / tasks.length) * (classifierDefaults.epochs / epochs);
+  say(
+    `classifiers, ${groupSize} side by side: ${time.text} for ${tasks.length} labels × ${epochs} epochs; extrapolated ` +
+      `to 25 labels × ${classifierDefaults.epochs} epochs: ${minutes(time, share)} a source, ` +
+      `${minutes(time, 4 * share)} for real, synthetic and both (twice as large)`,
   );
 }
+
+const vocabulary = {
+  codes: Array.from({ length: tokens }, (_, i) => ({ modality: 'dx' as const, code: `${i}` })),
+  labels: [],
+};
+const mix = { real: 10_000, synthetic: 0 };
+const cohorts = { train, validation, test, synthetic: train };
+const predict = (passes: number) => {
+  const training = { epochs: passes, leastUpdates: 0, patience: passes };
+  return timed(() =>
+    drainAsync(nextVisit(cohorts, vocabulary, { seed: 0, replicates: 0, mixes: [mix], training })),
+  );
+};
+const [one, three] = [await predict(1), await predict(3)];
+const epoch = { wall: (three.wall - one.wall) / 2, busy: (three.busy - one.busy) / 2 };
+const patients = promptEhrMixes(39_581).reduce((sum, { real, synthetic }) => sum + real + synthetic, 0);
+const share = (patients / mix.real) * nextVisitTrainingDefaults.epochs;
+say(
+  `next visit: ${epoch.wall.toFixed(1)} s (${epoch.busy.toFixed(1)} processor seconds) an epoch of ${mix.real} patients; ` +
+    `extrapolated to the ${patients} patients of all fifteen mixes × ${nextVisitTrainingDefaults.epochs} epochs: ` +
+    minutes(epoch, share),
+);
+
+const options = { ...discriminatorDefaults, seed: 0, tokens, replicates: 1000 };
+const told = await timed(() => drainAsync(discriminate(train, test, options)));
+say(`discriminator, linear: ${told.text} for 5,000 patients a side, five folds, 1,000 replicates`);
+say(`most memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);

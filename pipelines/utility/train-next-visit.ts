@@ -48,7 +48,7 @@ export const nextVisitTrainingDefaults = {
   layers: 1,
   dropout: 0,
   learningRate: 0.001,
-  batchSize: 64,
+  batchSize: 128,
   epochs: 20,
   leastUpdates: 300,
   patience: 4,
