@@ -3,7 +3,7 @@ import type { PartialRow, Series } from '../metric.ts';
 import { pearson, r2, spearman } from '../statistics/agreement.ts';
 import type { Keys, OccurrenceCounts } from '../statistics/occurrence-counts.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
-import { patientsWithVisits, referenceNote } from './empty-records.ts';
+import { adjacentVisits, patientsWithVisits, referenceNote } from './empty-records.ts';
 
 /** Real and synthetic. */
 interface Sides {
@@ -70,6 +70,15 @@ export const visitView = (what: string, real: VisitColumns, synthetic: VisitColu
   synthetic: visitCount(synthetic),
   units: 'visits',
   statistics: everyStatistic,
+});
+
+/** Occurrences of a sequential pair per pair of adjacent visits, of which there are fewer than visits. */
+export const adjacentView = (what: string, real: VisitColumns, synthetic: VisitColumns): View => ({
+  ...visitView(what, real, synthetic),
+  title: `${what} frequencies per pair of adjacent visits`,
+  real: adjacentVisits(real),
+  synthetic: adjacentVisits(synthetic),
+  units: 'patients with two visits',
 });
 
 /** `recordView` as the HALO code has it: without the synthetic patients that have no visit. */

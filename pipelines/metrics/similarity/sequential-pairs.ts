@@ -2,14 +2,14 @@ import { patientCount, visitCount } from '../../cohort/visit-columns.ts';
 import { defineMetric } from '../../metric.ts';
 import { countOccurrences } from '../../statistics/occurrence-counts.ts';
 import {
+  adjacentView,
   agreementRows,
   frequencySeries,
   recordView,
   referenceRecordView,
   type View,
-  visitView,
 } from '../agreement-rows.ts';
-import { adjacentVisits, patientsWithVisits } from '../empty-records.ts';
+import { patientsWithVisits } from '../empty-records.ts';
 
 /**
  * Sequential bigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 93–99, 110–111.
@@ -30,13 +30,7 @@ export default defineMetric({
   compute({ train: real, synthetic }) {
     const counts = countOccurrences(real, synthetic, 'sequences');
     const record = recordView('sequential pair', real, synthetic);
-    const visit: View = {
-      ...visitView('sequential pair', real, synthetic),
-      title: 'sequential pair frequencies per pair of adjacent visits',
-      real: adjacentVisits(real),
-      synthetic: adjacentVisits(synthetic),
-      units: 'patients with two visits',
-    };
+    const visit = adjacentView('sequential pair', real, synthetic);
     const referenceVisit: View = {
       ...visit,
       row: 'reference-visit',

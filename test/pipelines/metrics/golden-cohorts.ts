@@ -29,8 +29,15 @@ export const columnsOf = (patients: readonly Patient[]): VisitColumns => {
 /** No patients at all. */
 export const nobody = new VisitColumnsBuilder().build();
 
+/** Diagnoses that few patients of the conformance cohort have both of, as codes of men and of women. */
+const sexed: Record<number, string> = { 8: '60000', 13: 'V270' };
+
+/** Frequent codes are diagnoses; among the others there are procedures and drugs, but no lab tests. */
 export const vocabularyOf = (codes: number, labels: number): Vocabulary => ({
-  codes: Array.from({ length: codes }, (_, i) => ({ modality: 'dx', code: String(i) })),
+  codes: Array.from({ length: codes }, (_, i) => ({
+    modality: i < 20 ? 'dx' : ((['px', 'rx', 'dx'] as const)[i % 3] ?? 'dx'),
+    code: sexed[i] ?? String(800 + i),
+  })),
   labels: Array.from({ length: labels }, (_, i) => `L${i}`),
 });
 

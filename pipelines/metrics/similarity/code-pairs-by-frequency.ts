@@ -1,0 +1,17 @@
+import { defineMetric } from '../../metric.ts';
+import { cutOptions, frequencyGroups, strataAbout } from '../frequency-groups.ts';
+import { groupedAgreement } from '../grouped-agreement.ts';
+
+/** `code-pairs` in three parts; the papers plot all keys in one. The cut points are ours. */
+export default defineMetric({
+  name: 'code-pairs-by-frequency',
+  family: 'similarity',
+  title: 'Pairs of codes in one visit by frequency',
+  about: `Do common and rare pairs of codes go together in a visit as in real records? ${strataAbout}`,
+  better: 'higher',
+  range: [Number.NEGATIVE_INFINITY, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
+  options: cutOptions,
+  compute: ({ options, ...input }) => groupedAgreement('pairs', input, frequencyGroups('pair', options)),
+});

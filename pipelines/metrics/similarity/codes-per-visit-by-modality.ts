@@ -1,0 +1,67 @@
+import { type Modality, modalities } from '../../../schemas/ehr.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import type { VisitColumns } from '../../cohort/visit-columns.ts';
+import { defineMetric, type PartialRow } from '../../metric.ts';
+import { type Histogram, lengthHistogram } from '../../statistics/lengths.ts';
+import { lengthRows } from '../length-rows.ts';
+import { absentSentence, modalityWords } from '../modality-groups.ts';
+
+/** How many codes of the modality each visit has. */
+const histogramOf = (
+  { codes, codeOffsets }: VisitColumns,
+  vocabulary: Vocabulary,
+  modality: Modality,
+): Histogram => {
+  const own = Uint8Array.from(vocabulary.codes, (code) => (code.modality === modality ? 1 : 0));
+  const offsets = new Int32Array(codeOffsets.length);
+  for (let visit = 0; visit + 1 < offsets.length; visit++) {
+    let count = offsets[visit] as number;
+    for (let i = codeOffsets[visit] as number; i < (codeOffsets[visit + 1] as number); i++)
+      count += own[codes[i] as number] as number;
+    offsets[visit + 1] = count;
+  }
+  return lengthHistogram(offsets);
+};
+
+const without = ({ counts, n }: Histogram): number | null => (n === 0 ? null : (counts[0] ?? 0) / n);
+
+const withoutRow = (many: string, real: Histogram, synthetic: Histogram): PartialRow => ({
+  row: 'without',
+  title: `Visits without ${many}`,
+  about: `share of visits that have no ${many} at all`,
+  value: without(synthetic),
+  real: without(real),
+  n: synthetic.n,
+  better: 'closer-to-real',
+  range: [0, 1],
+  ...(synthetic.n === 0 && { note: 'The synthetic cohort has no visits.' }),
+});
+
+/** `codes-per-visit` for each code system alone. */
+export default defineMetric({
+  name: 'codes-per-visit-by-modality',
+  family: 'similarity',
+  title: 'Codes per visit by modality',
+  about:
+    'Does a synthetic visit have as many diagnoses, procedures, drugs and lab tests as a real one? Every visit counts, also one that has none of them.',
+  better: 'lower',
+  range: [0, Number.POSITIVE_INFINITY],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
+  compute({ vocabulary, train, synthetic }) {
+    const rows = modalities.flatMap((modality): PartialRow[] => {
+      const { many } = modalityWords[modality];
+      const real = histogramOf(train, vocabulary, modality);
+      const ours = histogramOf(synthetic, vocabulary, modality);
+      const all = [...lengthRows(`${many} per visit`, real, ours), withoutRow(many, real, ours)];
+      const note = absentSentence(vocabulary, [modality]);
+      // One row says that a modality is not there; the others would say the same.
+      const told =
+        note === undefined
+          ? all
+          : all.filter(({ row }) => row === 'wasserstein').map((row) => ({ ...row, value: null, note }));
+      return told.map((row) => ({ ...row, row: `${modality}-${row.row}` }));
+    });
+    return { rows };
+  },
+});

@@ -1,0 +1,99 @@
+import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
+import { type Measure, measured, missing, type Steps } from '../../measure.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
+import { readCodeRules, setBits, speaksIcd9 } from '../../plausibility/code-rules.ts';
+import { contradictions, type Found } from '../../plausibility/contradictions.ts';
+import { bootstrapIntervals, type Interval } from '../../statistics/bootstrap.ts';
+import { measureRow } from '../measure-row.ts';
+
+const rules = await readCodeRules();
+
+/** Everyone, and whether they contradict any rule. */
+const anyRule = (found: readonly Found[], patients: number): Found => {
+  const contradicts = new Uint8Array(patients);
+  for (const { concerned, contradicts: own } of found)
+    concerned.forEach((patient, i) => {
+      if (own[i] === 1) contradicts[patient] = 1;
+    });
+  return { concerned: Int32Array.from({ length: patients }, (_, p) => p), contradicts };
+};
+
+/** Share of those concerned who contradict, each patient as often as drawn; null where nobody is concerned. */
+const share = ({ concerned, contradicts }: Found, drawn?: Int32Array): number | null => {
+  let all = 0;
+  let bad = 0;
+  for (let i = 0; i < concerned.length; i++) {
+    const times = drawn ? (drawn[concerned[i] as number] as number) : 1;
+    all += times;
+    bad += times * (contradicts[i] as number);
+  }
+  return all === 0 ? null : bad / all;
+};
+
+/** The rules in order, then all together. */
+const findings = (columns: VisitColumns, bitsOf: Int32Array): Found[] => {
+  const found = contradictions(columns, rules, bitsOf);
+  return [...found, anyRule(found, patientCount(columns))];
+};
+
+const headings = [
+  ...rules.rules.map(({ name, title, about }) => ({
+    row: name,
+    title,
+    about: `${about}, of those who have a code that the rule is about`,
+  })),
+  {
+    row: 'any',
+    title: 'Contradictions',
+    about: 'patients whose codes contradict any of the rules, of all patients',
+  },
+];
+
+const tooRare = 'No interval: where all or none are found, resampling finds the same.';
+
+/** A share as a measure; resampling a cohort without a case never gives one, so such an interval would be a lie. */
+const shareMeasure = (found: Found, interval: Interval | undefined, resampled: boolean): Measure => {
+  const value = share(found);
+  if (value === null) return missing('no synthetic patient has a code that the rule is about');
+  const n = found.concerned.length;
+  if (value > 0 && value < 1) return measured(value, n, interval);
+  return resampled ? { value, n, note: tooRare } : { value, n };
+};
+
+const whyNot = 'the codes do not look like ICD-9-CM without dots, which is what the rules are written in';
+
+/** No published definition: rules and their source are in pipelines/plausibility/code-rules.yaml. */
+export default defineMetric({
+  name: 'plausibility',
+  family: 'similarity',
+  title: 'Contradictions inside a record',
+  about:
+    'Do a patient’s codes contradict each other: those of both sexes, of newborns and adults, visits after death, an organ removed twice? ICD-9-CM only. Real records do so too, by errors of coding: see what the real cohorts have. Synthetic patients have no sex or age of their own, so codes can only contradict codes.',
+  better: 'lower',
+  range: [0, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
+  headline: { any: 'Contradictions' },
+  *compute({ vocabulary, train, synthetic, seed, replicates }): Steps<MetricResult> {
+    if (!speaksIcd9(vocabulary)) return { rows: headings.map((row) => measureRow(row, missing(whyNot))) };
+    const bitsOf = setBits(rules, vocabulary);
+    const real = findings(train, bitsOf);
+    const ours = findings(synthetic, bitsOf);
+    yield { step: 1, of: 2 };
+    const intervals = bootstrapIntervals({
+      sizes: [patientCount(synthetic)],
+      seed,
+      replicates,
+      statistics: ([drawn]) => ours.map((found) => share(found, drawn)),
+    });
+    const rows = ours.map((found, i): PartialRow => {
+      const theirs = real[i] as Found;
+      const measure = shareMeasure(found, intervals[i], replicates > 0);
+      return measureRow(headings[i] as (typeof headings)[number], measure, {
+        real: share(theirs),
+        patients: theirs.concerned.length,
+      });
+    });
+    return { rows };
+  },
+});

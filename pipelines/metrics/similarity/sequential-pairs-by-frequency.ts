@@ -1,0 +1,18 @@
+import { defineMetric } from '../../metric.ts';
+import { cutOptions, frequencyGroups, strataAbout } from '../frequency-groups.ts';
+import { groupedAgreement } from '../grouped-agreement.ts';
+
+/** `sequential-pairs` in three parts; the papers plot all keys in one. The cut points are ours. */
+export default defineMetric({
+  name: 'sequential-pairs-by-frequency',
+  family: 'similarity',
+  title: 'Pairs of codes in adjacent visits by frequency',
+  about: `Do common and rare sequences of codes occur as in real records? ${strataAbout}`,
+  better: 'higher',
+  range: [Number.NEGATIVE_INFINITY, 1],
+  needs: ['train', 'synthetic'],
+  reference: 'holdout',
+  options: cutOptions,
+  compute: ({ options, ...input }) =>
+    groupedAgreement('sequences', input, frequencyGroups('sequential pair', options)),
+});

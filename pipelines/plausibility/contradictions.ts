@@ -1,0 +1,68 @@
+import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
+import type { CodeRule, CodeRules } from './code-rules.ts';
+
+/** What a rule finds in one cohort; patients ascending. */
+export interface Found {
+  /** Patients with a code that the rule is about. */
+  concerned: Int32Array;
+  /** 1 for each of them who contradicts it. */
+  contradicts: Uint8Array;
+}
+
+/** Sets that occur in each visit, as bits. */
+const visitBits = (columns: VisitColumns, bitsOf: Int32Array): Int32Array => {
+  const { codes, codeOffsets } = columns;
+  const bits = new Int32Array(visitCount(columns));
+  for (let visit = 0; visit < bits.length; visit++)
+    for (let i = codeOffsets[visit] as number; i < (codeOffsets[visit + 1] as number); i++)
+      bits[visit] = (bits[visit] as number) | (bitsOf[codes[i] as number] ?? 0);
+  return bits;
+};
+
+/** Whether the visits of one patient, in order and each told by its bits, contradict a rule. */
+const contradiction = (rule: CodeRule, bits: readonly number[]): ((visits: Int32Array) => boolean) => {
+  const [first = 0, second = 0] = bits;
+  const has = (visit: number, set: number) => (visit & set) !== 0;
+  switch (rule.kind) {
+    case 'together':
+      return rule.within === 'visit'
+        ? (visits) => visits.some((visit) => has(visit, first) && has(visit, second))
+        : (visits) => [first, second].every((set) => visits.some((visit) => has(visit, set)));
+    case 'first-visit-only':
+      return (visits) => visits.some((visit, i) => i > 0 && has(visit, first));
+    case 'last-visit-only':
+      return (visits) => visits.subarray(0, -1).some((visit) => has(visit, first));
+    case 'never-after':
+      return (visits) => {
+        const from = visits.findIndex((visit) => has(visit, first));
+        return from >= 0 && visits.subarray(from + 1).some((visit) => has(visit, second));
+      };
+    case 'once':
+      return (visits) => bits.some((set) => visits.filter((visit) => has(visit, set)).length > 1);
+  }
+};
+
+/**
+ * Who contradicts each rule, in the order of the rules. `bitsOf` are the sets of each token. Sex and age of a
+ * patient are not asked for, as synthetic patients have none: codes can only contradict codes.
+ */
+export const contradictions = (
+  columns: VisitColumns,
+  { sets, rules }: CodeRules,
+  bitsOf: Int32Array,
+): Found[] => {
+  const bits = visitBits(columns, bitsOf);
+  const order = Object.keys(sets);
+  const ofPatient = (p: number) => bits.subarray(columns.visitOffsets[p], columns.visitOffsets[p + 1]);
+  const everyone = Int32Array.from({ length: patientCount(columns) }, (_, p) => p);
+  return rules.map((rule) => {
+    const own = rule.sets.map((name) => 1 << order.indexOf(name));
+    const any = own.reduce((all, set) => all | set, 0);
+    const isContradiction = contradiction(rule, own);
+    const concerned = everyone.filter((p) => ofPatient(p).some((visit) => (visit & any) !== 0));
+    return {
+      concerned,
+      contradicts: Uint8Array.from(concerned, (p) => (isContradiction(ofPatient(p)) ? 1 : 0)),
+    };
+  });
+};

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import test from 'ava';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
+import { drain } from '../../../pipelines/measure.ts';
+import plausibility from '../../../pipelines/metrics/similarity/plausibility.ts';
+import { readCodeRules, setBits, speaksIcd9 } from '../../../pipelines/plausibility/code-rules.ts';
+import type { Modality } from '../../../schemas/ehr.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import { nobody } from '../metrics/golden-cohorts.ts';
+
+const rules = await readCodeRules();
+
+/** Code and title of every line; only the first two columns that matter, and titles may be in quotes. */
+const titles = (table: string): [string, string][] => {
+  const file = new URL(`../../fixtures/mimic3-demo/${table}.csv.gz`, import.meta.url);
+  const [, ...lines] = gunzipSync(readFileSync(file)).toString('utf8').trim().split('\n');
+  return lines.map((line): [string, string] => {
+    const [, code = '', ...rest] = line.split(',');
+    return [code.replaceAll('"', ''), rest.join(',')];
+  });
+};
+
+const named = (modality: Modality, table: string) =>
+  titles(table).map(([code, title]) => ({ modality, code, title }));
+const icd9: Vocabulary = {
+  codes: [...named('dx', 'D_ICD_DIAGNOSES'), ...named('px', 'D_ICD_PROCEDURES')],
+  labels: [],
+};
+
+test('MIMIC’s own titles agree with the sets of the rules', (t) => {
+  t.true(icd9.codes.length > 18_000 && speaksIcd9(icd9));
+  const bits = setBits(rules, icd9);
+  const names = Object.keys(rules.sets);
+  const of = (set: string) =>
+    icd9.codes
+      .filter((_, token) => ((bits[token] as number) & (1 << names.indexOf(set))) !== 0)
+      .map(({ title = '' }) => title);
+  for (const set of names) t.true(of(set).length > 0, set);
+  const women = /uter(us|ine|i)\b|ovar(y|ian)|vagina(l)?\b|vulva|pregnan|deliver(y|ed)|hysterectomy|cervix/i;
+  const men = /prostat|testi[sc]|peni(s|le)\b|scrot|epididym|spermat/i;
+  t.deepEqual(
+    of('male').filter((title) => women.test(title) && !/(in|ex)travaginal|tunica vaginalis/i.test(title)),
+    [],
+  );
+  t.deepEqual(
+    of('female').filter((title) => men.test(title)),
+    [],
+  );
+  t.true(of('male').filter((title) => men.test(title)).length > 0.5 * of('male').length);
+  t.true(of('born').every((title) => /liveborn|birth/i.test(title)));
+  t.true(of('dead').every((title) => /death/i.test(title)));
+  t.true(of('no-uterus').every((title) => /hysterectomy|uterus/i.test(title)));
+  t.true(of('stomach-removed').every((title) => /total gastrectomy/i.test(title)));
+  t.false(of('gallbladder-removed').some((title) => /partial/i.test(title)));
+});
+
+const list: [Modality, string][] = [
+  ['dx', '4019'],
+  ['dx', '60000'],
+  ['dx', 'V270'],
+  ['dx', 'V3000'],
+  ['dx', '76519'],
+  ['dx', '41401'],
+  ['dx', '7981'],
+  ['dx', '650'],
+  ['dx', '66401'],
+  ['px', '6849'],
+  ['px', '4701'],
+  ['px', '4709'],
+  ['rx', '60000'],
+];
+const vocabulary: Vocabulary = {
+  codes: list.map(([modality, code]) => ({ modality, code })),
+  labels: [],
+};
+const [plain, prostate, outcome, liveborn, preterm, coronary, death, normal, tear, hysterectomy] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+] as const;
+const [appendix, otherAppendix, drug] = [10, 11, 12] as const;
+
+const cohort = (patients: readonly (readonly (readonly number[])[])[]): VisitColumns => {
+  const builder = new VisitColumnsBuilder();
+  for (const visits of patients) builder.addPatient(visits, []);
+  return builder.build();
+};
+
+const scored = (synthetic: VisitColumns, replicates = 0, words = vocabulary) => {
+  const { rows } = drain(
+    plausibility.compute({
+      vocabulary: words,
+      train: cohort([[[plain]], [[prostate], [outcome]]]),
+      validation: nobody,
+      holdout: nobody,
+      synthetic,
+      rows: [],
+      options: {},
+      seed: 1,
+      replicates,
+    }),
+  );
+  return new Map(rows.map((row) => [row.row, row]));
+};
+
+const planted: Record<string, { bad: number[][]; good: number[][][] }> = {
+  'both-sexes': { bad: [[prostate], [outcome]], good: [[[prostate, drug]], [[outcome]], [[outcome, drug]]] },
+  'newborn-adult': { bad: [[preterm, coronary]], good: [[[preterm], [coronary]], [[liveborn, preterm]]] },
+  'born-later': { bad: [[plain], [liveborn]], good: [[[liveborn], [plain]]] },
+  'after-death': { bad: [[plain, death], [plain]], good: [[[plain], [death]], [[death]]] },
+  'delivery-after-hysterectomy': {
+    bad: [[hysterectomy], [plain], [outcome]],
+    good: [[[outcome, hysterectomy]], [[outcome], [hysterectomy]]],
+  },
+  'removed-twice': {
+    bad: [[appendix], [plain], [otherAppendix]],
+    good: [[[appendix, otherAppendix]], [[appendix], [hysterectomy]]],
+  },
+  'normal-and-complicated': { bad: [[normal, tear]], good: [[[normal], [tear]]] },
+};
+
+for (const [rule, { bad, good }] of Object.entries(planted))
+  test(`${rule}: finds the one planted, and nobody else`, (t) => {
+    const rows = scored(cohort([...good, bad, [[plain]], [[], []], []]));
+    const row = rows.get(rule);
+    t.is(row?.n, good.length + 1, 'those concerned');
+    t.is(row?.value, 1 / (good.length + 1));
+    t.is(rows.get('any')?.value, 1 / (good.length + 4));
+    for (const [name, { value }] of rows)
+      if (name !== rule && name !== 'any') t.true(value === null || value === 0, name);
+  });
+
+test('every rule is planted, and real patients stand beside', (t) => {
+  t.deepEqual(
+    Object.keys(planted),
+    rules.rules.map(({ name }) => name),
+  );
+  const row = scored(cohort([[[prostate]], [[outcome]]]), 20).get('both-sexes');
+  t.deepEqual([row?.value, row?.real, row?.patients, row?.interval], [0, 1, 1, undefined]);
+  t.regex(row?.note ?? '', /No interval/);
+});
+
+test('an interval holds the share, and codes of another system are a sentence', (t) => {
+  const patients = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? [[prostate], [outcome]] : [[plain]]));
+  const any = scored(cohort(patients), 100).get('any');
+  const [low = 1, high = 0] = any?.interval ?? [];
+  t.true(low < 1 / 3 && high > 1 / 3);
+  const words = (code: (i: number) => string): Vocabulary => ({
+    ...vocabulary,
+    codes: vocabulary.codes.map(({ modality }, i) => ({ modality, code: code(i) })),
+  });
+  for (const other of [words((i) => `ICD10:I${i}`), words(String), { codes: [], labels: [] }])
+    for (const { value, note } of scored(cohort(patients), 0, other).values()) {
+      t.is(value, null);
+      t.regex(note ?? '', /ICD-9-CM/);
+    }
+});
