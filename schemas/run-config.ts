@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { assemble } from './stages/assemble.ts';
 import { extract } from './stages/extract.ts';
 import { generate } from './stages/generate.ts';
+import { privacy } from './stages/privacy.ts';
 import { report } from './stages/report.ts';
 import { similarity } from './stages/similarity.ts';
 import { tokenize } from './stages/tokenize.ts';
@@ -30,6 +31,7 @@ export const runConfig = z.strictObject({
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
   generate: z.strictObject(generate.params.shape).omit({ seed: true }).prefault({}),
   similarity: z.strictObject(similarity.params.shape).omit({ seed: true }).prefault({}),
+  privacy: z.strictObject(privacy.params.shape).omit({ seed: true }).prefault({}),
   report: z.strictObject(report.params.shape).prefault({}),
 });
 export type RunConfig = z.output<typeof runConfig>;

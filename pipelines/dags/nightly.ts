@@ -1,6 +1,7 @@
 import { assemble } from '../../schemas/stages/assemble.ts';
 import { extract } from '../../schemas/stages/extract.ts';
 import { generate } from '../../schemas/stages/generate.ts';
+import { privacy } from '../../schemas/stages/privacy.ts';
 import { report } from '../../schemas/stages/report.ts';
 import { similarity } from '../../schemas/stages/similarity.ts';
 import { tokenize } from '../../schemas/stages/tokenize.ts';
@@ -8,7 +9,7 @@ import { train } from '../../schemas/stages/train.ts';
 import { defineDag } from '../dag.ts';
 
 /**
- * Everything: real tables in, one synthetic cohort and scorecard per generator, one report.
+ * Everything: real tables in, one synthetic cohort and its scorecards per generator, one report.
  *
  * What is required: the shared nodes and the report. The branch of one generator among several is not, so that
  * a training that diverges costs its own column of the report and not the night: the run then completes, and its
@@ -30,15 +31,19 @@ export const nightly = defineDag('nightly', (dag, run) => {
       at('train'),
     );
     const synthetic = dag.add(generate, { model, cohort: real }, { ...run.generate, seed }, at('generate'));
-    const card = dag.add(similarity, { real, synthetic }, { ...run.similarity, seed }, at('similarity'));
-    return { model, synthetic, card };
+    const models = [model];
+    const cards = [
+      dag.add(similarity, { real, synthetic }, { ...run.similarity, seed }, at('similarity')),
+      dag.add(privacy, { real, synthetic, models }, { ...run.privacy, seed }, at('privacy')),
+    ];
+    return { model, synthetic, cards };
   });
 
   const inputs = {
     real,
     models: branches.map(({ model }) => model),
     synthetic: branches.map(({ synthetic }) => synthetic),
-    cards: branches.map(({ card }) => card),
+    cards: branches.flatMap(({ cards }) => cards),
   };
   dag.add(report, inputs, run.report);
 });

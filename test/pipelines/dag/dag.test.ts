@@ -44,6 +44,8 @@ test('no two nodes share an id', (t) => {
   });
 });
 
+const cardsOf = (name: string) => [`similarity:${name}`, `privacy:${name}`];
+
 test('nightly fans out one branch per generator and gathers them in the report', (t) => {
   const compiled = compile(nightly, config());
   t.notThrows(() => plan.parse(JSON.parse(JSON.stringify(compiled))));
@@ -51,7 +53,7 @@ test('nightly fans out one branch per generator and gathers them in the report',
     compiled.nodes.map(({ id }) => id),
     [
       ...['extract', 'assemble', 'tokenize'],
-      ...registered.flatMap((name) => [`train:${name}`, `generate:${name}`, `similarity:${name}`]),
+      ...registered.flatMap((name) => [`train:${name}`, `generate:${name}`, ...cardsOf(name)]),
       'report',
     ],
   );
@@ -60,10 +62,7 @@ test('nightly fans out one branch per generator and gathers them in the report',
     inputs?.['models'],
     registered.map((name) => `train:${name}`),
   );
-  t.deepEqual(
-    inputs?.['cards'],
-    registered.map((name) => `similarity:${name}`),
-  );
+  t.deepEqual(inputs?.['cards'], registered.flatMap(cardsOf));
   t.true(compiled.nonRetryable.includes('Diverged'));
 });
 
@@ -75,7 +74,7 @@ test('a generator among several is not required, one alone is', (t) => {
   const [first = ''] = registered;
   t.deepEqual(required([first]), [
     ...['extract', 'assemble', 'tokenize'],
-    ...[`train:${first}`, `generate:${first}`, `similarity:${first}`],
+    ...[`train:${first}`, `generate:${first}`, ...cardsOf(first)],
     'report',
   ]);
   if (registered.length > 1) t.deepEqual(required(registered), ['extract', 'assemble', 'tokenize', 'report']);
@@ -116,6 +115,26 @@ test(
   { similarity: { metrics: ['beauty'] } },
   /^similarity\.metrics\[0\]: no metric is called beauty; there are: /,
 );
+
+test(
+  'a metric of another family',
+  refused,
+  { privacy: { metrics: ['code-pairs'] } },
+  /^privacy\.metrics\[0\]: no metric is called code-pairs; there are: .*copies/,
+);
+test(
+  'a wrong setting of a metric',
+  refused,
+  { privacy: { options: { copies: { nearShare: 2 } } } },
+  /options of copies: nearShare: /,
+);
+
+test('settings of metrics are in the plan with their defaults', (t) => {
+  const { nodes } = compile(nightly, config({ privacy: { options: { copies: { nearShare: 0.1 } } } }));
+  t.like(nodes.find(({ stage }) => stage === 'privacy')?.params, {
+    options: { copies: { nearShare: 0.1, neighbor: 2 } },
+  });
+});
 
 test('a dag is drawn anew for each config', (t) => {
   const small = defineDag('small', (dag, run) => {
