@@ -17,8 +17,8 @@ const constantLimit = 512;
 
 /**
  * Ops as eager TensorFlow operations through the addon's raw binding: no tensor objects, no engine tracking,
- * resource variables updated in place. Handle ids are 32-bit and about 1,000 are used per training step of a
- * 12-layer model, so one process is good for about two million steps.
+ * resource variables updated in place. Handle ids are 32-bit and about 2,000 are used per training step of a
+ * 12-layer model, so one process is good for about a million steps.
  */
 export class NativeOps implements Ops {
   readonly #binding: NativeBinding;
