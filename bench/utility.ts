@@ -1,6 +1,6 @@
 /**
- * Times of the utility measures at the papers' sizes, on invented patients with MIMIC-like sparsity:
- * HALO's label classifiers (2,500 / 250 / 500) by how many are trained side by side, two epochs of ten labels;
+ * Times of the utility measures at the papers' sizes, on invented patients with MIMIC-like sparsity: HALO's
+ * label classifiers (2,500 / 250 / 500) by how many are trained side by side, two epochs of ten labels;
  * PromptEHR's next-visit predictor, an epoch of 10,000 patients; the discriminator, 5,000 patients a side.
  * What is extrapolated is said. `node bench/utility.ts [groupSize ...]`
  */

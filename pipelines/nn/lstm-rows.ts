@@ -9,7 +9,9 @@ export interface LstmRows {
   offsets: number[];
   /** Rows per group: the sum of `sizes`. */
   rows: number;
-  /** [G·R] the row that holds the same sequence read backwards; its own inverse. Padding stays where it is. */
+  /**
+   * [G·R] the row that holds the same sequence read backwards; its own inverse. Padding stays where it is.
+   */
   flip: Int32Array;
   /** [G·slots] row of each sequence's last element, counted over all groups. */
   last: Int32Array;

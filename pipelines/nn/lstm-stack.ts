@@ -1,7 +1,7 @@
 /**
- * Layers of LSTM on one another, forward only or in both directions, for G groups with weights of their own. The
- * backward direction reads each sequence reversed, so both directions are one call on 2·G networks, and the last
- * step of either has seen the whole sequence.
+ * Layers of LSTM on one another, forward only or in both directions, for G groups with weights of their own.
+ * The backward direction reads each sequence reversed, so both directions are one call on 2·G networks, and
+ * the last step of either has seen the whole sequence.
  */
 import type { Update } from './layers.ts';
 import { type Lstm, type LstmTrace, lstm, lstmBackward } from './lstm.ts';

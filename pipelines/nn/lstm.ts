@@ -1,8 +1,9 @@
 /**
- * Long short-term memory (Hochreiter and Schmidhuber, Neural Computation 1997; forget gate: Gers et al. 2000) over
- * packed sequences, N independent networks at once, in the form PyTorch's nn.LSTM computes. H hidden units, R rows.
- * The rows of a network are its sequences step by step: first all their first elements, then the second elements of
- * those that have one, and so on. Sequences lie by falling length, so that step t is the first `sizes[t]` of step t-1.
+ * Long short-term memory (Hochreiter and Schmidhuber, Neural Computation 1997; forget gate: Gers et al. 2000)
+ * over packed sequences, N independent networks at once, in the form PyTorch's nn.LSTM computes. H hidden
+ * units, R rows. The rows of a network are its sequences step by step: first all their first elements, then
+ * the second elements of those that have one, and so on. Sequences lie by falling length, so that step t is
+ * the first `sizes[t]` of step t-1.
  */
 import { deliver, type Update } from './layers.ts';
 import type { Operand, Ops, Tensor, Variable } from './ops.ts';
@@ -11,7 +12,9 @@ import type { Operand, Ops, Tensor, Variable } from './ops.ts';
 export interface Lstm {
   input: Variable; // [N, in, 4H]
   recurrent: Variable; // [N, H, 4H]
-  /** The sum of PyTorch's two biases. Both get this gradient there, so under Adam the sum moves twice as far. */
+  /**
+   * The sum of PyTorch's two biases. Both get this gradient there, so under Adam the sum moves twice as far.
+   */
   bias: Variable; // [N, 1, 4H]
 }
 
@@ -89,7 +92,9 @@ const padRows = (ops: Ops, later: Tensor, count: number): Tensor => {
   return ops.concat([later, zeros], 1);
 };
 
-/** Gradient of one step's sums [N, n, 4H], and of the cell before it; `dCell` comes from the step after it. */
+/**
+ * Gradient of one step's sums [N, n, 4H], and of the cell before it; `dCell` comes from the step after it.
+ */
 const stepBackward = (
   ops: Ops,
   { gates, candidate, squashed }: StepTrace,

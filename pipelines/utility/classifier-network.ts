@@ -60,7 +60,9 @@ export const classify = (
   return { encoded, states, logits: ops.add(ops.batchMatMul(states, network.weight), network.bias) };
 };
 
-/** [G·slots] 1 / (sequences of the group) where a sequence lies, 0 at padding: each group's loss is a mean. */
+/**
+ * [G·slots] 1 / (sequences of the group) where a sequence lies, 0 at padding: each group's loss is a mean.
+ */
 export const meanWeights = ({ exampleOf, rows: { groups, slots } }: VisitBatch): Float32Array => {
   const weights = new Float32Array(exampleOf.length);
   for (let group = 0; group < groups; group++) {

@@ -8,7 +8,9 @@ import { joinFeatures, patientFeatures } from './patient-features.ts';
 import { type ClassifierOptions, classifierDefaults, trainClassifiers } from './train-classifiers.ts';
 
 export interface DiscriminatorOptions {
-  /** `linear`: logistic regression on codes, pairs and lengths; `lstm`: the phenotyping classifier on visits. */
+  /**
+   * `linear`: logistic regression on codes, pairs and lengths; `lstm`: the phenotyping classifier on visits.
+   */
   classifier: 'linear' | 'lstm';
   seed: number;
   replicates: number;
@@ -30,7 +32,9 @@ export const discriminatorDefaults = {
   penalty: 1,
 } as const;
 
-/** Real first, then synthetic, each in random order; patient i of either is asked about in fold i mod folds. */
+/**
+ * Real first, then synthetic, each in random order; patient i of either is asked about in fold i mod folds.
+ */
 interface Sides {
   real: VisitColumns;
   synthetic: VisitColumns;
@@ -128,9 +132,10 @@ const foldedArea = (scores: Float64Array, { folds, seed, replicates }: Discrimin
 };
 
 /**
- * How well a classifier tells synthetic patients from real ones: the cross-validated AUC, 0.5 where it cannot and 1
- * where it always can. The interval resamples the patients asked about, with the models as they are. Equally many of both sides, patients without visits left out; real patients may be those the
- * generator was trained on or not, as the caller likes. A sentence where a side has fewer than ten a fold.
+ * How well a classifier tells synthetic patients from real ones: the cross-validated AUC, 0.5 where it cannot
+ * and 1 where it always can. The interval resamples the patients asked about, with the models as they are.
+ * Equally many of both sides, patients without visits left out; real patients may be those the generator was
+ * trained on or not, as the caller likes. A sentence where a side has fewer than ten a fold.
  */
 export async function* discriminate(
   real: VisitColumns,
@@ -141,7 +146,8 @@ export async function* discriminate(
   const count = patientCount(sides.real);
   if (count < 10 * options.folds)
     return missing(
-      `${count} patients with visits on each side: ${options.folds}-fold cross-validation needs ${10 * options.folds}`,
+      `${count} patients with visits on each side: ` +
+        `${options.folds}-fold cross-validation needs ${10 * options.folds}`,
       2 * count,
     );
   const scoring = options.classifier === 'linear' ? linearScores : lstmScores;

@@ -12,8 +12,9 @@ export interface MaskDraws {
 }
 
 /**
- * Fills `out` with zero for a dropped unit and 1 / (1 − rate) for a kept one; `rate` to the nearest 1/256. Bytes of
- * sfc32 (Chris Doty-Humphrey, PractRand); the source seeds it, and would take longer than the network.
+ * Fills `out` with zero for a dropped unit and 1 / (1 − rate) for a kept one; `rate` to the nearest 1/256.
+ * Bytes of sfc32 (Chris Doty-Humphrey, PractRand); the source seeds it, and would take longer than the
+ * network.
  */
 const dropUnits = (out: Float32Array, seeds: Float64Array, rate: number): void => {
   let [a, b, c] = [0, 1, 2].map((i) => ((seeds[i] as number) * 2 ** 32) | 0) as [number, number, number];

@@ -28,7 +28,10 @@ export const draw = <T>(candidates: readonly T[], size: number, seed: number, us
   return Array.from(order.subarray(0, size), (i) => candidates[i] as T);
 };
 
-/** Patients with and without a label, those without any visit left out: a classifier has nothing to read there. */
+/**
+ * Patients with and without a label, those without any visit left out: a classifier has nothing to read
+ * there.
+ */
 export const byLabel = (
   cohort: VisitColumns,
   label: number,

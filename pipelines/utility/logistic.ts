@@ -1,7 +1,7 @@
 /**
- * Logistic regression with a quadratic penalty on sparse 0/1 rows, by Newton's method whose linear systems conjugate
- * gradients solve roughly (Lin, Weng, Keerthi: Trust region Newton method for logistic regression, JMLR 2008; with a
- * line search in the place of the trust region). No random draw: same rows, same weights.
+ * Logistic regression with a quadratic penalty on sparse 0/1 rows, by Newton's method whose linear systems
+ * conjugate gradients solve roughly (Lin, Weng, Keerthi: Trust region Newton method for logistic regression,
+ * JMLR 2008; with a line search in the place of the trust region). No random draw: same rows, same weights.
  */
 import type { FeatureRows } from './patient-features.ts';
 
@@ -119,7 +119,10 @@ const newtonDirection = (
   return direction;
 };
 
-/** Fits by at most 20 Newton steps; ends when the gradient is a hundredth of the first: the ranking is settled by then. */
+/**
+ * Fits by at most 20 Newton steps; ends when the gradient is a hundredth of the first: the ranking is settled
+ * by then.
+ */
 export const fitLogistic = (task: LogisticTask): LogisticWeights => {
   const objective = new Objective(task);
   const weights = new Float64Array(task.features.count + 1);

@@ -38,7 +38,10 @@ export interface NextVisitRow extends TrainingMix {
 
 export interface NextVisitResult {
   rows: NextVisitRow[];
-  /** Always the codes that are commonest in later visits of the real training patients: what no learning reaches. */
+  /**
+   * Always the codes that are commonest in later visits of the real training patients: what no learning
+   * reaches.
+   */
   commonest: Recalls;
 }
 
@@ -112,8 +115,9 @@ const reason = (mix: TrainingMix, cohorts: UtilityCohorts, sets: NextVisitSets):
 };
 
 /**
- * PromptEHR's utility (Wang and Sun 2022, section 4.5): a predictor of the next visit's codes, trained on real and
- * synthetic patients in several mixes, chosen on real validation patients and tested on real test patients.
+ * PromptEHR's utility (Wang and Sun 2022, section 4.5): a predictor of the next visit's codes, trained on
+ * real and synthetic patients in several mixes, chosen on real validation patients and tested on real test
+ * patients.
  */
 export async function* nextVisit(
   cohorts: UtilityCohorts,

@@ -1,6 +1,8 @@
 import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
 
-/** Sparse 0/1 rows: features of row i are `columns[offsets[i] … offsets[i + 1] - 1]`, ascending, none twice. */
+/**
+ * Sparse 0/1 rows: features of row i are `columns[offsets[i] … offsets[i + 1] - 1]`, ascending, none twice.
+ */
 export interface FeatureRows {
   offsets: Int32Array;
   columns: Int32Array;
@@ -18,15 +20,18 @@ const lengthStep = (length: number): number => {
 /** Buckets of pairs of codes: enough that two frequent pairs rarely share one. */
 const pairBuckets = 2 ** 18;
 
-/** Most codes of one visit that are paired, so that a monstrous visit does not cost the square of its codes. */
+/**
+ * Most codes of one visit that are paired, so that a monstrous visit does not cost the square of its codes.
+ */
 const pairedCodes = 64;
 
 const pairBucket = (a: number, b: number): number =>
   Math.imul(Math.imul(a, 0x9e3779b1) ^ b, 0x85ebca6b) >>> 14;
 
 /**
- * What a linear model may know of a patient: each code, each pair of codes that share a visit (hashed), each code
- * that stands in two adjacent visits, the number of visits, and the number of codes of each visit, in steps.
+ * What a linear model may know of a patient: each code, each pair of codes that share a visit (hashed), each
+ * code that stands in two adjacent visits, the number of visits, and the number of codes of each visit, in
+ * steps.
  */
 export const patientFeatures = (cohort: VisitColumns, tokens: number): FeatureRows => {
   const [again, lengths] = [tokens, 2 * tokens];
@@ -57,8 +62,8 @@ export const patientFeatures = (cohort: VisitColumns, tokens: number): FeatureRo
 };
 
 /**
- * Rows of both, one after the other, without the features that fewer than two rows have: what one patient alone has
- * says nothing of another. The columns are numbered anew.
+ * Rows of both, one after the other, without the features that fewer than two rows have: what one patient
+ * alone has says nothing of another. The columns are numbered anew.
  */
 export const joinFeatures = (a: FeatureRows, b: FeatureRows): FeatureRows => {
   const counts = new Int32Array(a.count);

@@ -1,7 +1,10 @@
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { type Phenotypes, readPhenotypes } from '../cohort/phenotypes.ts';
 
-/** Tokens of the codes that define each label, by label; `undefined` where no definition of that name is known. */
+/**
+ * Tokens of the codes that define each label, by label; `undefined` where no definition of that name is
+ * known.
+ */
 export type LabelDefinitions = readonly (ReadonlySet<number> | undefined)[];
 
 /** Definitions of a vocabulary's labels: diagnoses of the phenotype that has the label's name. */

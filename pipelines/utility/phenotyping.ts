@@ -24,8 +24,8 @@ import {
 
 export interface PhenotypingOptions extends SetOptions {
   /**
-   * `clean` takes the codes that define a label out of its classifier's input; `paper` leaves them in, as HALO's
-   * script does, so that its classifiers need only look for them.
+   * `clean` takes the codes that define a label out of its classifier's input; `paper` leaves them in, as
+   * HALO's script does, so that its classifiers need only look for them.
    */
   variant: 'clean' | 'paper';
   /** Tokens that define each label; those of `labelDefinitions`. */
@@ -58,7 +58,9 @@ export interface PhenotypingResult extends Pick<Summary<Arrangement>, 'average' 
 
 const sources = ['real', 'synthetic', 'augmented'] as const;
 
-/** A classifier's answers as scored sets: about the real test, and where it is the real one, the synthetic. */
+/**
+ * A classifier's answers as scored sets: about the real test, and where it is the real one, the synthetic.
+ */
 function* cellsOf(
   plan: LabelPlan,
   source: (typeof sources)[number],
@@ -95,10 +97,11 @@ const describe = (
 };
 
 /**
- * HALO's phenotyping (Theodorou et al. 2023, table 4; evaluate_synthetic_training.py): per label a bidirectional
- * LSTM with a linear head on balanced sets, trained on real, on synthetic, and on both, and asked about real test
- * patients; the real one also about synthetic patients. Validation is on real patients, as in the script. Averages
- * leave out labels without enough patients and never fill them in. Patients without visits take no part.
+ * HALO's phenotyping (Theodorou et al. 2023, table 4; evaluate_synthetic_training.py): per label a
+ * bidirectional LSTM with a linear head on balanced sets, trained on real, on synthetic, and on both, and
+ * asked about real test patients; the real one also about synthetic patients. Validation is on real patients,
+ * as in the script. Averages leave out labels without enough patients and never fill them in. Patients
+ * without visits take no part.
  */
 export async function* phenotyping(
   cohorts: UtilityCohorts,

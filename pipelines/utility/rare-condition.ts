@@ -13,7 +13,10 @@ import {
   trainClassifiers,
 } from './train-classifiers.ts';
 
-/** `imbalanced`: few real positives; `augmented`: synthetic ones added; `balanced`: real ones added, the ceiling. */
+/**
+ * `imbalanced`: few real positives; `augmented`: synthetic ones added; `balanced`: real ones added, the
+ * ceiling.
+ */
 export const mixtures = ['imbalanced', 'augmented', 'balanced'] as const;
 export type Mixture = (typeof mixtures)[number];
 
@@ -88,12 +91,16 @@ const planRare = (
   if (least < leastPositives || many.length < leastPositives || negatives.length < leastPositives)
     for (const mixture of mixtures)
       notes[mixture] =
-        `fewer than ${leastPositives} real patients with (or without) the label are left to train, validate or test on`;
+        `fewer than ${leastPositives} real patients with (or without) the label are left to train, validate ` +
+        'or test on';
   else {
     if (synthetic.length < leastPositives)
-      notes.augmented = `only ${synthetic.length} synthetic patients have the label, and at least ${leastPositives} are asked for`;
+      notes.augmented =
+        `only ${synthetic.length} synthetic patients have the label, ` +
+        `and at least ${leastPositives} are asked for`;
     if (many.length < 2 * few.length)
-      notes.balanced = `the ${many.length} real patients with the label are hardly more than the few that are kept`;
+      notes.balanced =
+        `the ${many.length} real patients with the label are hardly more ` + 'than the few that are kept';
   }
   return { label, name, negatives, few, many, synthetic, validation, test, notes };
 };
@@ -104,9 +111,10 @@ const trainingSet = ({ negatives, few, many, synthetic }: Plan, mixture: Mixture
 };
 
 /**
- * HALO's phenotyping of rare conditions (Theodorou et al. 2023, table 5): a label is made rare among real patients,
- * synthetic patients with it are added until it is balanced, and both are compared with a balance of real patients
- * as far as there are any. The paper does not tell its test set; here it is balanced and real, as in phenotyping.
+ * HALO's phenotyping of rare conditions (Theodorou et al. 2023, table 5): a label is made rare among real
+ * patients, synthetic patients with it are added until it is balanced, and both are compared with a balance
+ * of real patients as far as there are any. The paper does not tell its test set; here it is balanced and
+ * real, as in phenotyping.
  */
 export async function* rareConditions(
   cohorts: UtilityCohorts,

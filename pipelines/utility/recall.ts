@@ -22,11 +22,11 @@ export const highest = (scores: ArrayLike<number>, depth: number): Int32Array =>
 };
 
 /**
- * Recall at 10, 20 and 30 guesses. Of a predicted visit: the share of its codes that are among the k codes with the
- * highest scores, |top k ∩ actual| / |actual|. The measure is the mean over predicted visits, so a patient counts as
- * often as there are visits to predict. Visits without codes cannot be divided by and are skipped, and so are first
- * visits, which nothing precedes. PromptEHR reports recall@k without a formula and publishes no code for it; this is
- * the usual one (Choi et al., Doctor AI, 2016).
+ * Recall at 10, 20 and 30 guesses. Of a predicted visit: the share of its codes that are among the k codes
+ * with the highest scores, |top k ∩ actual| / |actual|. The measure is the mean over predicted visits, so a
+ * patient counts as often as there are visits to predict. Visits without codes cannot be divided by and are
+ * skipped, and so are first visits, which nothing precedes. PromptEHR reports recall@k without a formula and
+ * publishes no code for it; this is the usual one (Choi et al., Doctor AI, 2016).
  */
 export class RecallTally {
   /** Per patient: recalls summed over visits, one after the other for each depth, and the visits. */

@@ -15,7 +15,10 @@ import type { Example } from './examples.ts';
 import { type CodeBook, codeBook, packExamples } from './visit-batch.ts';
 import type { EncoderShape } from './visit-encoder.ts';
 
-/** Settings of a classifier and its training; the defaults are those of HALO's published script where it has one. */
+/**
+ * Settings of a classifier and its training; the defaults are those of HALO's published script where it has
+ * one.
+ */
 export interface ClassifierOptions extends EncoderShape {
   seed: number;
   /** Tokens of the vocabulary. */
@@ -34,8 +37,8 @@ export interface ClassifierOptions extends EncoderShape {
 }
 
 /**
- * HALO's sizes, rates and dropout, but smaller batches: with the 512 of the script, 250 cases would make one update
- * an epoch. `groupSize` as measured by bench/utility.ts.
+ * HALO's sizes, rates and dropout, but smaller batches: with the 512 of the script, 250 cases would make one
+ * update an epoch. `groupSize` as measured by bench/utility.ts.
  */
 export const classifierDefaults = {
   embedding: 64,
@@ -197,8 +200,8 @@ class ClassifierGroup {
 
 /**
  * Trains a classifier per task, `groupSize` of them as one batched network, and asks each about its patients.
- * Every task needs examples to train and to validate on. Safe points at every batch; early stopping makes progress jump. Numbers depend on seed, tasks
- * and options; throws Diverged on a loss that is not finite.
+ * Every task needs examples to train and to validate on. Safe points at every batch; early stopping makes
+ * progress jump. Numbers depend on seed, tasks and options; throws Diverged on a loss that is not finite.
  */
 export async function* trainClassifiers(
   tasks: readonly ClassifierTask[],

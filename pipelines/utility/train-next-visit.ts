@@ -37,9 +37,9 @@ export interface NextVisitTraining {
 }
 
 /**
- * Widths as in PromptEHR, section 4.2 (128 hidden units, 256 between). One forward layer where the paper has three in
- * both directions: a backward one would read the visit that is to be predicted. Ten times the paper's rate of 1e-4, so
- * that some hundred updates are enough.
+ * Widths as in PromptEHR, section 4.2 (128 hidden units, 256 between). One forward layer where the paper has
+ * three in both directions: a backward one would read the visit that is to be predicted. Ten times the
+ * paper's rate of 1e-4, so that some hundred updates are enough.
  */
 export const nextVisitTrainingDefaults = {
   embedding: 128,
@@ -170,7 +170,8 @@ class NextVisitFit {
 
 /**
  * Trains a next-visit predictor and tells how it recalls the codes of test visits at the epoch with the least
- * validation loss. Each set must have something to predict. Codes that no training visit has are never guessed.
+ * validation loss. Each set must have something to predict. Codes that no training visit has are never
+ * guessed.
  */
 export async function* trainNextVisit(
   sets: NextVisitSets,

@@ -96,7 +96,9 @@ export interface EncoderTrace extends StackTrace {
   mask: Tensor | undefined;
 }
 
-/** Visits → states of the last layer [N, R, H]. `masks`: dropout of the embedded visits, then between layers. */
+/**
+ * Visits → states of the last layer [N, R, H]. `masks`: dropout of the embedded visits, then between layers.
+ */
 export const encodeVisits = (
   ops: Ops,
   encoder: VisitEncoder,

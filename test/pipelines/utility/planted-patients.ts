@@ -2,7 +2,9 @@ import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohor
 import { RandomSource } from '../../../pipelines/random.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 
-/** Codes 0–39 come in ten blocks of four, 40–59 are noise; `sign` defines label 0, and `hint` goes with it. */
+/**
+ * Codes 0–39 come in ten blocks of four, 40–59 are noise; `sign` defines label 0, and `hint` goes with it.
+ */
 export const [sign, hint, tokenCount] = [60, 61, 62];
 
 export const plantedVocabulary: Vocabulary = {
@@ -13,8 +15,9 @@ export const plantedVocabulary: Vocabulary = {
 export const plantedDefinitions = [new Set([sign]), new Set<number>(), undefined];
 
 /**
- * Patients with patterns to find. Block b of a visit brings block b + 1 in the next. Label 0 always has its sign and
- * mostly its hint; label 1 nobody has; label 2 is a coin. `scrambled` deals the same codes out at random.
+ * Patients with patterns to find. Block b of a visit brings block b + 1 in the next. Label 0 always has its
+ * sign and mostly its hint; label 1 nobody has; label 2 is a coin. `scrambled` deals the same codes out at
+ * random.
  */
 export const plantedPatients = (
   patients: number,
