@@ -63,7 +63,7 @@ export const classify = (
 /**
  * [G·slots] 1 / (sequences of the group) where a sequence lies, 0 at padding: each group's loss is a mean.
  */
-export const meanWeights = ({ exampleOf, rows: { groups, slots } }: VisitBatch): Float32Array => {
+const meanWeights = ({ exampleOf, rows: { groups, slots } }: VisitBatch): Float32Array => {
   const weights = new Float32Array(exampleOf.length);
   for (let group = 0; group < groups; group++) {
     const own = exampleOf.subarray(group * slots, (group + 1) * slots);

@@ -99,8 +99,7 @@ const planRare = (
         `only ${synthetic.length} synthetic patients have the label, ` +
         `and at least ${leastPositives} are asked for`;
     if (many.length < 2 * few.length)
-      notes.balanced =
-        `the ${many.length} real patients with the label are hardly more ` + 'than the few that are kept';
+      notes.balanced = `the ${many.length} real patients with the label are hardly more than the few kept`;
   }
   return { label, name, negatives, few, many, synthetic, validation, test, notes };
 };

@@ -2,7 +2,7 @@ import { type Measure, missing } from '../measure.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 import type { Classification, ScoredSet } from './classification.ts';
 
-export const classificationNames = ['accuracy', 'f1', 'auc', 'averagePrecision'] as const;
+const classificationNames = ['accuracy', 'f1', 'auc', 'averagePrecision'] as const;
 
 /** Every number about one classifier, or about several on average. */
 export type ClassificationMeasures = Record<keyof Classification, Measure>;
