@@ -2,6 +2,7 @@ import { bootstrapCommand } from './bootstrap.ts';
 import type { Command } from './command.ts';
 import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
+import { evaluateCommand } from './evaluate.ts';
 import { metricsCommand } from './metrics.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   statusCommand,
   watchCommand,
   planCommand,
+  evaluateCommand,
   devCommand,
   workerCommand,
   stagesCommand,

@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Modality } from '../../schemas/ehr.ts';
-import { StageError } from '../../schemas/errors.ts';
 import { type Demographic, patientCount } from '../cohort/visit-columns.ts';
 import { openDatabase } from '../extract/database.ts';
 import { artifactLayout } from './artifact-folder.ts';
@@ -64,15 +63,6 @@ const only = (cohort: OutsideCohort, modalities: readonly Modality[]): OutsideCo
   };
 };
 
-const checkNotEmpty = (cohort: OutsideCohort, place: Place): void => {
-  if (patientCount(cohort) === 0) throw malformed(`${place.name} holds no patient`);
-  if (cohort.codes.length === 0)
-    throw new StageError(
-      'SourceMalformed',
-      `${place.name}: no patient has a code of the modalities asked for`,
-    );
-};
-
 /** A cohort and the layout it was found in. */
 export interface CohortRead {
   layout: string;
@@ -99,9 +89,12 @@ export const readCohort = async (
       const cohort = await layout.read(place, { database, scratch, modalities }).catch((error) => {
         throw toTableError(error, place);
       });
-      checkNotEmpty(cohort, place);
+      if (patientCount(cohort) === 0) throw malformed(`${place.name} holds no patient`);
       const chosen = only(cohort, modalities);
-      checkNotEmpty(chosen, place);
+      if (chosen.codes.length === 0)
+        throw malformed(
+          `${place.name}: no patient has a code of the modalities asked for (${modalities.join(', ')})`,
+        );
       return { layout: layout.name, cohort: chosen };
     } finally {
       database.close();

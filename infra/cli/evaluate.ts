@@ -1,0 +1,177 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import type { Evaluation } from '../../pipelines/interchange/evaluate-cohorts.ts';
+import type { Metric } from '../../pipelines/metric.ts';
+import { type Modality, modalities } from '../../schemas/ehr.ts';
+import { StageError } from '../../schemas/errors.ts';
+import { metricParams } from '../../schemas/metric-params.ts';
+import type { Progress } from '../../schemas/progress.ts';
+import { families } from '../../schemas/scorecard.ts';
+import { stages } from '../../schemas/stages/index.ts';
+import { type CommandIo, defineCommand } from './command.ts';
+import { named } from './named.ts';
+import { type OutputFolder, outputFolder } from './output-folder.ts';
+import { durationText } from './run-view.ts';
+
+const list = z.array(z.string()).optional();
+const defaultModalities: readonly Modality[] = ['dx', 'px', 'rx'];
+
+const options = z.object({
+  train: z.string().min(1).describe('real patients the generator was fitted to; file or folder'),
+  test: z.string().min(1).optional().describe('real patients no generator has seen'),
+  synthetic: z.string().min(1).describe('the patients to judge'),
+  model: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('model artifact that made them, for metrics that ask the model'),
+  metrics: list.describe('names from `understudy metrics`, with commas; default: all'),
+  families: list.describe(`of ${families.join(', ')}, with commas; default: all`),
+  modalities: list.describe(
+    `code systems that count, of ${modalities.join(', ')}, with commas; default: ${defaultModalities.join(',')}`,
+  ),
+  seed: metricParams.shape.seed,
+  replicates: metricParams.shape.replicates,
+  out: z.string().min(1).describe('folder for scorecard.json, report.html and report.json'),
+  force: z.boolean().default(false).describe('replace an evaluation that is there'),
+});
+type Options = z.output<typeof options>;
+
+/** `['a,b', 'c']` to what `known` has of a, b and c; all of `fallback` where nothing was given. */
+const chosen = <T>(
+  what: string,
+  given: string[] | undefined,
+  known: ReadonlyMap<string, T>,
+  fallback: readonly T[],
+): T[] => {
+  if (!given) return [...fallback];
+  const names = given.flatMap((part) => part.split(',')).map((name) => name.trim());
+  const found = [...new Set(names)].filter((name) => name !== '').map((name) => named(what, known, name));
+  if (found.length === 0)
+    throw new StageError('InvalidUsage', `no ${what} is named; there are: ${[...known.keys()].join(', ')}`);
+  return found;
+};
+
+const byName = <T extends string>(names: readonly T[]): ReadonlyMap<string, T> =>
+  new Map(names.map((name) => [name, name]));
+
+const chosenMetrics = (given: Options, all: ReadonlyMap<string, Metric>): Metric[] => {
+  const wanted = chosen('family', given.families, byName(families), families);
+  const metrics = chosen('metric', given.metrics, all, [...all.values()]);
+  const found = metrics.filter(({ family }) => wanted.includes(family));
+  if (found.length > 0) return found;
+  throw new StageError('InvalidUsage', `no metric asked for is of family ${wanted.join(', ')}`);
+};
+
+/** Starts what computes tensors, unless nothing can need it; says what it is. */
+const engineFor = async (metrics: readonly Metric[], given: Options, io: CommandIo): Promise<string> => {
+  if (given.model === undefined && metrics.every(({ family }) => family === 'similarity'))
+    return 'no backend';
+  const { startBackend } = await import('../backend.ts');
+  const { name, version, library, device } = await startBackend(io.err);
+  return [name, library ?? version, device, process.arch].join(' ');
+};
+
+/** Tells on stderr when a piece of work begins, and every ten seconds how far a long one is. */
+const progressTeller = (io: CommandIo) => {
+  const began = performance.now();
+  let told = { phase: '', at: 0 };
+  return ({ phase = 'working', step, of }: Progress): void => {
+    const now = performance.now();
+    if (phase === told.phase && now - told.at < 10_000) return;
+    told = { phase, at: now };
+    const share = `${Math.floor((100 * step) / of)} %`.padStart(5);
+    io.err(`  ${durationText((now - began) / 1000).padStart(8)} ${share}  ${phase}`);
+  };
+};
+
+const drive = async (work: AsyncGenerator<Progress, Evaluation>, io: CommandIo): Promise<Evaluation> => {
+  const tell = progressTeller(io);
+  let turn = await work.next();
+  try {
+    for (; !turn.done; turn = await work.next()) {
+      tell(turn.value);
+      // Metrics compute without a pause of their own: let Ctrl-C be heard.
+      await new Promise((resume) => setImmediate(resume));
+      io.signal.throwIfAborted();
+    }
+    return turn.value;
+  } finally {
+    if (!turn.done) await work.return(undefined as never);
+  }
+};
+
+const tellCohorts = ({ sides, notes }: Evaluation, io: CommandIo): void => {
+  for (const { side, layout, patients, notes: own } of sides) {
+    io.err(`${side}: ${patients} patients, read as ${layout}`);
+    for (const note of own) io.err(`  note: ${note}`);
+  }
+  for (const note of notes) io.err(`note: ${note}`);
+};
+
+/** Digest of all code that decides the numbers. */
+const codeOf = async (metrics: readonly Metric[], model: boolean): Promise<string> => {
+  const { codeDigest } = await import('../../activities/code-digest.ts');
+  const { generatorFile, generators, metricFile } = await import('../../pipelines/registry.ts');
+  const science = new URL('../../pipelines/interchange/evaluate-cohorts.ts', import.meta.url).href;
+  const models = model ? [...generators.keys()].map(generatorFile) : [];
+  return codeDigest([science, ...metrics.map(metricFile), ...models]);
+};
+
+const evaluateInto = async (
+  folder: OutputFolder,
+  metrics: readonly Metric[],
+  given: Options,
+  io: CommandIo,
+) => {
+  const { evaluateCohorts } = await import('../../pipelines/interchange/evaluate-cohorts.ts');
+  const { evaluationFiles } = await import('../../pipelines/interchange/evaluation-report.ts');
+  const { train, test, synthetic, model, seed, replicates } = given;
+  const kept = chosen('modality', given.modalities, byName(modalities), defaultModalities);
+  const engine = await engineFor(metrics, given, io);
+  const work = evaluateCohorts({
+    paths: { train, synthetic, ...(test === undefined ? {} : { test }) },
+    ...(model === undefined ? {} : { model }),
+    metrics,
+    modalities: kept,
+    seed,
+    replicates,
+    scratch: folder.scratch,
+  });
+  const evaluation = await drive(work, io);
+  const setting = {
+    title: `Evaluation of ${evaluation.card.generator}`,
+    suppressBelow: stages.report.params.parse({}).suppressBelow,
+    params: { seed, replicates, modalities: kept },
+    code: await codeOf(metrics, model !== undefined),
+    engine,
+  };
+  await folder.publish(evaluationFiles(evaluation, setting));
+  return evaluation;
+};
+
+export const evaluateCommand = defineCommand({
+  name: 'evaluate',
+  summary: 'judge a synthetic cohort that is there, ours or not, without a server',
+  positionals: z.object({}),
+  options,
+  async run(given, io) {
+    const { metrics: all } = await import('../../pipelines/registry.ts');
+    const { evaluationFileNames } = await import('../../pipelines/interchange/evaluation-report.ts');
+    const { headlineOf } = await import('../../pipelines/metrics/score-cohort.ts');
+    const { leaderboard } = await import('../demo/leaderboard.ts');
+    const metrics = chosenMetrics(given, all);
+    const folder = await outputFolder(given.out, evaluationFileNames, given.force);
+    try {
+      const evaluation = await evaluateInto(folder, metrics, given, io);
+      const { card, sides, notes } = evaluation;
+      const page = join(resolve(given.out), 'report.html');
+      tellCohorts(evaluation, io);
+      io.out(`\nAgainst the real training patients:\n${leaderboard([card])}\n\nreport  ${page}`);
+      const { generator, cohorts } = card;
+      return { generator, headline: headlineOf(card), cohorts, sides, notes, report: page };
+    } finally {
+      await folder.discard();
+    }
+  },
+});

@@ -1,0 +1,179 @@
+import { basename, extname, resolve } from 'node:path';
+import { type Modality, splits } from '../../schemas/ehr.ts';
+import { families, type Scorecard, type ScorecardSeries } from '../../schemas/scorecard.ts';
+import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import {
+  patientCount,
+  patientsIn,
+  selectPatients,
+  type TokenCohort,
+  type VisitColumns,
+} from '../cohort/visit-columns.ts';
+import type { LearningCurve } from '../learning-curve.ts';
+import type { AsyncSteps } from '../measure.ts';
+import type { Metric } from '../metric.ts';
+import { scoreCohort } from '../metrics/score-cohort.ts';
+import { mergedByGenerator } from '../report/merged-cards.ts';
+import { alignCohorts, type Sides } from './align-cohorts.ts';
+import { cohortDigest } from './cohort-digest.ts';
+import { checkModelSpeaks, type ModelFolder, readModelFolder } from './model-folder.ts';
+import { malformed } from './outside-cohort.ts';
+import { type CohortRead, readCohort } from './read-cohort.ts';
+
+/** What is to be compared, and how. */
+export interface EvaluationRequest {
+  paths: Sides<string>;
+  /** Folder of the model that made the synthetic cohort. */
+  model?: string;
+  metrics: readonly Metric[];
+  modalities: readonly Modality[];
+  seed: number;
+  replicates: number;
+  /** Folder for what is written on the way; patient data, so on a disk of one's own. */
+  scratch: string;
+}
+
+/** One side as it was read. */
+export interface SideRead {
+  side: keyof Sides<string>;
+  layout: string;
+  patients: number;
+  /** See `cohortDigest`; of all that was read, whichever patients of it took part. */
+  digest: string;
+  notes: string[];
+}
+
+export interface Evaluation {
+  card: Scorecard;
+  series: ScorecardSeries;
+  vocabulary: Vocabulary;
+  sides: SideRead[];
+  curve?: LearningCurve;
+  /** What to mind beyond the notes of the sides. */
+  notes: string[];
+}
+
+const nobody: VisitColumns = {
+  visitOffsets: new Int32Array(1),
+  codeOffsets: new Int32Array(1),
+  codes: new Int32Array(0),
+  labels: new Uint8Array(0),
+};
+
+type Part = (typeof splits)[number];
+
+const inPart = (cohort: TokenCohort | undefined, part: Part): VisitColumns =>
+  cohort?.split ? selectPatients(cohort, patientsIn(cohort, splits.indexOf(part))) : nobody;
+
+/** Patients that take part: all, or where the cohort brings a split those of one part, which must not be empty. */
+const members = (cohort: TokenCohort, part: Part, side: string): VisitColumns => {
+  if (!cohort.split) return cohort;
+  const columns = inPart(cohort, part);
+  if (patientCount(columns) > 0) return columns;
+  throw malformed(`${side} brings a split of its patients, and its ${part} part is empty`);
+};
+
+const sideRead = (side: SideRead['side'], { layout, cohort }: CohortRead): SideRead => ({
+  side,
+  layout,
+  patients: patientCount(cohort),
+  digest: cohortDigest(cohort),
+  notes: cohort.notes,
+});
+
+async function* readSides(
+  request: EvaluationRequest,
+): AsyncSteps<{ reads: Sides<CohortRead>; sides: SideRead[] }> {
+  const { paths, scratch, modalities } = request;
+  const reads: Partial<Sides<CohortRead>> = {};
+  const sides: SideRead[] = [];
+  const wanted = (['train', 'test', 'synthetic'] as const).filter((side) => paths[side] !== undefined);
+  for (const [step, side] of wanted.entries()) {
+    yield { step, of: wanted.length, phase: `reading ${side}` };
+    const read = await readCohort(paths[side] as string, { scratch, modalities });
+    reads[side] = read;
+    sides.push(sideRead(side, read));
+  }
+  return { reads: reads as Sides<CohortRead>, sides };
+}
+
+const nameOf = (path: string): string => {
+  const name = basename(resolve(path)).replace(/\.gz$/, '');
+  return name.slice(0, name.length - extname(name).length) || name;
+};
+
+const cautions = ({ paths }: EvaluationRequest, train: TokenCohort, holdout: VisitColumns): string[] => {
+  const notes: string[] = [];
+  if (patientCount(holdout) === 0)
+    notes.push(
+      'there are no test patients: numbers that need real patients whom no generator saw are left out',
+    );
+  else if (paths.test !== undefined && resolve(paths.test) === resolve(paths.train) && !train.split)
+    notes.push(
+      'train and test are the same patients: what is said of privacy and of the ceiling means nothing',
+    );
+  return notes;
+};
+
+/** Scores family by family, as the stages do, so that a number here is the number there. */
+async function* scoreFamilies(
+  scoring: Parameters<typeof scoreCohort>[0],
+): AsyncSteps<{ card: Scorecard; series: ScorecardSeries }> {
+  const parts = families
+    .map((family) => scoring.metrics.filter((metric) => metric.family === family))
+    .filter((metrics) => metrics.length > 0);
+  const cards: { card: Scorecard; series: ScorecardSeries }[] = [];
+  for (const [at, metrics] of parts.entries()) {
+    const work = scoreCohort({ ...scoring, metrics });
+    let turn = await work.next();
+    try {
+      for (; !turn.done; turn = await work.next())
+        yield { ...turn.value, step: turn.value.step + at * turn.value.of, of: turn.value.of * parts.length };
+    } finally {
+      if (!turn.done) await work.return(undefined as never);
+    }
+    cards.push(turn.value);
+  }
+  const [merged] = mergedByGenerator(cards);
+  if (!merged) throw new RangeError('no metric was asked for');
+  return merged;
+}
+
+/**
+ * Reads the sides, puts them into one vocabulary and computes the metrics. Where a cohort brings a split, train are
+ * its training patients and test its holdout; without a test side the holdout of train takes its place. Throws as
+ * the readers, `alignCohorts` and the metrics do. The same patients and request give the same numbers.
+ */
+export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<Evaluation> {
+  const model: ModelFolder | undefined =
+    request.model === undefined ? undefined : await readModelFolder(request.model);
+  const { reads, sides } = yield* readSides(request);
+  const aligned = alignCohorts({
+    train: reads.train.cohort,
+    synthetic: reads.synthetic.cohort,
+    ...(reads.test ? { test: reads.test.cohort } : {}),
+  });
+  const { vocabulary, train, test, synthetic } = aligned;
+  if (model) checkModelSpeaks(model, vocabulary);
+  const holdout = test ? members(test, 'holdout', 'test') : inPart(train, 'holdout');
+  const { seed, replicates, metrics } = request;
+  const scored = yield* scoreFamilies({
+    generator: synthetic.generator ?? model?.generator ?? nameOf(request.paths.synthetic),
+    vocabulary,
+    train: members(train, 'train', 'train'),
+    validation: inPart(train, 'validation'),
+    holdout,
+    synthetic,
+    metrics,
+    seed,
+    replicates,
+    ...(model ? { model: () => model.open(vocabulary) } : {}),
+  });
+  return {
+    ...scored,
+    vocabulary,
+    sides,
+    notes: [...aligned.notes, ...cautions(request, train, holdout)],
+    ...(model ? { curve: model.curve } : {}),
+  };
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../schemas/canonical-json.ts';
+import { reportPage } from '../report/page.ts';
+import { assembleReport, type LineageStep } from '../report/report-data.ts';
+import type { Evaluation } from './evaluate-cohorts.ts';
+
+/** What the report says of how it was made, beside what the evaluation knows itself. */
+export interface EvaluationSetting {
+  title: string;
+  suppressBelow: number;
+  /** What decided the numbers: seed, replicates, modalities. */
+  params: Record<string, unknown>;
+  /** Digest of the source files that computed them. */
+  code: string;
+  engine: string;
+}
+
+/** Bump when the same cohorts and request should give other numbers. */
+const version = 1;
+
+const lineageOf = ({ sides, card, notes }: Evaluation, setting: EvaluationSetting): LineageStep[] => {
+  const { params, code, engine } = setting;
+  const shared = { stage: 'evaluate', version, code, engine };
+  const read = sides.map(({ side, layout, patients, digest, notes: own }) => ({
+    ...shared,
+    title: `read ${side}`,
+    kind: 'token-cohort',
+    digest,
+    inputs: [],
+    params: { layout, patients, notes: own },
+    ...(side === 'synthetic' ? { generator: card.generator } : {}),
+  }));
+  const scored = {
+    ...shared,
+    title: `evaluate ${card.generator}`,
+    kind: 'scorecard',
+    digest: createHash('sha256').update(canonicalJson(card)).digest('hex'),
+    inputs: sides.map(({ digest }) => digest),
+    params: { ...params, notes },
+    generator: card.generator,
+  };
+  return [...read, scored];
+};
+
+/** Names of the files that `evaluationFiles` gives. */
+export const evaluationFileNames = ['scorecard.json', 'report.html', 'report.json'] as const;
+export type EvaluationFile = (typeof evaluationFileNames)[number];
+
+/**
+ * Scorecard, page and its numbers as text. The same evaluation and setting give the same bytes; no path of this
+ * machine is in them. Numbers about small groups are in the scorecard and left out of the report.
+ */
+export const evaluationFiles = (
+  evaluation: Evaluation,
+  setting: EvaluationSetting,
+): Record<EvaluationFile, string> => {
+  const { card, series, vocabulary, curve } = evaluation;
+  const { title, suppressBelow } = setting;
+  const data = assembleReport({
+    title,
+    suppressBelow,
+    vocabulary,
+    cards: [{ card, series }],
+    curves: curve ? [{ generator: card.generator, curve }] : [],
+    lineage: lineageOf(evaluation, setting),
+  });
+  return {
+    'scorecard.json': `${JSON.stringify(card, null, 2)}\n`,
+    'report.html': reportPage(data),
+    'report.json': `${JSON.stringify(data, null, 2)}\n`,
+  };
+};
