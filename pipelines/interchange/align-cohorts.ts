@@ -21,6 +21,8 @@ export interface AlignedCohorts extends Sides<TokenCohort> {
 
 type Role = keyof Sides<OutsideCohort>;
 type Named = [role: Role, cohort: OutsideCohort];
+/** All that decides which label is which. */
+type Labeled = [whose: Role | 'model', labels: Pick<OutsideCohort, 'vocabulary' | 'labelsNamed'>];
 
 const present = ({ train, test, synthetic }: Sides<OutsideCohort>): Named[] => [
   ['train', train],
@@ -32,7 +34,7 @@ const count = (labels: readonly string[]): string =>
   `${labels.length} label${labels.length === 1 ? '' : 's'}`;
 
 /** Per label of `wanted`, its column in `cohort`; by name where both have names, else by position. */
-const labelOrder = ([role, cohort]: Named, [wantedRole, wanted]: Named): number[] => {
+const labelOrder = ([role, cohort]: Labeled, [wantedRole, wanted]: Labeled): number[] => {
   const [own, others] = [cohort.vocabulary.labels, wanted.vocabulary.labels];
   if (cohort.labelsNamed && wanted.labelsNamed) {
     const missing = others.filter((name) => !own.includes(name));
@@ -62,9 +64,13 @@ const reordered = (labels: Uint8Array, width: number, order: readonly number[]):
   return rows;
 };
 
-/** One vocabulary: train's codes in their order, then those that only test, then those that only synthetic has. */
-const unite = (named: readonly Named[]): { codes: CodeNumbers; tokenOf: Map<Role, number[]> } => {
+/** One vocabulary: the model's codes, then train's, then those that only test, then those that only synthetic has. */
+const unite = (
+  named: readonly Named[],
+  base: Vocabulary | undefined,
+): { codes: CodeNumbers; tokenOf: Map<Role, number[]> } => {
   const codes = new CodeNumbers();
+  for (const code of base?.codes ?? []) codes.of(code);
   const tokens = named.map(
     ([role, { vocabulary }]) => [role, vocabulary.codes.map((code) => codes.of(code))] as const,
   );
@@ -74,17 +80,16 @@ const unite = (named: readonly Named[]): { codes: CodeNumbers; tokenOf: Map<Role
 const share = (part: number, whole: number): string => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
 
 const newcomers = (named: readonly Named[], tokenOf: Map<Role, number[]>): string[] => {
-  const [[, train] = []] = named;
-  const known = train?.vocabulary.codes.length ?? 0;
+  const known = new Set(tokenOf.get('train'));
   return named.slice(1).flatMap(([role, { vocabulary, codes }]) => {
     const tokens = tokenOf.get(role) ?? [];
-    const strange = tokens.filter((token) => token >= known).length;
+    const strange = tokens.filter((token) => !known.has(token)).length;
     if (strange === tokens.length && codes.length > 0)
       throw malformed(
-        `no code of ${role} occurs in train (${vocabulary.codes.length} and ${known} codes): they seem to be written in ` +
+        `no code of ${role} occurs in train (${vocabulary.codes.length} and ${known.size} codes): they seem to be written in ` +
           'different code systems, or as numbers of different lists',
       );
-    const seen = codes.reduce((sum, token) => sum + Number((tokens[token] as number) >= known), 0);
+    const seen = codes.reduce((sum, token) => sum + Number(!known.has(tokens[token] as number)), 0);
     if (strange === 0) return [];
     return [
       `${role}: ${strange} of ${tokens.length} codes do not occur in train (${share(seen, codes.length)} of its code occurrences)`,
@@ -105,9 +110,10 @@ const lopsided = (named: readonly Named[]): string[] => {
   });
 };
 
-/** The labels all sides have: those of train, or none when a side does not tell any. */
+/** The labels all sides have: those of the model or of train, or none when a side does not tell any. */
 const commonLabels = (
   named: readonly Named[],
+  base: Vocabulary | undefined,
 ): { names: string[]; orders: Map<Role, number[]>; notes: string[] } => {
   const without = named.filter(([, { vocabulary }]) => vocabulary.labels.length === 0).map(([role]) => role);
   if (without.length === named.length) return { names: [], orders: new Map(), notes: [] };
@@ -118,21 +124,22 @@ const commonLabels = (
       notes: [`${without.join(' and ')} tell no labels, so labels are left out of the evaluation`],
     };
   // Names come from the first side that has some; the others follow.
-  const first = named.find(([, { labelsNamed }]) => labelsNamed) ?? (named[0] as Named);
+  const own = named.find(([, { labelsNamed }]) => labelsNamed) ?? (named[0] as Named);
+  const first: Labeled = base ? ['model', { vocabulary: base, labelsNamed: true }] : own;
   const orders = named.map((side) => [side[0], labelOrder(side, first)] as const);
   return { names: first[1].vocabulary.labels, orders: new Map(orders), notes: [] };
 };
 
 /**
  * Puts all sides into one vocabulary over the union of their codes, so that statistics over the union of keys are
- * exact; train's tokens keep their numbers. Labels are matched by name, or by position where a side has no names.
+ * exact; the tokens of `base` (a model's vocabulary), else those of train, keep their numbers. Labels are matched by name, or by position where a side has no names.
  * Throws SourceMalformed when labels differ, or when a side shares no code with train.
  */
-export const alignCohorts = (sides: Sides<OutsideCohort>): AlignedCohorts => {
+export const alignCohorts = (sides: Sides<OutsideCohort>, base?: Vocabulary): AlignedCohorts => {
   const named = present(sides);
-  const { codes, tokenOf } = unite(named);
+  const { codes, tokenOf } = unite(named, base);
   const notes = [...newcomers(named, tokenOf), ...lopsided(named)];
-  const labels = commonLabels(named);
+  const labels = commonLabels(named, base);
   const vocabulary: Vocabulary = { codes: codes.codes, labels: labels.names };
   const aligned = ([role, cohort]: Named): TokenCohort => {
     const { labelsNamed: _named, notes: _notes, ...rest } = cohort;

@@ -148,11 +148,12 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
   const model: ModelFolder | undefined =
     request.model === undefined ? undefined : await readModelFolder(request.model);
   const { reads, sides } = yield* readSides(request);
-  const aligned = alignCohorts({
+  const cohorts = {
     train: reads.train.cohort,
     synthetic: reads.synthetic.cohort,
     ...(reads.test ? { test: reads.test.cohort } : {}),
-  });
+  };
+  const aligned = alignCohorts(cohorts, model?.vocabulary);
   const { vocabulary, train, test, synthetic } = aligned;
   if (model) checkModelSpeaks(model, vocabulary);
   const holdout = test ? members(test, 'holdout', 'test') : inPart(train, 'holdout');
@@ -167,7 +168,7 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     metrics,
     seed,
     replicates,
-    ...(model ? { model: () => model.open(vocabulary) } : {}),
+    ...(model ? { model: () => model.open() } : {}),
   });
   return {
     ...scored,

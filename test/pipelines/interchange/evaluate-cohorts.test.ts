@@ -1,0 +1,156 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { TokenCohort } from '../../../pipelines/cohort/visit-columns.ts';
+import { type EvaluationRequest, evaluateCohorts } from '../../../pipelines/interchange/evaluate-cohorts.ts';
+import { cohortFromJson } from '../../../pipelines/interchange/json-cohort.ts';
+import { drainAsync } from '../../../pipelines/measure.ts';
+import { defineMetric } from '../../../pipelines/metric.ts';
+import { generatorConfig, generatorNamed, vocabularyDigest } from '../../../pipelines/model-card.ts';
+import { encodeSaved } from '../../../pipelines/safetensors.ts';
+import { writeTokenCohort } from '../../../pipelines/tokens/token-cohort-file.ts';
+import { trainingData } from '../../../pipelines/tokens/training-data.ts';
+import { tempFolder } from '../../helpers/temp-folder.ts';
+import { put } from './layouts.ts';
+
+const patient = (visits: string[][]) => ({ visits, labels: [1] });
+
+/** Ten patients: six to train on, two to validate, two held out; tokens in an order of their own. */
+const real = (): TokenCohort => {
+  const patients = Array.from({ length: 10 }, (_, i) =>
+    patient([
+      ['b', 'a'],
+      ['c', i % 2 ? 'a' : 'b'],
+    ]),
+  );
+  const {
+    notes: _notes,
+    labelsNamed: _named,
+    ...cohort
+  } = cohortFromJson({ patients, labels: ['x'] }, 'real');
+  const codes = [...cohort.vocabulary.codes].reverse();
+  const flipped = cohort.codes.map((token) => 2 - token);
+  for (let v = 0; v < cohort.codeOffsets.length - 1; v++)
+    flipped.subarray(cohort.codeOffsets[v], cohort.codeOffsets[v + 1]).sort();
+  return {
+    ...cohort,
+    codes: flipped,
+    vocabulary: { codes, labels: ['x'] },
+    split: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 2, 2),
+  };
+};
+
+const putCohort = async (folder: string, name: string, cohort: TokenCohort): Promise<string> => {
+  const write = async (file: string, content: string | Uint8Array) =>
+    writeFile(await put(folder, `${name}/${file}`, ''), content);
+  await writeTokenCohort({ write }, cohort);
+  return join(folder, name);
+};
+
+const putModel = async (folder: string, cohort: TokenCohort): Promise<string> => {
+  const marginal = generatorNamed('marginal');
+  const { vocabulary } = cohort;
+  const fitting = await marginal.fit(trainingData(cohort), generatorConfig(marginal, {}), 0);
+  while (!fitting.finished) await fitting.step();
+  const card = {
+    generator: 'marginal',
+    version: 1,
+    config: {},
+    settings: {},
+    seed: 0,
+    vocabulary: vocabularyDigest(vocabulary),
+    tokens: 3,
+    parameters: 0,
+  };
+  await put(folder, 'model/model.json', JSON.stringify(card));
+  await put(folder, 'model/vocabulary.json', JSON.stringify(vocabulary));
+  await put(folder, 'model/curve.json', '[]');
+  await writeFile(join(folder, 'model/weights.safetensors'), encodeSaved(fitting.model()));
+  fitting.dispose();
+  return join(folder, 'model');
+};
+
+/** Tells what it was given. */
+const sizes = defineMetric({
+  name: 'sizes',
+  family: 'similarity',
+  title: 'Sizes',
+  about: 'How many patients each side has, and how many codes a drawn one.',
+  better: 'higher',
+  range: [0, Number.POSITIVE_INFINITY],
+  needs: ['train'],
+  reference: 'none',
+  async *compute({ train, validation, holdout, synthetic, model, vocabulary }) {
+    const parties = { train, validation, holdout, synthetic };
+    const rows = Object.entries(parties).map(([row, { visitOffsets }]) => ({
+      row,
+      title: row,
+      value: visitOffsets.length - 1,
+      n: vocabulary.codes.length,
+    }));
+    if (!model) return { rows };
+    const sampler = await model();
+    const { codes } = await sampler.sample({ first: 0, count: 50, seed: 1 });
+    sampler.dispose();
+    yield { step: 1, of: 1 };
+    return { rows: [...rows, { row: 'drawn', title: 'drawn', value: Math.max(...codes), n: codes.length }] };
+  },
+});
+
+const judge = async (
+  t: ExecutionContext,
+  request: Partial<EvaluationRequest> & Pick<EvaluationRequest, 'paths'>,
+) => {
+  const scratch = join(await tempFolder(t), 'scratch');
+  const rest = { metrics: [sizes], modalities: ['dx'] as const, seed: 0, replicates: 0, scratch };
+  const { card, ...evaluation } = await drainAsync(evaluateCohorts({ ...rest, ...request }));
+  return { ...evaluation, card, values: Object.fromEntries(card.rows.map(({ row, value }) => [row, value])) };
+};
+
+test('a cohort with a split gives its parts; without --test its holdout is the test', async (t) => {
+  const folder = await tempFolder(t);
+  const whole = await putCohort(folder, 'real', real());
+  const synthetic = await put(folder, 'mine.json', JSON.stringify([patient([['a']])]));
+  const alone = await judge(t, { paths: { train: whole, synthetic } });
+  t.like(alone.values, { train: 6, validation: 2, holdout: 2, synthetic: 1 });
+  t.is(alone.card.generator, 'mine');
+  const both = await judge(t, { paths: { train: whole, test: whole, synthetic } });
+  t.like(both.values, { train: 6, validation: 2, holdout: 2 });
+  t.deepEqual(both.notes, []);
+  const held = await putCohort(folder, 'held', { ...real(), split: new Uint8Array(10) });
+  await t.throwsAsync(judge(t, { paths: { train: whole, test: held, synthetic } }), {
+    name: 'SourceMalformed',
+    message: 'test brings a split of its patients, and its holdout part is empty',
+  });
+});
+
+test('with a model the tokens are those of the model, whatever the order of codes on the sides', async (t) => {
+  const folder = await tempFolder(t);
+  const model = await putModel(folder, real());
+  const patients = Array.from({ length: 4 }, () => patient([['a', 'b']]));
+  const train = await put(folder, 'train.json', JSON.stringify({ patients, labels: ['x'] }));
+  const { values, vocabulary, card } = await judge(t, { paths: { train, synthetic: train }, model });
+  t.deepEqual(
+    vocabulary.codes.map(({ code }) => code),
+    ['c', 'b', 'a'],
+  );
+  t.is(values['drawn'], 2);
+  t.is(card.generator, 'marginal');
+});
+
+test('a model is refused when it does not know all codes, or is no model', async (t) => {
+  const folder = await tempFolder(t);
+  const model = await putModel(folder, real());
+  const train = await put(folder, 'train.json', JSON.stringify([patient([['a', 'z']])]));
+  await t.throwsAsync(judge(t, { paths: { train, synthetic: train }, model }), {
+    name: 'InvalidConfig',
+    message: /\(marginal\) knows 3 codes, and these cohorts have 1 more/,
+  });
+  await put(folder, 'model/vocabulary.json', JSON.stringify({ codes: [], labels: [] }));
+  await t.throwsAsync(judge(t, { paths: { train, synthetic: train }, model }), {
+    name: 'SourceMalformed',
+    message: /vocabulary\.json is not the vocabulary that model\.json names/,
+  });
+  await put(folder, 'model/model.json', '{}');
+  await t.throwsAsync(judge(t, { paths: { train, synthetic: train }, model }), { name: 'SourceMalformed' });
+});
