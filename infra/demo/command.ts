@@ -13,7 +13,7 @@ import { durationText, type RunSnapshot } from '../cli/run-view.ts';
 import { connectClient } from '../connect.ts';
 import { type Stack, startStack } from '../stack.ts';
 import { createFileStore } from '../store/fs.ts';
-import { leaderboard, notAhead, readCards } from './leaderboard.ts';
+import { compareBigrams, leaderboard, readCards } from './leaderboard.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const shownPath = (path: string): string => relative(process.cwd(), path) || '.';
@@ -60,12 +60,15 @@ const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, 
   io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);
   if (snapshot.nodes.every(({ state }) => state === 'cached'))
     io.out('cache   every node was answered from the cache: nothing had to be computed');
-  const behind = notAhead(cards, 'halo', 'marginal');
-  if (behind.length > 0)
-    throw new FailedOutcome('RunFailed', `HALO is not ahead of marginal on ${behind.join('; ')}`, {
-      ...snapshot,
-    });
-  io.out('HALO is ahead of independent marginals on both bigram scores.');
+  const scores = compareBigrams(cards, 'halo', 'marginal');
+  const told = (ahead: boolean) =>
+    scores
+      .filter((score) => score.ahead === ahead)
+      .map(({ text }) => text)
+      .join('; ');
+  if (scores.some(({ ahead }) => !ahead))
+    throw new FailedOutcome('RunFailed', `HALO is not ahead of marginal on ${told(false)}`, { ...snapshot });
+  io.out(`HALO is ahead of independent marginals. ${told(true)}.`);
   return { report, store: storeFolder, cards };
 };
 

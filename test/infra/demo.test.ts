@@ -4,18 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { leaderboard, notAhead } from '../../infra/demo/leaderboard.ts';
+import { compareBigrams, leaderboard } from '../../infra/demo/leaderboard.ts';
 import type { MetricRow, Scorecard } from '../../schemas/scorecard.ts';
 import { startScript } from '../helpers/cli-process.ts';
 
 const row = (metric: string, generator: string, value: number | null): MetricRow => ({
-  ...{ metric, generator, value, row: 'r2', family: 'similarity', title: metric, n: 10 },
+  ...{ metric, generator, value, row: 'visit-r2', family: 'similarity', title: metric, n: 10 },
   ...{ better: 'higher', holdout: 0.1 },
 });
 const card = (generator: string, pairs: number | null, sequences: number | null): Scorecard => {
   const size = { patients: 1, visits: 1 };
   const metric = (name: string, heading: string) => ({
-    ...{ metric: name, family: 'similarity' as const, title: name, about: '', headline: { r2: heading } },
+    ...{
+      metric: name,
+      family: 'similarity' as const,
+      title: name,
+      about: '',
+      headline: { 'visit-r2': heading },
+    },
   });
   return {
     generator,
@@ -38,13 +44,17 @@ test('the leaderboard has a row per generator, and the real holdout', (t) => {
 
 test('ahead is strictly better on both bigram scores; a missing score is not', (t) => {
   const marginal = card('marginal', 0.25, 0.1);
-  t.deepEqual(notAhead([marginal, card('halo', 0.5, 0.2)], 'halo', 'marginal'), []);
-  t.deepEqual(notAhead([marginal, card('halo', 0.25, 0.2)], 'halo', 'marginal'), [
-    'Pairs R²: halo 0.25, marginal 0.25',
-  ]);
-  t.is(notAhead([marginal, card('halo', null, 0)], 'halo', 'marginal').length, 2);
-  t.is(notAhead([marginal], 'halo', 'marginal').length, 2);
-  t.is(notAhead([], 'halo', 'marginal').length, 2);
+  const compare = (...cards: Scorecard[]) => compareBigrams(cards, 'halo', 'marginal');
+  const ahead = (...cards: Scorecard[]) => compare(...cards).map((score) => score.ahead);
+  t.deepEqual(ahead(marginal, card('halo', 0.5, 0.2)), [true, true]);
+  t.deepEqual(ahead(marginal, card('halo', 0.25, 0.2)), [false, true]);
+  t.is(
+    compare(marginal, card('halo', 0.25, 0.2))[0]?.text,
+    'R² of pairs per visit: halo 0.25, marginal 0.25',
+  );
+  t.deepEqual(ahead(marginal, card('halo', null, 0)), [false, false]);
+  t.deepEqual(ahead(marginal), [false, false]);
+  t.deepEqual(ahead(), [false, false]);
 });
 
 const source = fileURLToPath(new URL('../fixtures/mimic3-demo', import.meta.url));
@@ -87,7 +97,7 @@ test.serial('the next one takes over; without HALO ahead it fails and says so', 
   t.regex(out, /demo-\S+: completed/);
   t.regex(out, /real holdout/);
   t.is(exit, 70);
-  t.regex(err, /HALO is not ahead of marginal on Pairs R²: halo –, marginal/);
+  t.regex(err, /HALO is not ahead of marginal on R² of pairs per visit: halo –, marginal/);
   t.regex(await readFile(join(folder, 'report.html'), 'utf8'), /^<!doctype html>/i);
   t.false(await answers(uiPort(out)));
 });
