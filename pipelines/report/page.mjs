@@ -9,6 +9,11 @@
     if (mark.tagName.toLowerCase() !== 'svg') mark.dataset.tip = title.textContent;
     title.remove();
   }
+  for (const panel of document.querySelectorAll('.linear')) {
+    const named = panel.parentNode.querySelectorAll('.log circle');
+    for (const [i, dot] of panel.querySelectorAll('circle').entries())
+      if (named[i]?.dataset.tip) dot.dataset.tip = named[i].dataset.tip;
+  }
   for (const svg of document.querySelectorAll('svg.plot')) {
     svg.setAttribute('aria-label', svg.querySelector('desc')?.textContent ?? '');
     svg.removeAttribute('aria-labelledby');
@@ -92,7 +97,8 @@
           button.textContent = label;
         }, 1600);
       };
-      copy(JSON.stringify(numbers[button.dataset.copy], null, 2)).then(
+      const part = button.dataset.copy === '' ? numbers : numbers[button.dataset.copy];
+      copy(JSON.stringify(part, null, 2)).then(
         () => answer('Copied'),
         () => answer('Could not copy: take it from report.json'),
       );

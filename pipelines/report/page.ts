@@ -5,13 +5,15 @@ import { counted, integer, listed } from './number-format.ts';
 import type { ReportData } from './report-data.ts';
 import { allNumbers } from './sections/all-numbers.ts';
 import { checked, missingFamilies } from './sections/checked.ts';
+import { definitions } from './sections/definitions.ts';
 import { frequencySection } from './sections/frequencies.ts';
 import { labels } from './sections/labels.ts';
 import { leaderboard } from './sections/leaderboard.ts';
 import { lengths } from './sections/lengths.ts';
 import { licence } from './sections/licence.ts';
 import { lineage } from './sections/lineage.ts';
-import type { Section } from './sections/section.ts';
+import { privacy } from './sections/privacy.ts';
+import { copyButton, type Section } from './sections/section.ts';
 import { training } from './sections/training.ts';
 
 const style = [
@@ -19,6 +21,7 @@ const style = [
   new URL('./style/frame.css', import.meta.url),
   new URL('./style/plots.css', import.meta.url),
   new URL('./style/tables.css', import.meta.url),
+  new URL('./style/checks.css', import.meta.url),
   new URL('./style/media.css', import.meta.url),
 ]
   .map((file) => readFileSync(file, 'utf8'))
@@ -36,8 +39,10 @@ const sectionsOf = (data: ReportData): Section[] => {
     ...(drawn ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
     drawn && lengths(data),
     drawn && labels(data),
+    drawn && privacy(data),
     data.curves.length > 0 && training(data),
     drawn && allNumbers(data),
+    drawn && definitions(data),
     lineage(data),
     licence(data),
   ].filter((section) => section !== false && section !== null);
@@ -49,23 +54,36 @@ const subtitle = (data: ReportData): string => {
   return generators.length === 0 ? of : `${listed(generators)} against ${of}`;
 };
 
+const silent: Record<string, string> = {
+  similarity: 'whether synthetic patients look like real ones',
+  utility: 'what work a synthetic cohort would serve',
+  privacy: 'whether a synthetic cohort is safe to share',
+};
+
 const warning = (data: ReportData): Markup | false => {
   const missing = missingFamilies(data);
   return (
     missing.length > 0 &&
-    html`<aside class="warning" role="note"><strong>${listed(missing).replace(/^./, (c) => c.toUpperCase())} ${missing.length > 1 ? 'have' : 'has'} not been measured.</strong> This page says how alike the cohorts are, and nothing about whether a synthetic cohort is safe to share. <a href="#checked">What was checked</a></aside>`
+    html`<aside class="warning" role="note"><strong>${listed(missing).replace(/^./, (c) => c.toUpperCase())} ${missing.length > 1 ? 'have' : 'has'} not been measured.</strong> This page says nothing about ${listed(missing.map((family) => silent[family] ?? family))}. <a href="#checked">What was checked</a></aside>`
   );
 };
 
-/** Numbers that the copy buttons hand out; drawn points are in `report.json`, and here because they are copied. */
-const copyable = ({ headlines, metrics, lineage, frequencies }: ReportData) => ({
-  headlines,
-  metrics,
-  lineage,
+/** Each name once: its share of real patients, and of every generator's. */
+const sharesByName = ({ panels }: ReportData['frequencies'][number]) => {
+  const shares: Record<string, Record<string, number>> = {};
+  for (const { generator, points } of panels)
+    for (const { name, real, synthetic } of points)
+      shares[name] = { 'real training': real, ...shares[name], [generator]: synthetic };
+  return shares;
+};
+
+/** What the copy buttons hand out. Points of pairs and bins of lengths would double the page: see `report.json`. */
+const copyable = ({ frequencies, lengths: _, ...numbers }: ReportData) => ({
+  ...numbers,
   ...Object.fromEntries(
     frequencies
       .filter(({ keys }) => keys === 'codes')
-      .map((plot) => [`frequencies:${plot.metric}`, plot.panels]),
+      .map((plot) => [`frequencies:${plot.metric}`, sharesByName(plot)]),
   ),
 });
 
@@ -84,7 +102,7 @@ export const reportPage = (data: ReportData): string => {
 </head>
 <body>
 <a class="skip" href="#leaderboard">Skip to the numbers</a>
-<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${warning(data)}</header>
+<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${warning(data)}${data.generators.length > 0 && copyButton('', 'everything')}</header>
 <nav aria-label="Contents"><ul>${sections.map(({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`)}</ul></nav>
 <main>${sections.map(
     ({
@@ -94,7 +112,7 @@ export const reportPage = (data: ReportData): string => {
     }) => html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${title}</h2>${body}</section>
 `,
   )}</main>
-<footer><p>Made by Understudy. The numbers on this page are in <code>report.json</code> beside it.</p></footer>
+<footer><p>Made by Understudy. The numbers on this page, and every point of its plots, are in <code>report.json</code> beside it.</p></footer>
 <div id="tip" hidden></div><p id="said" class="hidden" role="status"></p>
 <script type="application/json" id="page-data">${inlineJson(copyable(data))}</script>
 <script>${trusted(script)}</script>

@@ -38,20 +38,23 @@ export interface LengthPlot {
 }
 
 const joined = { codes: '', pairs: ' + ', sequences: ' → ' };
-const shownAtMost = { codes: 1500, pairs: 1200, sequences: 1200 };
+// Names of dots are most of the page's weight.
+const shownAtMost = { codes: 1000, pairs: 600, sequences: 600 };
+const titleLength = { codes: 60, pairs: 32, sequences: 32 };
 const kinds = ['codes', 'pairs', 'sequences'] as const;
 
 const numbers = (series: Record<string, number[] | string[]>, column: string): number[] =>
   (series[column] ?? []).map(Number);
 
-const shorter = (title: string): string => (title.length > 60 ? `${title.slice(0, 59)}…` : title);
+const shorter = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text;
 
 /** `dx 4280 Congestive heart failure`: what people see where a token is meant. */
-export const codeName = ({ codes }: Vocabulary, token: number): string => {
+export const codeName = ({ codes }: Vocabulary, token: number, most = 60): string => {
   const code = codes[token];
   if (!code) return `token ${token}`;
-  const title = code.title && code.title !== code.code ? ` ${shorter(code.title)}` : '';
-  return `${code.modality} ${shorter(code.code)}${title}`;
+  const title = code.title && code.title !== code.code ? ` ${shorter(code.title, most)}` : '';
+  return `${code.modality} ${shorter(code.code, most)}${title}`;
 };
 
 const frequencyPanel = (
@@ -71,7 +74,7 @@ const frequencyPanel = (
     const tokens = [first[i], second[i]].filter((token) => token !== undefined);
     const modality = vocabulary.codes[first[i] as number]?.modality;
     return {
-      name: tokens.map((token) => codeName(vocabulary, token)).join(joined[kind]),
+      name: tokens.map((token) => codeName(vocabulary, token, titleLength[kind])).join(joined[kind]),
       ...(kind === 'codes' && modality ? { modality } : {}),
       real: real[i] as number,
       synthetic: synthetic[i] as number,

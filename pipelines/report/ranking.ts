@@ -5,38 +5,48 @@ import { metricsIn } from './merged-cards.ts';
 export interface Headline {
   metric: string;
   row: string;
+  family: MetricRow['family'];
   heading: string;
   title: string;
   about: string;
   better: MetricRow['better'];
-  values: { generator: string; value: number | null; note?: string }[];
+  values: { generator: string; value: number | null; interval?: [number, number]; note?: string }[];
+  real: number | null;
   holdout: number | null;
 }
 
 const rowOf = (card: Scorecard, metric: string, row: string): MetricRow | undefined =>
   card.rows.find((candidate) => candidate.metric === metric && candidate.row === row);
 
-/** The headline rows that the cards name, in their order, each with every generator's value. */
+/** Families in the order of the leaderboard; the metrics of each stay in theirs. */
+const familyOrder: readonly MetricRow['family'][] = ['similarity', 'utility', 'privacy'];
+
+export const byFamily = <T extends { family: MetricRow['family'] }>(items: readonly T[]): T[] =>
+  familyOrder.flatMap((family) => items.filter((item) => item.family === family));
+
+/** It sums up the others, so it is computed last; but it is what people look for first. */
+const strongestFirst = (metrics: Scorecard['metrics']): Scorecard['metrics'] => {
+  const isStrongest = ({ metric }: { metric: string }) => metric === 'strongest-attack';
+  return [...metrics.filter(isStrongest), ...metrics.filter((metric) => !isStrongest(metric))];
+};
+
+/** The headline rows that the cards name, family by family, each with every generator's value. */
 export const headlines = (cards: readonly Scorecard[]): Headline[] =>
-  metricsIn(cards).flatMap(({ metric, headline }) =>
-    Object.entries(headline).flatMap(([row, heading]) => {
+  byFamily(strongestFirst(metricsIn(cards))).flatMap(({ metric, family, headline }) =>
+    Object.entries(headline).flatMap(([row, heading]): Headline[] => {
       const first = cards.map((card) => rowOf(card, metric, row)).find((found) => found !== undefined);
       if (!first) return [];
       const values = cards.map((card) => {
-        const found = rowOf(card, metric, row);
-        return {
-          generator: card.generator,
-          value: found?.value ?? null,
-          ...(found?.note === undefined ? {} : { note: found.note }),
-        };
+        const { value = null, interval, note } = rowOf(card, metric, row) ?? {};
+        return { generator: card.generator, value, ...(interval && { interval }), ...(note && { note }) };
       });
-      const { title, about = '', better, holdout = null } = first;
-      return [{ metric, row, heading, title, about, better, values, holdout }];
+      const { title, about = '', better, real = null, holdout = null } = first;
+      return [{ metric, row, family, heading, title, about, better, values, real, holdout }];
     }),
   );
 
 /** Pairs are what a generator must learn: the floor already has single codes, lengths and labels right. */
-const leading = { metric: 'code-pairs', row: 'record-r2' };
+export const leading = { metric: 'code-pairs', row: 'record-r2' };
 
 /** Cards from best to worst by R² of pairs, as far as they have it; equals keep their order. */
 export const ranked = <T extends { card: Scorecard }>(entries: readonly T[]): T[] => {

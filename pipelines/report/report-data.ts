@@ -1,6 +1,8 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { LearningCurve } from '../learning-curve.ts';
+import { type RocPanel, rocPanels } from './attack-plots.ts';
+import { type Check, checksOf } from './checks.ts';
 import { mergedByGenerator } from './merged-cards.ts';
 import { type MetricTable, metricTables } from './metric-tables.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
@@ -55,6 +57,9 @@ export interface ReportData {
   generators: ReportGenerator[];
   headlines: Headline[];
   metrics: MetricTable[];
+  /** What the rows say to stated thresholds, generator by generator. */
+  checks: Check[];
+  attacks: RocPanel[];
   frequencies: FrequencyPlot[];
   lengths: LengthPlot[];
   curves: { generator: string; curve: LearningCurve }[];
@@ -84,26 +89,28 @@ const modalitiesOf = ({ codes }: Vocabulary): Record<string, number> => {
 /** Ranks, suppresses and bins: from what the run made to what the page shows. Pure. */
 export const assembleReport = (input: ReportInput): ReportData => {
   const { title, suppressBelow, vocabulary, curves, lineage } = input;
-  const cards = ranked(mergedByGenerator(input.cards));
+  const entries = ranked(mergedByGenerator(input.cards));
+  const cards = entries.map(({ card }) => card);
   const nothing = { patients: 0, visits: 0 };
+  const generators = generatorsOf(cards);
+  const metrics = metricTables(cards, suppressBelow);
   return {
     title,
     suppressBelow,
-    real: cards[0]?.card.cohorts.real ?? nothing,
-    holdout: cards[0]?.card.cohorts.holdout ?? nothing,
+    real: cards[0]?.cohorts.real ?? nothing,
+    holdout: cards[0]?.cohorts.holdout ?? nothing,
     vocabulary: {
       codes: vocabulary.codes.length,
       labels: vocabulary.labels.length,
       modalities: modalitiesOf(vocabulary),
     },
-    generators: generatorsOf(cards.map(({ card }) => card)),
-    headlines: headlines(cards.map(({ card }) => card)),
-    metrics: metricTables(
-      cards.map(({ card }) => card),
-      suppressBelow,
-    ),
-    frequencies: frequencyPlots(cards, vocabulary, suppressBelow),
-    lengths: lengthPlots(cards, suppressBelow),
+    generators,
+    headlines: headlines(cards),
+    metrics,
+    checks: checksOf(metrics, generators),
+    attacks: rocPanels(entries),
+    frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
+    lengths: lengthPlots(entries, suppressBelow),
     curves,
     lineage,
   };

@@ -51,6 +51,7 @@ export const scatter = (
   caption: Caption,
 ): Markup => {
   const isLog = scale === 'log';
+  const isOneColor = points.every(({ color }) => color === points[0]?.color);
   const isDense = points.length > 400;
   const never = least / 2.2;
   const high = points.reduce((max, { real, synthetic }) => Math.max(max, real, synthetic), least);
@@ -89,9 +90,10 @@ export const scatter = (
           x: 'real',
           y: ({ synthetic }: ScatterPoint) => (isLog && synthetic <= 0 ? never : synthetic),
           r: (point: ScatterPoint) => radius(point, isDense ? 2.1 : 2.8),
-          fill: 'color',
+          fill: isOneColor ? (points[0]?.color ?? 'none') : 'color',
           fillOpacity: isDense ? 0.35 : 0.55,
-          title: tip,
+          // The other drawing has the same dots in the same order: names are heavy, and the script copies them.
+          ...(isLog ? { title: tip } : {}),
         }),
       ],
     },

@@ -1,8 +1,18 @@
+import type { Check, Outcome, Verdict } from '../checks.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted, listed } from '../number-format.ts';
+import { counted, decimal, listed } from '../number-format.ts';
 import type { Headline } from '../ranking.ts';
 import { floorGenerator, type ReportData } from '../report-data.ts';
-import type { Section } from './section.ts';
+import {
+  between,
+  copyButton,
+  defined,
+  familyTitles,
+  generatorName,
+  outcomeMark,
+  outcomeWords,
+  type Section,
+} from './section.ts';
 
 const wins = (headline: Headline, name: string): boolean | null => {
   const of = (generator: string) =>
@@ -13,19 +23,23 @@ const wins = (headline: Headline, name: string): boolean | null => {
   return headline.better === 'higher' ? own > floor : own < floor;
 };
 
+/** Privacy is left out: that the floor tells nothing of anybody is no merit a model could beat. */
+const raced = ({ headlines }: ReportData): Headline[] =>
+  headlines.filter(({ family, better }) => family !== 'privacy' && better !== 'closer-to-real');
+
 const againstFloor = (data: ReportData, name: string): Markup => {
-  const compared = data.headlines.map((headline) => ({ headline, won: wins(headline, name) }));
+  const compared = raced(data).map((headline) => ({ headline, won: wins(headline, name) }));
   const headings = (result: boolean | null) =>
     compared.filter(({ won }) => won === result).map(({ headline }) => headline.heading);
   const [ahead, behind, open] = [headings(true), headings(false), headings(null)];
-  return html`<li><strong>${name}</strong> is ahead of the floor on ${ahead.length} of ${data.headlines.length} headline numbers${
+  return html`<li><strong>${name}</strong> is ahead of the floor on ${ahead.length} of ${compared.length} headline numbers of similarity and utility${
     ahead.length > 0 && ` (${listed(ahead)})`
   }${behind.length > 0 && html`; <em>not</em> on ${listed(behind)}`}${
     open.length > 0 && `; not to be compared: ${listed(open)}`
   }.</li>`;
 };
 
-const findings = (data: ReportData): Markup => {
+const floorFindings = (data: ReportData): Markup => {
   const models = data.generators.filter(({ isFloor }) => !isFloor);
   const hasFloor = models.length < data.generators.length;
   if (!hasFloor)
@@ -33,6 +47,27 @@ const findings = (data: ReportData): Markup => {
   return html`<p>The floor, <strong>${floorGenerator}</strong>, samples every code on its own. A model that does not beat it has learned nothing about how codes go together.</p><ul>${models.map(
     ({ name }) => againstFloor(data, name),
   )}</ul>`;
+};
+
+const verdictItem = (data: ReportData, { generator, outcome, value, interval, why }: Verdict): Markup =>
+  html`<li class="verdict ${outcome}">${outcomeMark(outcome)}<span>${generatorName(data, generator)} <em aria-hidden="true">${outcomeWords[outcome]}</em><span class="row-about">${
+    value !== null && html`<strong>${decimal(value)}</strong>`
+  }${interval && ` (${between(interval)})`}${value !== null && why && ', '}${why}</span></span></li>`;
+
+const checkItem = (data: ReportData, check: Check): Markup =>
+  html`<li class="check"><p><strong>${defined(data, check.metric, check.row, check.title)}</strong><span class="row-about">${check.rule}</span></p><ul class="verdicts">${check.verdicts.map(
+    (verdict) => verdictItem(data, verdict),
+  )}</ul></li>`;
+
+const tally = (data: ReportData, name: string): Markup => {
+  const own = data.checks.flatMap(({ short, verdicts }) =>
+    verdicts.filter(({ generator }) => generator === name).map(({ outcome }) => ({ short, outcome })),
+  );
+  const of = (outcome: Outcome) => own.filter((found) => found.outcome === outcome);
+  const failed = of('failed');
+  return html`<li>${generatorName(data, name)}: ${outcomeMark('passed')} ${of('passed').length} passed, ${outcomeMark('failed')} ${failed.length} failed, ${outcomeMark('unknown')} ${of('unknown').length} not known.${
+    failed.length > 0 && ` Failed: ${listed(failed.map(({ short }) => short))}.`
+  }</li>`;
 };
 
 const undefinedNumbers = (data: ReportData): Markup | false => {
@@ -55,25 +90,49 @@ const undefinedNumbers = (data: ReportData): Markup | false => {
 /** The families of metrics that no scorecard holds. */
 export const missingFamilies = (data: ReportData): string[] => {
   const present = new Set(data.metrics.map(({ family }) => family));
-  return (['utility', 'privacy'] as const).filter((family) => !present.has(family));
+  return (['similarity', 'utility', 'privacy'] as const).filter((family) => !present.has(family));
 };
 
-const notYet: Record<string, Markup> = {
+const notMeasured: Record<string, Markup> = {
+  similarity: html`<li><strong>Similarity was not measured.</strong> Nothing here says whether the synthetic patients look like real ones.</li>`,
   privacy: html`<li><strong>Privacy was not measured.</strong> No attack was run: nobody tried to find out from these cohorts who was in the training data, or what they had. A generator that copies its training patients would look excellent on this page.</li>`,
   utility: html`<li><strong>Utility was not measured.</strong> No predictor was trained on synthetic and tested on real patients, so nothing here says what work the data would serve.</li>`,
+};
+
+/** What stays open even where every check is passed. */
+const neverKnown: Record<string, Markup> = {
+  similarity: html`<li><strong>Similarity</strong> is judged on averages over whole cohorts: that a single record makes sense to a clinician was not looked at. Order of codes inside a visit was not compared.</li>`,
+  privacy: html`<li><strong>Privacy</strong> was tried by the attacks on this page and no others. Passing them is no proof: an attacker with a better idea, or with other data on the same people, may do better. No guarantee such as differential privacy is claimed.</li>`,
+  utility: html`<li><strong>Utility</strong> was measured for the tasks on this page. What the data are worth for another task is not known.</li>`,
 };
 
 const hasIntervals = (data: ReportData): boolean =>
   data.metrics.some(({ rows }) => rows.some(({ values }) => values.some(({ interval }) => interval)));
 
+const familyChecks = (data: ReportData, family: keyof typeof familyTitles): Markup | false => {
+  const checks = data.checks.filter((check) => check.family === family);
+  const isMeasured = data.metrics.some((metric) => metric.family === family);
+  if (!isMeasured && family !== 'similarity')
+    return html`<h3>${familyTitles[family]}</h3><p class="note">Not known: not measured.</p>`;
+  if (checks.length === 0 && family !== 'similarity')
+    return html`<h3>${familyTitles[family]}</h3><p class="note">Measured, without a threshold to pass or fail.</p>`;
+  return html`<h3>${familyTitles[family]}</h3>${family === 'similarity' && floorFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
+};
+
 /** In words: what was looked at, how it came out, and what nobody has looked at. */
-export const checked = (data: ReportData): Section => ({
-  id: 'checked',
-  title: 'What was checked, and what was not',
-  short: 'Checked',
-  body: html`<div class="columns"><div><h3>Checked</h3>${findings(data)}
-<p>Compared were ${listed(data.metrics.map(({ title }) => title.toLowerCase()))}: all of them averages over whole cohorts.</p></div>
-<div><h3>Not checked</h3><ul>${missingFamilies(data).map((family) => notYet[family])}
+export const checked = (data: ReportData): Section => {
+  const missing = missingFamilies(data);
+  const open = (['similarity', 'utility', 'privacy'] as const).filter((family) => !missing.includes(family));
+  return {
+    id: 'checked',
+    title: 'What was checked, and what was not',
+    short: 'Checked',
+    body: html`${
+      data.checks.length > 0 &&
+      html`<p>Each check asks one number against a threshold that is stated with it. The verdict is the arithmetic of the interval, not a judgment of whether the cohort may be shared.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>`
+    }${(['similarity', 'utility', 'privacy'] as const).map((family) => familyChecks(data, family))}
+<h3>Not checked, and not known</h3><ul>${missing.map((family) => notMeasured[family])}${open.map((family) => neverKnown[family])}
 ${!hasIntervals(data) && html`<li>The numbers carry no intervals: how much of a difference is chance is not known, and in small cohorts it is a lot.</li>`}
-<li>Order of codes inside a visit, times between visits, lab values and demographics were not compared.</li>${undefinedNumbers(data)}</ul></div></div>`,
-});
+${undefinedNumbers(data)}</ul>${data.checks.length > 0 && copyButton('checks', 'the verdicts')}`,
+  };
+};

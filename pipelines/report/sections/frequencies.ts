@@ -11,6 +11,7 @@ import {
   leftOutSentence,
   numberCell,
   type Section,
+  scaleSwitch,
   table,
 } from './section.ts';
 
@@ -78,10 +79,6 @@ const panelFigure = (data: ReportData, plot: FrequencyPlot, index: number, least
       : html`<div class="log">${scatter(points, 'log', least, { id: `${id}-log`, ...caption })}</div><div class="linear">${scatter(points, 'linear', least, { id: `${id}-linear`, ...caption })}</div>`;
   return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">R² ${r2 === null ? '–' : decimal(r2)}</span></figcaption>${drawn}<p class="note">${integer(panel.points.length)} of ${counted(panel.keys, plot.keys === 'codes' ? 'code' : 'pair')} drawn</p>${points.length > 0 && furthest(panel)}</figure>`;
 };
-
-const scaleSwitch = (id: string): Markup => html`<fieldset class="switch"><legend>Scale</legend>
-<label><input type="radio" name="${id}-scale" value="log" checked> logarithmic</label>
-<label><input type="radio" name="${id}-scale" value="linear"> linear</label></fieldset>`;
 
 const leftOut = (data: ReportData, plot: FrequencyPlot): Markup => {
   const most = Math.max(0, ...plot.panels.map((panel) => panel.leftOut));

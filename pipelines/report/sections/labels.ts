@@ -43,7 +43,8 @@ const figures = (data: ReportData, metric: MetricTable): Markup => {
 /** Prevalence of every label, all generators on one bar. */
 export const labels = (data: ReportData): Section | null => {
   const metric = data.metrics.find(
-    ({ rows, leftOut }) => leftOut > 0 || rows.some((row) => row.patients !== undefined),
+    ({ family, rows, leftOut }) =>
+      family === 'similarity' && (leftOut > 0 || rows.some((row) => row.patients !== undefined)),
   );
   if (!metric) return null;
   return {

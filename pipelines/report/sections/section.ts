@@ -1,5 +1,8 @@
+import type { Outcome } from '../checks.ts';
+import { definitionOf } from '../definitions.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted } from '../number-format.ts';
+import type { MetricTable, TableRow } from '../metric-tables.ts';
+import { counted, decimal } from '../number-format.ts';
 import type { ReportData, ReportGenerator } from '../report-data.ts';
 
 /** A part of the page with its own heading and its place in the contents. */
@@ -59,3 +62,42 @@ export const leftOutSentence = (n: number, what: string, enough: number): string
 /** Copies the named part of the page's numbers as JSON; hidden where there is no script. */
 export const copyButton = (part: string, what: string): Markup =>
   html`<button type="button" class="copy" data-copy="${part}" hidden>Copy ${what} as JSON</button>`;
+
+/** Text that leads to the definition of a row's number. */
+export const defined = (data: ReportData, metric: string, row: string, text: string | Markup): Markup =>
+  html`<a class="defined" href="#${definitionOf(data.metrics, metric, row)}">${text}</a>`;
+
+/** `0.47 to 0.55`. */
+export const between = ([low, high]: readonly [number, number], format = decimal): string =>
+  `${format(low)} to ${format(high)}`;
+
+/** A value and, below it and small, what resampling patients makes of it. */
+export const withInterval = (
+  shown: string | Markup,
+  interval: readonly [number, number] | undefined,
+  format = decimal,
+): string | Markup =>
+  interval ? html`${shown}<span class="interval">${between(interval, format)}</span>` : shown;
+
+export const familyTitles = { similarity: 'Similarity', utility: 'Utility', privacy: 'Privacy' } as const;
+
+/** A mark that does not need its color: a sign, and the word for those who do not see it. */
+export const outcomeMark = (outcome: Outcome): Markup =>
+  html`<span class="outcome ${outcome}"><span aria-hidden="true">${{ passed: '✓', failed: '✗', unknown: '?' }[outcome]}</span><span class="hidden">${outcomeWords[outcome]}</span></span>`;
+
+export const outcomeWords: Record<Outcome, string> = {
+  passed: 'passed',
+  failed: 'failed',
+  unknown: 'not known',
+};
+
+/** Shows the logarithmic or the linear drawings that follow it among its siblings; works without script. */
+export const scaleSwitch = (id: string): Markup => html`<fieldset class="switch"><legend>Scale</legend>
+<label><input type="radio" name="${id}-scale" value="log" checked> logarithmic</label>
+<label><input type="radio" name="${id}-scale" value="linear"> linear</label></fieldset>`;
+
+/** The rows of a metric that lead the leaderboard; its first where none does. */
+export const leadOf = ({ headlines }: ReportData, { metric, rows }: MetricTable): TableRow[] => {
+  const leads = rows.filter(({ row }) => headlines.some((h) => h.metric === metric && h.row === row));
+  return leads.length > 0 ? leads : rows.slice(0, 1);
+};

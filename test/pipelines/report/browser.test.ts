@@ -47,7 +47,7 @@ for (const [width, dark] of [
       const firstPairs = await evaluate<number[]>(`(() => {
         const table = document.querySelector('.leaderboard');
         const values = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.value));
-        const button = table.tHead.rows[0].cells[3].querySelector('button');
+        const button = table.tHead.rows[1].cells[3].querySelector('button');
         button.click();
         button.click();
         return values();

@@ -2,6 +2,13 @@ import { createHash } from 'node:crypto';
 import { selectPatients, type VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import type { Metric } from '../../../pipelines/metric.ts';
+import attributeInference from '../../../pipelines/metrics/privacy/attribute-inference.ts';
+import copies from '../../../pipelines/metrics/privacy/copies.ts';
+import identityDisclosure from '../../../pipelines/metrics/privacy/identity-disclosure.ts';
+import membershipDensityRatio from '../../../pipelines/metrics/privacy/membership-density-ratio.ts';
+import membershipNearest from '../../../pipelines/metrics/privacy/membership-nearest.ts';
+import nearestNeighborAccuracy from '../../../pipelines/metrics/privacy/nearest-neighbor-accuracy.ts';
+import strongestAttack from '../../../pipelines/metrics/privacy/strongest-attack.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
@@ -13,7 +20,7 @@ import type { LineageStep, ReportInput } from '../../../pipelines/report/report-
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { columnsOf, golden, nobody, type Patient } from '../metrics/golden-cohorts.ts';
 
-const metrics: Metric[] = [
+const similarity: Metric[] = [
   codePrevalence,
   codePairs,
   sequentialPairs,
@@ -97,19 +104,23 @@ const lineageOf = (generators: string[]): LineageStep[] => {
   ];
 };
 
-/** Scores one cohort after another; the first is the floor, the next ever nearer to the real one. */
-const scored = (generator: string, train: VisitColumns, synthetic: VisitColumns, holdout: VisitColumns) =>
+/** The real parties of the example, with and without the synthetic one. */
+interface Parties {
+  train: VisitColumns;
+  synthetic: VisitColumns;
+  holdout: VisitColumns;
+}
+
+const scored = (generator: string, parties: Parties, metrics: readonly Metric[], replicates = 0) =>
   drainAsync(
     scoreCohort({
       generator,
       vocabulary: exampleVocabulary,
-      train,
+      ...parties,
       validation: nobody,
-      holdout,
-      synthetic,
       metrics,
       seed: 0,
-      replicates: 0,
+      replicates,
     }),
   );
 
@@ -127,25 +138,39 @@ const names = [
   'llmsyn',
 ];
 
-const cards = await Promise.all(
-  names.map((generator, i) =>
-    scored(
-      generator,
-      columns(split.train),
-      columns(i === 0 ? dealt(split.train) : blend(Math.min(0.9, 0.25 * i))),
-      columns(split.test),
-    ),
-  ),
-);
+/** The first is the floor, the next a copier of most training patients, the others copy ever fewer. */
+const partiesOf = (i: number): Parties => ({
+  train: columns(split.train),
+  synthetic: columns(i === 0 ? dealt(split.train) : blend(Math.min(0.9, 0.25 * i))),
+  holdout: columns(split.test),
+});
 
-/** A run with a floor and `models` models, the first ones better than the last. */
-export const exampleRun = (models: number, suppressBelow = 11): ReportInput => {
+const cardsOf = (metrics: readonly Metric[], replicates: number) =>
+  Promise.all(names.map((generator, i) => scored(generator, partiesOf(i), metrics, replicates)));
+
+const privacy: Metric[] = [
+  attributeInference,
+  copies,
+  identityDisclosure,
+  membershipDensityRatio,
+  membershipNearest,
+  nearestNeighborAccuracy,
+  strongestAttack,
+];
+const cards = { similarity: await cardsOf(similarity, 0), privacy: await cardsOf(privacy, 200) };
+
+/** A run with a floor and `models` models, the first ones better than the last, scored by one or all families. */
+export const exampleRun = (
+  models: number,
+  suppressBelow = 11,
+  families: readonly (keyof typeof cards)[] = ['similarity', 'privacy'],
+): ReportInput => {
   const chosen = names.slice(0, models + 1);
   return {
     title: 'Nightly report',
     suppressBelow,
     vocabulary: exampleVocabulary,
-    cards: cards.slice(0, chosen.length),
+    cards: families.flatMap((family) => cards[family].slice(0, chosen.length)),
     curves: chosen.map((generator, i) => ({ generator, curve: i === 0 ? [] : curveOf(60 * i) })),
     lineage: lineageOf(chosen),
   };
@@ -162,7 +187,10 @@ export const emptyRun = (): ReportInput => ({
 });
 
 const one = columnsOf([{ visits: [[7]], labels: [0, 0, 0, 0, 0] }]);
-const tinyCard = await scored('halo', one, one, nobody);
+const tinyCard = await scored('halo', { train: one, synthetic: one, holdout: nobody }, [
+  ...similarity,
+  ...privacy,
+]);
 
 /** The smallest cohorts there are: one patient with one code on each side. */
 export const tinyRun = (): ReportInput => ({ ...emptyRun(), title: 'One patient', cards: [tinyCard] });

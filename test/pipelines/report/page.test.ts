@@ -7,9 +7,12 @@ import { assembleReport } from '../../../pipelines/report/report-data.ts';
 import { emptyRun, exampleRun, tinyRun } from './example-run.ts';
 
 const pageOf = (run: ReportInput): string => reportPage(assembleReport(run));
+const similarityOnly = exampleRun(1, 11, ['similarity']);
 const runs: Record<string, ReportInput> = {
   'a floor and a model': exampleRun(1),
   'eleven generators': exampleRun(10),
+  'similarity alone': similarityOnly,
+  'privacy alone': exampleRun(2, 11, ['privacy']),
   'nothing came out': emptyRun(),
   'one patient': tinyRun(),
   'no suppression': exampleRun(1, 0),
@@ -56,7 +59,7 @@ for (const [name, run] of Object.entries(runs)) {
     for (const table of document.querySelectorAll('table')) {
       t.truthy(table.querySelector('caption')?.textContent);
       for (const head of table.querySelectorAll('th'))
-        t.regex(head.getAttribute('scope') ?? '', /^(row|col)$/);
+        t.regex(head.getAttribute('scope') ?? '', /^(row|col|colgroup)$/);
     }
     t.is(document.querySelectorAll('.scroll:not([tabindex="0"])').length, 0, 'tables scroll by keyboard');
   });
@@ -69,7 +72,7 @@ test('the same run gives the same bytes, whatever was drawn before', (t) => {
 });
 
 test('what was not measured is said at the top, and again in words', (t) => {
-  const { document } = parseHTML(pageOf(exampleRun(1)));
+  const { document } = parseHTML(pageOf(similarityOnly));
   t.regex(
     document.querySelector('header .warning')?.textContent ?? '',
     /Utility and privacy have not been measured/,
@@ -118,22 +121,46 @@ test('codes, pairs and labels of too few real patients are named nowhere', (t) =
 });
 
 test('scorecards of several families make one row of the leaderboard', (t) => {
-  const run = exampleRun(1);
-  const cards = run.cards.flatMap(({ card, series }) => {
-    const part = (keep: (metric: string) => boolean) => ({
-      card: {
-        ...card,
-        metrics: card.metrics.filter(({ metric }) => keep(metric)),
-        rows: card.rows.filter(({ metric }) => keep(metric)),
-      },
-      series: Object.fromEntries(Object.entries(series).filter(([metric]) => keep(metric))),
-    });
-    return [part((metric) => metric.startsWith('code')), part((metric) => !metric.startsWith('code'))];
-  });
-  t.is(cards.length, 4);
-  const sorted = (input: ReportInput) => {
-    const { generators, headlines } = assembleReport(input);
-    return { generators, headlines: [...headlines].sort((a, b) => a.metric.localeCompare(b.metric)) };
-  };
-  t.deepEqual(sorted({ ...run, cards }), sorted(run));
+  const data = assembleReport(exampleRun(1));
+  t.deepEqual(
+    data.generators.map(({ name }) => name),
+    ['halo', 'marginal'],
+  );
+  t.deepEqual([...new Set(data.headlines.map(({ family }) => family))], ['similarity', 'privacy']);
+  t.is(data.headlines.find(({ family }) => family === 'privacy')?.metric, 'strongest-attack');
+  const { document } = parseHTML(reportPage(data));
+  const groups = [...document.querySelectorAll('.leaderboard th[scope=colgroup]')];
+  t.deepEqual(
+    groups.map((group) => group.textContent),
+    ['Similarity', 'Privacy'],
+  );
+  const columns = document.querySelectorAll('.leaderboard thead tr:last-child th').length;
+  t.is(columns, 2 + data.headlines.length);
+  for (const row of document.querySelectorAll('.leaderboard tbody tr')) t.is(row.children.length, columns);
+});
+
+test('a copier fails every privacy check, and intervals stand beside their numbers', (t) => {
+  const data = assembleReport(exampleRun(1));
+  const outcomes = data.checks
+    .filter(({ family }) => family === 'privacy')
+    .map(({ short, verdicts }) => [short, verdicts.find(({ generator }) => generator === 'halo')?.outcome]);
+  t.is(outcomes.length, 7);
+  for (const [short, outcome] of outcomes) t.is(outcome, 'failed', short);
+  const { document } = parseHTML(reportPage(data));
+  const tally = document.querySelector('#checked .tallies li')?.textContent ?? '';
+  t.regex(tally, /halo: .*1 passed, .*7 failed, .*0 not known\. Failed: strongest attack, .*exact copies/s);
+  t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
+});
+
+test('every number leads to a definition', (t) => {
+  const { document } = parseHTML(pageOf(exampleRun(2)));
+  const rows = [...document.querySelectorAll('#numbers tbody tr th')];
+  t.true(rows.length > 80);
+  for (const row of rows) {
+    const target = row.querySelector('a')?.getAttribute('href') ?? '';
+    t.regex(target, /^#define-/);
+    t.is(document.querySelector(target)?.tagName, 'DT', target);
+  }
+  const headings = [...document.querySelectorAll('.leaderboard thead th a')];
+  t.true(headings.every((link) => link.getAttribute('href')?.startsWith('#define-')));
 });

@@ -1,0 +1,52 @@
+import { type BarScale, domainOf, type IntervalBar, intervalBars } from '../charts/interval-bars.ts';
+import { html, type Markup } from '../markup.ts';
+import { cellOfGenerator, tableRow } from '../metric-tables.ts';
+import { decimal, listed } from '../number-format.ts';
+import type { ReportData } from '../report-data.ts';
+import { defined, direction } from './section.ts';
+
+/** A row as bars, a generator each. */
+export interface BarsFigure {
+  metric: string;
+  row: string;
+  title: string;
+  base: number;
+  line?: BarScale['line'];
+  /** Shared by figures that stand beside each other. */
+  domain?: [number, number];
+  format?: (value: number) => string;
+}
+
+/** The bars of a row; undefined where there is no such row. */
+export const barsOf = (data: ReportData, metric: string, row: string): IntervalBar[] | undefined => {
+  const found = tableRow(data.metrics, metric, row);
+  return (
+    found &&
+    data.generators.map(({ name, color }): IntervalBar => {
+      const { value = null, interval } = cellOfGenerator(found, name) ?? {};
+      return { label: name, color, value, ...(interval && { interval }), reference: found.holdout };
+    })
+  );
+};
+
+const inWords = (bars: readonly IntervalBar[], format: (value: number) => string): string =>
+  listed(
+    bars.map(
+      ({ label, value, interval }) =>
+        `${label} ${value === null ? 'not defined' : format(value)}${interval ? ` (${format(interval[0])} to ${format(interval[1])})` : ''}`,
+    ),
+  );
+
+/** A figure that compares the generators by one row; nothing where there is no such row. */
+export const barsFigure = (data: ReportData, figure: BarsFigure): Markup | false => {
+  const { metric, row, title, base, line, format = decimal } = figure;
+  const bars = barsOf(data, metric, row);
+  if (!bars) return false;
+  const better = tableRow(data.metrics, metric, row)?.better ?? 'lower';
+  const domain = figure.domain ?? domainOf(bars, [base, ...(line ? [line.at] : [])]);
+  const caption = { id: `bars-${metric}-${row}`, title, description: inWords(bars, format) };
+  const drawn = bars.some(({ value }) => value !== null)
+    ? intervalBars(bars, { domain, base, format, ...(line && { line }) }, caption)
+    : html`<p class="empty">Nothing to draw: no value could be computed.</p>`;
+  return html`<figure><figcaption>${defined(data, metric, row, title)} ${direction(better)}</figcaption>${drawn}</figure>`;
+};

@@ -1,0 +1,51 @@
+import { definitionsOf } from '../definitions.ts';
+import { html, type Markup } from '../markup.ts';
+import { isReference, type MetricTable, type Range, type TableRow } from '../metric-tables.ts';
+import { counted, listed, sentence } from '../number-format.ts';
+import type { ReportData } from '../report-data.ts';
+import { familyTitles, type Section } from './section.ts';
+
+const rangeWords = ([low, high]: Range): string => {
+  if (low === null && high === null) return 'any number';
+  if (high === null) return `from ${low} up`;
+  return low === null ? `up to ${high}` : `from ${low} to ${high}`.replaceAll('-', '−');
+};
+
+const directionWords = {
+  higher: 'Higher is better',
+  lower: 'Lower is better',
+  'closer-to-real': 'Closer to the real value is better',
+};
+
+const titlesOf = (rows: readonly TableRow[]): string => {
+  const titles = rows.map(({ title }) => title);
+  return titles.length <= 3
+    ? listed(titles)
+    : `${titles.slice(0, 2).join(', ')} and ${counted(titles.length - 2, 'row')} more`;
+};
+
+const definition = (table: MetricTable, { id, rows }: { id: string; rows: TableRow[] }): Markup => {
+  const [first] = rows;
+  if (!first) return html``;
+  const range = first.range ?? table.range;
+  const published = rows.some(isReference) && ' A published form, kept for comparison.';
+  return html`<dt id="${id}">${titlesOf(rows)}</dt><dd>${sentence(first.about)} ${directionWords[first.better]}${range && `; possible ${rangeWords(range)}`}.${published}</dd>`;
+};
+
+const metricDefinitions = (table: MetricTable): Markup =>
+  html`<div class="definition"><h4 id="define-${table.metric}">${table.title} <code>${table.metric}</code></h4><p>${table.about} <a href="#metric-${table.metric}">Its numbers</a></p><dl>${definitionsOf(
+    table,
+  ).map((found) => definition(table, found))}</dl></div>`;
+
+/** What every number on the page means: metric by metric, in its own words. */
+export const definitions = (data: ReportData): Section => ({
+  id: 'definitions',
+  title: 'Definitions',
+  short: 'Definitions',
+  body: html`<p>An interval holds 95% of what resampling patients gives; it knows nothing of the chance in drawing this synthetic cohort and no other. ↑ higher is better, ↓ lower, ≈ closer to the real value.</p>${(
+    ['similarity', 'utility', 'privacy'] as const
+  ).map((family) => {
+    const tables = data.metrics.filter((metric) => metric.family === family);
+    return tables.length > 0 && html`<h3>${familyTitles[family]}</h3>${tables.map(metricDefinitions)}`;
+  })}`,
+});

@@ -1,0 +1,122 @@
+import { html, type Markup } from '../markup.ts';
+import { cellOfGenerator, type MetricTable, type TableRow } from '../metric-tables.ts';
+import { counted, decimal, percent } from '../number-format.ts';
+import type { ReportData } from '../report-data.ts';
+import { barsFigure } from './bars-figure.ts';
+import { membership } from './membership.ts';
+import {
+  defined,
+  direction,
+  generatorName,
+  heading,
+  leadOf,
+  numberCell,
+  type Section,
+  table,
+  withInterval,
+} from './section.ts';
+
+const metricNamed = (data: ReportData, name: string): MetricTable | undefined =>
+  data.metrics.find(({ metric }) => metric === name);
+
+/** Generators by rows, each heading leading to its definition. */
+const sideBySide = (
+  data: ReportData,
+  label: string,
+  metric: string,
+  rows: readonly (readonly [TableRow, string])[],
+): Markup =>
+  table(
+    label,
+    html`<tr>${heading('Generator')}${rows.map(([row, text]) =>
+      heading(html`${defined(data, metric, row.row, text)} ${direction(row.better)}`, row.title, 'number'),
+    )}</tr>`,
+    data.generators.map(
+      ({ name }) =>
+        html`<tr><th scope="row">${generatorName(data, name)}</th>${rows.map(([row]) => {
+          const { value = null, interval } = cellOfGenerator(row, name) ?? {};
+          return numberCell(value, withInterval(value === null ? '–' : decimal(value), interval));
+        })}</tr>`,
+    ),
+  );
+
+const neighbors = (data: ReportData): Markup | false => {
+  const name = 'nearest-neighbor-accuracy';
+  const metric = metricNamed(data, name);
+  if (!metric) return false;
+  const forms = (
+    [
+      ['loss', 'corrected'],
+      ['reference-halo-loss', 'published'],
+      ['reference-pyhealth-loss', 'PyHealth'],
+    ] as const
+  ).flatMap(([row, text]) => {
+    const found = metric.rows.find((candidate) => candidate.row === row);
+    return found ? [[found, text] as const] : [];
+  });
+  return html`<h3>Are training patients nearer than others?</h3><p>${metric.about} 0 means that they are no nearer; towards 1, that they were copied.</p>
+<div class="panels">${barsFigure(data, { metric: name, row: 'loss', title: 'Privacy loss, corrected', base: 0, line: { at: 0, label: 'no nearer' } })}<div>${sideBySide(data, 'Forms of the privacy loss', name, forms)}<p class="note">Corrected is ours and leads: exact copies count. The published form passes over every distance of 0, so that a verbatim copier passes it. PyHealth's does not look at labels. Read them beside published tables only.</p></div></div>`;
+};
+
+const copied = (data: ReportData): Markup | false => {
+  const metric = metricNamed(data, 'copies');
+  if (!metric) return false;
+  const figure = (row: string, title: string) =>
+    barsFigure(data, { metric: 'copies', row, title, base: 0, format: percent });
+  const excess = ['exact-excess', 'near-excess'].flatMap((row) => {
+    const found = metric.rows.find((candidate) => candidate.row === row);
+    return found ? [[found, found.title] as const] : [];
+  });
+  return html`<h3>Are training patients copied?</h3><p>${metric.about} The black tick is the rate of real holdout patients, who are like a training patient by chance: what counts is how far a bar goes beyond it.</p>
+<div class="panels">${figure('exact', 'Exact copies')}${figure('near', 'Exact or near copies')}</div>${sideBySide(data, 'Copies beyond chance', 'copies', excess)}`;
+};
+
+const attributes = (data: ReportData): Markup | false => {
+  const name = 'attribute-inference';
+  const metric = metricNamed(data, name);
+  return (
+    metric !== undefined &&
+    html`<h3>Can what is hidden be guessed?</h3><p>${metric.about} The black tick is the same attack with real holdout patients in the place of synthetic ones: medicine itself gives that much away. Only the excess is the cohort's fault.</p>
+<div class="panels">${barsFigure(data, { metric: name, row: 'f1', title: 'F1 of guessed codes', base: 0 })}${barsFigure(data, { metric: name, row: 'excess', title: 'Beyond real patients', base: 0, line: { at: 0, label: 'no excess' } })}</div>`
+  );
+};
+
+const identity = (data: ReportData): Markup | false => {
+  const name = 'identity-disclosure';
+  const metric = metricNamed(data, name);
+  return (
+    metric !== undefined &&
+    html`<h3>Can a person be recognized?</h3><p>${metric.about} The black tick: real holdout patients in the place of synthetic ones.</p>
+<div class="panels">${barsFigure(data, { metric: name, row: 'risk', title: 'Identity disclosure risk', base: 0, line: { at: 0.09, label: 'threshold 0.09' } })}</div>`
+  );
+};
+
+const known = new Set([
+  'strongest-attack',
+  'nearest-neighbor-accuracy',
+  'copies',
+  'attribute-inference',
+  'identity-disclosure',
+]);
+
+/** Headline rows of metrics that this page has no picture of its own for. */
+const others = (data: ReportData): Markup | false => {
+  const rest = data.metrics.filter(
+    ({ family, metric }) => family === 'privacy' && !known.has(metric) && !metric.startsWith('membership-'),
+  );
+  return (
+    rest.length > 0 &&
+    html`<h3>Other attacks</h3>${rest.map((metric) => html`<p><a href="#metric-${metric.metric}">${metric.title}</a>: ${metric.about}</p><div class="panels">${leadOf(data, metric).map((row) => barsFigure(data, { metric: metric.metric, row: row.row, title: row.title, base: 0 }))}</div>`)}`
+  );
+};
+
+/** What attackers could make of the synthetic cohorts; null where nobody tried. */
+export const privacy = (data: ReportData): Section | null => {
+  if (!data.metrics.some(({ family }) => family === 'privacy')) return null;
+  return {
+    id: 'privacy',
+    title: 'Privacy',
+    short: 'Privacy',
+    body: html`<p>Real attacks on the synthetic cohorts, by someone who holds them and knows real patients: ${counted(data.real.patients, 'training patient')} against ${counted(data.holdout.patients, 'holdout patient')} nobody trained on. What no attack here has found may still be there.</p>${membership(data)}${neighbors(data)}${copied(data)}${attributes(data)}${identity(data)}${others(data)}`,
+  };
+};
