@@ -1,29 +1,72 @@
+import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
 import type { MetricRow } from '../../../schemas/scorecard.ts';
+import { plantedPatients, sign } from '../utility/planted-patients.ts';
 import type { Patient } from './golden-cohorts.ts';
 
-interface Sources {
+/** Patients as a metric is given them. */
+export interface Parties {
   train: readonly Patient[];
-  /** Real patients that are in no other part. */
-  unseen: readonly Patient[];
+  validation: readonly Patient[];
+  holdout: readonly Patient[];
+  /** Unless told otherwise, real patients that are in no other part. */
+  synthetic: readonly Patient[];
+}
+
+interface Sources extends Parties {
   dealt(patients: readonly Patient[]): Patient[];
 }
 
 interface TestedFamily {
-  /** Synthetic cohorts that every metric of the family must tell apart. */
-  better(sources: Sources): readonly Patient[];
-  worse(sources: Sources): readonly Patient[];
+  /** Cohorts that every metric of the family must tell apart. */
+  better(sources: Sources): Partial<Parties>;
+  worse(sources: Sources): Partial<Parties>;
   /** By which row a metric without a headline is judged. */
   leading: Record<string, string>;
   /** Settings that make metrics small enough for a test. */
   options: Record<string, unknown>;
 }
 
+const asPatients = ({ visitOffsets, codeOffsets, codes, labels }: VisitColumns): Patient[] =>
+  Array.from({ length: visitOffsets.length - 1 }, (_, p) => ({
+    visits: Array.from(codeOffsets.subarray(visitOffsets[p], visitOffsets[p + 1]), (start, v) => {
+      const visit = codes.subarray(start, codeOffsets[(visitOffsets[p] as number) + v + 1]);
+      // Without the code that gives the label away; its hint remains.
+      return [...visit].filter((code) => code !== sign);
+    }),
+    // Two more labels that nobody has, as the other cohorts here have five.
+    labels: [...labels.subarray(p * 3, p * 3 + 3), 0, 0],
+  }));
+
+/** Cohorts with a pattern to learn; where `wrong`, the synthetic one has lost it: labels and codes are dealt. */
+const learnable = (wrong: boolean): Parties => {
+  const made = asPatients(plantedPatients(160, 3, { scrambled: wrong }));
+  return {
+    train: asPatients(plantedPatients(160, 0)),
+    validation: asPatients(plantedPatients(60, 1)),
+    holdout: asPatients(plantedPatients(80, 2)),
+    synthetic: made.map(({ visits, labels }, i) => ({
+      visits,
+      labels: wrong ? (made[(i + 1) % made.length]?.labels ?? labels) : labels,
+    })),
+  };
+};
+
+const quick = { epochs: 10, leastUpdates: 40, learningRate: 0.02, batchSize: 40, patience: 10 };
+const classifier = { embedding: 12, hidden: 8, layers: 1, dropout: 0.1, ...quick };
+const mixes = [
+  { real: 0, synthetic: 40 },
+  { real: 0, synthetic: 160 },
+  { real: 100, synthetic: 0 },
+];
+
 /** What the conformance test must know of a family; a metric needs an entry only where it is no headline metric. */
 export const tested: Record<MetricRow['family'], TestedFamily> = {
   similarity: {
-    better: ({ train }) => train,
+    better: ({ train }) => ({ synthetic: train }),
     // Ten of them twice.
-    worse: ({ train, dealt }) => [...dealt(train).slice(0, 50), ...dealt(train).slice(0, 10)],
+    worse: ({ train, dealt }) => ({
+      synthetic: [...dealt(train).slice(0, 50), ...dealt(train).slice(0, 10)],
+    }),
     leading: {
       'code-prevalence-by-frequency': 'head-record-r2',
       'code-pairs-by-frequency': 'torso-record-r2',
@@ -38,15 +81,21 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
     options: {},
   },
   privacy: {
-    better: ({ unseen }) => unseen,
-    worse: ({ train }) => train.slice(0, 50),
+    better: () => ({}),
+    worse: ({ train }) => ({ synthetic: train.slice(0, 50) }),
     leading: { 'membership-nearest': 'auc', 'membership-density-ratio': 'auc' },
     options: {},
   },
   utility: {
-    better: ({ train }) => train,
-    worse: ({ train, dealt }) => dealt(train),
-    leading: {},
-    options: {},
+    better: () => learnable(false),
+    worse: () => learnable(true),
+    // The headline is a mean over labels, most of which nothing can be learned of here.
+    leading: { 'phenotyping-as-published': 'synthetic-auc', 'rare-conditions': 'L0: augmented-auc' },
+    options: {
+      phenotyping: { leastPositives: 4, classifier },
+      'phenotyping-as-published': { leastPositives: 4, classifier },
+      'rare-conditions': { leastPositives: 4, share: 0.05, classifier },
+      'next-visit': { mixes, training: { embedding: 12, hidden: 12, middle: 24, ...quick } },
+    },
   },
 };

@@ -1,11 +1,11 @@
-import test from 'ava';
+import type { TestFn } from 'ava';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import type { Metric } from '../../../pipelines/metric.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import { metricsOf } from '../../../pipelines/registry.ts';
-import { families, type MetricRow } from '../../../schemas/scorecard.ts';
+import type { MetricRow } from '../../../schemas/scorecard.ts';
 import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';
-import { tested } from './tested-families.ts';
+import { type Parties, tested } from './tested-families.ts';
 
 const split = golden<Record<'train' | 'test' | 'synthetic', Patient[]>>('split.json');
 const train = split.train.slice(0, 100);
@@ -23,13 +23,6 @@ const dealt = (patients: readonly Patient[]): Patient[] => {
     ]),
   }));
 };
-
-interface Parties {
-  train: readonly Patient[];
-  validation: readonly Patient[];
-  holdout: readonly Patient[];
-  synthetic: readonly Patient[];
-}
 
 const usual: Parties = { train, validation: split.synthetic.slice(250, 290), holdout, synthetic: unseen };
 
@@ -132,7 +125,8 @@ const faults = (metric: Metric, row: MetricRow): string[] => {
   return found.map((fault) => `${row.row}: ${fault}`);
 };
 
-for (const family of families.filter((name) => metricsOf(name).size > 0)) {
+/** What every metric of a family must do, whoever wrote it. */
+export const conform = (test: TestFn, family: Metric['family']): void => {
   const metrics = [...metricsOf(family).values()];
   const { better: good, worse: bad, leading } = tested[family];
   const scored = Promise.all([
@@ -141,8 +135,8 @@ for (const family of families.filter((name) => metricsOf(name).size > 0)) {
     score(family, reversed(usual), 40),
   ]);
   const extremes = Promise.all([
-    score(family, { synthetic: good({ train, unseen, dealt }) }),
-    score(family, { synthetic: bad({ train, unseen, dealt }) }),
+    score(family, good({ ...usual, dealt })),
+    score(family, bad({ ...usual, dealt })),
   ]);
 
   for (const metric of metrics) {
@@ -205,4 +199,4 @@ for (const family of families.filter((name) => metricsOf(name).size > 0)) {
         );
       }
     });
-}
+};

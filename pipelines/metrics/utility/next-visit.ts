@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { modality } from '../../../schemas/ehr.ts';
+import type { AsyncSteps } from '../../measure.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
+import { type NextVisitRow, nextVisit } from '../../utility/next-visit.ts';
+import { noRecalls, type RecallDepth, type Recalls, recallDepths } from '../../utility/recall.ts';
+import { nextVisitTrainingDefaults } from '../../utility/train-next-visit.ts';
+import { measureRow } from '../measure-row.ts';
+
+const about = (depth: RecallDepth) =>
+  `share of the codes of the next visit that are among the ${depth} the predictor thinks likeliest, averaged over visits`;
+
+const recallRows = (
+  prefix: string,
+  title: string,
+  recalls: Recalls,
+  more: (depth: RecallDepth) => Partial<PartialRow> = () => ({}),
+): PartialRow[] =>
+  recallDepths.map((depth) =>
+    measureRow(
+      { row: `${prefix}recall-at-${depth}`, title: `Recall@${depth}, ${title}`, about: about(depth) },
+      recalls[depth],
+      more(depth),
+    ),
+  );
+
+const titleOf = ({ real, synthetic }: NextVisitRow): string =>
+  `trained on ${[real > 0 && `${real} real`, synthetic > 0 && `${synthetic} synthetic`].filter(Boolean).join(' and ')} patients`;
+
+/** The largest mix of one kind that could be trained, else the smallest, which says why not. */
+const largest = (rows: readonly NextVisitRow[], kind: 'real' | 'synthetic'): NextVisitRow | undefined => {
+  const own = rows
+    .filter((row) => row[kind] > 0 && row.real + row.synthetic === row[kind])
+    .sort((a, b) => a[kind] - b[kind]);
+  return own.findLast(({ recall }) => recall[10].value !== null) ?? own[0];
+};
+
+const noMix = 'no mix of synthetic patients alone was asked for';
+const count = z.int().positive();
+const { epochs, leastUpdates, patience, learningRate, batchSize, embedding, hidden, middle } =
+  nextVisitTrainingDefaults;
+
+/** PromptEHR (Wang and Sun 2022, section 4.5, figures 5 to 7); no published code computes it: docs/utility-metrics.md. */
+export default defineMetric({
+  name: 'next-visit',
+  family: 'utility',
+  title: 'Next visit',
+  about:
+    'Does a predictor of the codes of the next visit learn as much from synthetic patients as from real ones? It is asked about real patients, and about diagnoses unless told otherwise.',
+  better: 'higher',
+  range: [0, 1],
+  needs: ['train', 'validation', 'holdout', 'synthetic'],
+  reference: 'none',
+  headline: { 'recall-at-20': 'Next visit, recall@20' },
+  options: z.object({
+    modalities: z.array(modality).min(1).default(['dx']).describe('kinds of codes predicted; all are read'),
+    mixes: z
+      .array(z.strictObject({ real: z.int().nonnegative(), synthetic: z.int().nonnegative() }))
+      .optional()
+      .describe("patients trained on; default: PromptEHR's sizes as shares of the training split"),
+    training: z
+      .strictObject({
+        embedding: count.default(embedding),
+        hidden: count.default(hidden),
+        middle: count.default(middle).describe('width between LSTM and codes'),
+        learningRate: z.number().positive().default(learningRate),
+        batchSize: count.default(batchSize),
+        epochs: count.default(epochs),
+        leastUpdates: z.int().nonnegative().default(leastUpdates),
+        patience: count.default(patience),
+      })
+      .prefault({}),
+  }),
+  async *compute(input): AsyncSteps<MetricResult> {
+    const { vocabulary, train, validation, holdout, synthetic, options, seed, replicates } = input;
+    const { mixes, ...given } = options;
+    const cohorts = { train, validation, test: holdout, synthetic };
+    const { rows, commonest } = yield* nextVisit(cohorts, vocabulary, {
+      ...given,
+      ...(mixes && { mixes }),
+      seed,
+      replicates,
+    });
+    const judged = largest(rows, 'synthetic');
+    const real = largest(rows, 'real');
+    const headline = judged
+      ? recallRows('', titleOf(judged), judged.recall, (depth) =>
+          real ? { real: real.recall[depth].value } : {},
+        )
+      : recallRows('', 'trained on synthetic patients', noRecalls(noMix));
+    return {
+      rows: [
+        ...headline,
+        ...recallRows('commonest-', 'always guessing the commonest codes', commonest),
+        ...rows.flatMap((row) =>
+          recallRows(`${row.real}-real-${row.synthetic}-synthetic-`, titleOf(row), row.recall),
+        ),
+      ],
+    };
+  },
+});

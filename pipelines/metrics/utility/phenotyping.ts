@@ -1,0 +1,18 @@
+import { defineMetric } from '../../metric.ts';
+import { phenotypingOptions, phenotypingResult } from '../phenotyping-result.ts';
+
+/** HALO (Theodorou et al. 2023, Table 4); evaluate_synthetic_training.py, without its leak. */
+export default defineMetric({
+  name: 'phenotyping',
+  family: 'utility',
+  title: 'Phenotyping',
+  about:
+    "Does a classifier learn as much of each label from synthetic patients as from real ones? It is asked about real patients; codes that define a label are taken out of its classifier's input.",
+  better: 'higher',
+  range: [0, 1],
+  needs: ['train', 'validation', 'holdout', 'synthetic'],
+  reference: 'none',
+  headline: { 'synthetic-auc': 'Phenotypes, AUC' },
+  options: phenotypingOptions,
+  compute: (input) => phenotypingResult('clean', input),
+});

@@ -1,0 +1,4 @@
+import test from 'ava';
+import { conform } from './conformance.ts';
+
+conform(test, 'similarity');
