@@ -57,6 +57,7 @@ export const compile = (dag: Dag, run: RunConfig): Plan => {
     ...run,
     generators: run.generators.map(fillGenerator),
     similarity: fillMetrics('similarity', run.similarity),
+    utility: fillMetrics('utility', run.utility),
     privacy: fillMetrics('privacy', run.privacy),
   });
   return { name: run.name, nodes: builder.nodes, nonRetryable: [...nonRetryableCodes] };

@@ -6,6 +6,7 @@ import { privacy } from './stages/privacy.ts';
 import { report } from './stages/report.ts';
 import { similarity } from './stages/similarity.ts';
 import { tokenize } from './stages/tokenize.ts';
+import { utility } from './stages/utility.ts';
 
 const generator = z.union([
   z.string().transform((name) => ({ name, config: {} as Record<string, z.core.util.JSONType> })),
@@ -31,6 +32,7 @@ export const runConfig = z.strictObject({
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
   generate: z.strictObject(generate.params.shape).omit({ seed: true }).prefault({}),
   similarity: z.strictObject(similarity.params.shape).omit({ seed: true }).prefault({}),
+  utility: z.strictObject(utility.params.shape).omit({ seed: true }).prefault({}),
   privacy: z.strictObject(privacy.params.shape).omit({ seed: true }).prefault({}),
   report: z.strictObject(report.params.shape).prefault({}),
 });

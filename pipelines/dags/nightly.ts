@@ -6,6 +6,7 @@ import { report } from '../../schemas/stages/report.ts';
 import { similarity } from '../../schemas/stages/similarity.ts';
 import { tokenize } from '../../schemas/stages/tokenize.ts';
 import { train } from '../../schemas/stages/train.ts';
+import { utility } from '../../schemas/stages/utility.ts';
 import { defineDag } from '../dag.ts';
 
 /**
@@ -34,6 +35,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
     const models = [model];
     const cards = [
       dag.add(similarity, { real, synthetic }, { ...run.similarity, seed }, at('similarity')),
+      dag.add(utility, { real, synthetic, models }, { ...run.utility, seed }, at('utility')),
       dag.add(privacy, { real, synthetic, models }, { ...run.privacy, seed }, at('privacy')),
     ];
     return { model, synthetic, cards };

@@ -10,6 +10,7 @@ test('a source is all that must be said', (t) => {
     seed: 0,
     checkpointEvery: 60,
     similarity: { options: {}, replicates: 200 },
+    utility: { options: {}, replicates: 200 },
     privacy: { options: {}, replicates: 200 },
     report: { suppressBelow: 11 },
   });

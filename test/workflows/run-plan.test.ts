@@ -51,7 +51,7 @@ test.serial('a run goes through the whole DAG; run again, it does no work and sa
     const result = await first.result();
     t.is(
       await text(store, result.refs['report']?.digest),
-      's(g(x:2.5))+p(g(x:2.5))+s(g(y:4.25))+p(g(y:4.25))',
+      's(g(x:2.5))+u(g(x:2.5))+p(g(x:2.5))+s(g(y:4.25))+u(g(y:4.25))+p(g(y:4.25))',
     );
     t.deepEqual(result.failed, []);
     t.true((await statusOf(first)).every(({ state }) => state === 'done'));
@@ -72,6 +72,7 @@ test.serial('a run goes through the whole DAG; run again, it does no work and sa
       ['train:y', 'param config.steps 3 -> 4'],
       ['generate:y', 'input model changed'],
       ['similarity:y', 'input synthetic changed'],
+      ['utility:y', 'input synthetic changed; input models changed'],
       ['privacy:y', 'input synthetic changed; input models changed'],
       ['report', 'input models changed; input synthetic changed; input cards changed'],
     ]);
@@ -83,11 +84,12 @@ test.serial('a branch that fails costs its part of the report and not the run', 
   await bench().during(store, toyBodies, async () => {
     const run = await start(toyPlan(source, { x: { steps: 2 }, bad: { divergeAt: 2 } }));
     const result = await run.result();
-    t.is(await text(store, result.refs['report']?.digest), 's(g(x:2.5))+p(g(x:2.5))');
+    t.is(await text(store, result.refs['report']?.digest), 's(g(x:2.5))+u(g(x:2.5))+p(g(x:2.5))');
     t.deepEqual(result.failed, [
       { id: 'train:bad', code: 'Diverged' },
       { id: 'generate:bad', code: 'Skipped' },
       { id: 'similarity:bad', code: 'Skipped' },
+      { id: 'utility:bad', code: 'Skipped' },
       { id: 'privacy:bad', code: 'Skipped' },
     ]);
     const row = (await statusOf(run)).find(({ id }) => id === 'train:bad');
@@ -104,7 +106,7 @@ test.serial('a run whose required node fails is RunFailed and names nodes and co
     t.is((failure as ApplicationFailure).type, 'RunFailed');
     t.is(
       failure?.message,
-      'no output of train:bad, generate:bad, similarity:bad, privacy:bad, report; ' +
+      'no output of train:bad, generate:bad, similarity:bad, utility:bad, privacy:bad, report; ' +
         'failed: train:bad (Diverged: loss is NaN at step 2)',
     );
     t.is(states(await statusOf(run))['report'], 'skipped');

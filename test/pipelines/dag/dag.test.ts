@@ -44,7 +44,7 @@ test('no two nodes share an id', (t) => {
   });
 });
 
-const cardsOf = (name: string) => [`similarity:${name}`, `privacy:${name}`];
+const cardsOf = (name: string) => [`similarity:${name}`, `utility:${name}`, `privacy:${name}`];
 
 test('nightly fans out one branch per generator and gathers them in the report', (t) => {
   const compiled = compile(nightly, config());
