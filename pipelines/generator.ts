@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
 import type { Checkpointable, Saved } from './checkpointable.ts';
 import type { VisitColumns } from './cohort/visit-columns.ts';
+import type { AsyncSteps } from './measure.ts';
 
 /** What a generator learns from: the training split, the validation split, and what the tokens mean. */
 export interface TrainingData {
@@ -44,11 +45,50 @@ export interface SampleRequest {
   labels?: Uint8Array;
 }
 
+/**
+ * A record's probability as the product of yes-or-no decisions, one per cell: does this patient have this label, this
+ * visit this code, does the record end here. One entry per patient in each array.
+ */
+export interface Tally {
+  /** Natural logarithm; −∞ for a record that the model cannot draw. */
+  logProbability: Float64Array;
+  cells: Int32Array;
+  /** Cells that are a yes. */
+  positives: Int32Array;
+  /** Cells whose yes the model finds more likely than not: of those that are one, and of those that are none. */
+  truePositives: Int32Array;
+  falsePositives: Int32Array;
+}
+
+/** Nothing counted yet, for so many patients. */
+export const emptyTally = (patients: number): Tally => ({
+  logProbability: new Float64Array(patients),
+  cells: new Int32Array(patients),
+  positives: new Int32Array(patients),
+  truePositives: new Int32Array(patients),
+  falsePositives: new Int32Array(patients),
+});
+
+/** How likely a fitted generator finds given patients. */
+export interface PatientScores extends Tally {
+  /** Patients whose record is longer than the model can read; its beginning is scored. */
+  cut: number;
+  /** As the authors' code counts, where that is something else. */
+  reference?: Tally & {
+    /** Per patient, what their perplexity per visit divides by. */
+    visits: Int32Array;
+    /** Per patient, what their mean loss divides by. */
+    paddedCells: number;
+  };
+}
+
 /** A fitted generator, ready to draw patients. */
 export interface Sampler {
   /** Patients are drawn in blocks of this many; requests along these borders waste no work. Default 1. */
   readonly block?: number;
   sample(request: SampleRequest): Promise<VisitColumns>;
+  /** How likely it finds these patients; absent where the model defines no probability of a record. */
+  score?(columns: VisitColumns): AsyncSteps<PatientScores>;
   dispose(): void;
 }
 

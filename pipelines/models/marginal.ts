@@ -10,22 +10,15 @@ import { patientCount, type VisitColumns, VisitColumnsBuilder, visitCount } from
 import {
   defineGenerator,
   type Fitting,
+  type PatientScores,
   type SampleRequest,
   type Sampler,
   type StepReport,
   type TrainingData,
 } from '../generator.ts';
+import type { AsyncSteps } from '../measure.ts';
 import { RandomSource } from '../random.ts';
-
-/** What is learned, all shares in [0, 1]. */
-interface Marginals {
-  /** `[codes]` of training visits that have the code. */
-  codes: Float64Array;
-  /** `[labels]` of training patients who have the label. */
-  labels: Float64Array;
-  /** `[longest + 1]` of training patients who have that many visits or fewer. */
-  visitsUpTo: Float64Array;
-}
+import { type Marginals, scoreByMarginals } from './marginal/score.ts';
 
 const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
   const patients = patientCount(train);
@@ -140,6 +133,9 @@ class MarginalSampler implements Sampler {
       builder.addPatient(visits, asked ?? present);
     }
     return builder.build();
+  }
+  score(columns: VisitColumns): AsyncSteps<PatientScores> {
+    return scoreByMarginals(this.#marginals, columns);
   }
   dispose(): void {}
 }

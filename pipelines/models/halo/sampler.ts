@@ -1,5 +1,6 @@
 import { type VisitColumns, VisitColumnsBuilder } from '../../cohort/visit-columns.ts';
-import type { SampleRequest, Sampler } from '../../generator.ts';
+import type { PatientScores, SampleRequest, Sampler } from '../../generator.ts';
+import type { AsyncSteps } from '../../measure.ts';
 import { attendNext, type KeyValueCache, selectCache } from '../../nn/attention.ts';
 import { gelu, layerNorm, linear } from '../../nn/layers.ts';
 import type { Tensor } from '../../nn/ops.ts';
@@ -7,6 +8,7 @@ import { RandomSource } from '../../random.ts';
 import { type Layout, labelTokens, layoutOf } from './architecture.ts';
 import { type BlockTriangles, drawColumns, trianglesOf } from './draw-columns.ts';
 import type { HaloNetwork } from './network.ts';
+import { scorePatients } from './score.ts';
 
 /**
  * Patients drawn together: block b is patients 256b … 256b+255, always all of them. Products of matrices round
@@ -36,7 +38,16 @@ export class HaloSampler implements Sampler {
 
   /** One request after the other: all share one device. */
   sample(request: SampleRequest): Promise<VisitColumns> {
-    const result = this.#turn.then(() => this.#sample(request));
+    return this.#inTurn(() => this.#sample(request));
+  }
+
+  score(columns: VisitColumns): AsyncSteps<PatientScores> {
+    const network = this.#network;
+    return scorePatients(network.architecture, columns, (batch) => this.#inTurn(() => network.logits(batch)));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;
   }

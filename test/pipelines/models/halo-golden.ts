@@ -24,7 +24,16 @@ const goldenSchema = z.object({
   loss_pos_weight_3: z.number(),
   'adam_lr1e-4_losses': z.array(z.number()),
   loss_normalisation: z.object({ bce_mean_over_unmasked_cells: z.number() }),
-  test_model_metrics_12_patients: z.object({ avg_loss: z.number(), log_probability: z.number() }),
+  test_model_metrics_12_patients: z.object({
+    avg_loss: z.number(),
+    log_probability: z.number(),
+    f1: z.number(),
+    pp_visit: z.number(),
+    pp_positive: z.number(),
+    pp_possible: z.number(),
+    confusion_tn_fp_fn_tp: z.array(z.number()),
+  }),
+  membership_log_prob_per_patient: z.array(z.number()),
 });
 
 /** The reference's tiny model: 32 codes, 5 labels, context 8. */
@@ -51,7 +60,8 @@ const fourPatients = (columns: VisitColumns): Batch =>
 
 const padded: LossScale = { normalization: 'padded', positiveWeight: 1, maxVisits: tiny.maxVisits };
 
-const openTiny = async (blockSize: number): Promise<HaloNetwork> =>
+/** The reference's tiny network, its head cut into blocks of `blockSize`. */
+export const openTiny = async (blockSize: number): Promise<HaloNetwork> =>
   HaloNetwork.fromReference(await openOps(), tiny, blockSize, await goldenTensors('halo_tiny_weights'));
 
 /** Ones where the reference's cell has a counterpart in ours. */
