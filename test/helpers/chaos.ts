@@ -13,6 +13,9 @@ import type { runPlan } from '../../workflows/index.ts';
 import type { Bench } from './temporal-bench.ts';
 import { startWorkerProcess, type WorkerProcessOptions } from './worker-process.ts';
 
+/** Where chaos happens: a server, a client, and a folder for stores and logs. */
+export type Ground = Pick<Bench, 'folder' | 'server' | 'client'>;
+
 export type Faults = Partial<Record<'cpu' | 'gpu', string>>;
 
 /** A store of its own with a worker process per queue; one that is killed is followed by another, without fault. */
@@ -20,6 +23,8 @@ export interface Crew {
   store: Store;
   /** How many workers of each queue have been killed. */
   deaths: Record<'cpu' | 'gpu', number>;
+  /** SIGTERM to one worker and, once it has ended, another in its place. */
+  relieve(queue: 'cpu' | 'gpu'): Promise<void>;
   /** Waits for the work; rejects with the end of the log when a worker ends that nobody killed. */
   during<T>(work: Promise<T>): Promise<T>;
   stop(): Promise<void>;
@@ -28,7 +33,7 @@ export interface Crew {
 /** The test's teardown stops it, if the test did not. */
 export const startCrew = async (
   t: Pick<ExecutionContext, 'teardown'>,
-  { folder, server }: Bench,
+  { folder, server }: Ground,
   name: string,
   bodies: WorkerProcessOptions['bodies'],
   faults: Faults = {},
@@ -37,6 +42,7 @@ export const startCrew = async (
   await mkdir(home, { recursive: true });
   const deaths = { cpu: 0, gpu: 0 };
   const crew = new Map<string, GuardedProcess>();
+  const relieved = new Set<GuardedProcess>();
   let stopping = false;
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined);
@@ -45,7 +51,7 @@ export const startCrew = async (
     const worker = await startWorkerProcess({ ...options, ...(fault !== undefined && { fault }) });
     crew.set(queue, worker);
     void worker.exited.then(async (status) => {
-      if (stopping) return;
+      if (stopping || relieved.has(worker)) return;
       if (status !== 137)
         return broken.reject(
           new Error(`the ${queue} worker ended with ${status}:\n${await worker.logTail()}`),
@@ -58,15 +64,25 @@ export const startCrew = async (
     stopping = true;
     await Promise.all([...crew.values()].map((worker) => worker.stop()));
   };
+  const relieve: Crew['relieve'] = async (queue) => {
+    const worker = crew.get(queue);
+    if (!worker) return;
+    relieved.add(worker);
+    await worker.stop();
+    await start(queue, undefined);
+  };
   await Promise.all([start('cpu', faults.cpu), start('gpu', faults.gpu)]);
   t.teardown(stop);
   const during = <T>(work: Promise<T>): Promise<T> => Promise.race([work, broken.promise]);
-  return { store: createFileStore(join(home, 'store')), deaths, during, stop };
+  return { store: createFileStore(join(home, 'store')), deaths, relieve, during, stop };
 };
 
 type Handle = Pick<WorkflowHandle, 'result' | 'describe' | 'workflowId'>;
 
-export const startRun = ({ client }: Bench, plan: Plan): Promise<Handle & { result(): Promise<RunResult> }> =>
+export const startRun = (
+  { client }: Ground,
+  plan: Plan,
+): Promise<Handle & { result(): Promise<RunResult> }> =>
   client.workflow.start<typeof runPlan>('runPlan', {
     taskQueue: 'cpu',
     workflowId: `chaos-${randomUUID()}`,

@@ -12,11 +12,15 @@ export const impatient = (plan: Plan, heartbeat = '6s'): Plan => ({
   nodes: plan.nodes.map((node) => ({ ...node, policy: { ...node.policy, heartbeat } })),
 });
 
-/** The nightly DAG over toy bodies: generator name → toy training config. */
-export const toyPlan = (source: string, configs: Record<string, Record<string, number>>): Plan => {
+/** The nightly DAG over toy bodies: generator name → toy training config. Saved at every step unless told otherwise. */
+export const toyPlan = (
+  source: string,
+  configs: Record<string, Record<string, number>>,
+  checkpointEvery = 0,
+): Plan => {
   const generators = Object.entries(configs).map(([name, config]) => ({ name, config }));
   const builder = new DagBuilder();
-  nightly.draw(builder, runConfig.parse({ source, generators, checkpointEvery: 0 }));
+  nightly.draw(builder, runConfig.parse({ source, generators, checkpointEvery }));
   return impatient({ name: 'toy', nodes: builder.nodes, nonRetryable: nonRetryableCodes });
 };
 
