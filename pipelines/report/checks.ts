@@ -1,7 +1,7 @@
 import type { MetricRow } from '../../schemas/scorecard.ts';
+import { type Rule, rulesOf, theFloor } from './check-rules.ts';
 import { type Cell, cellOfGenerator, type MetricTable, tableRow } from './metric-tables.ts';
 import { decimal } from './number-format.ts';
-import { leading } from './ranking.ts';
 
 export type Outcome = 'passed' | 'failed' | 'unknown';
 
@@ -26,101 +26,6 @@ export interface Check {
   rule: string;
   verdicts: Verdict[];
 }
-
-interface Rule {
-  family: MetricRow['family'];
-  metric: string;
-  row: string;
-  title: string;
-  short: string;
-  better: 'higher' | 'lower';
-  /** A whole interval on the wrong side of it fails. */
-  limit: number;
-  /** An interval that keeps to the right side of it passes, unless it failed. */
-  bound: number;
-  /** Where the limit comes from: `guessing`. */
-  limitIs: string;
-}
-
-const privacyRules = (
-  [
-    [
-      'strongest-attack',
-      'auc',
-      'No attack tells training patients from others',
-      'strongest attack',
-      0.5,
-      0.6,
-      'guessing',
-    ],
-    [
-      'strongest-attack',
-      'tpr-at-1-percent',
-      'No attack is sure of single training patients',
-      'members found at 1% false alarms',
-      0.01,
-      0.05,
-      'guessing at 1% false alarms',
-    ],
-    [
-      'copies',
-      'exact-excess',
-      'No training patient is copied exactly',
-      'exact copies',
-      0,
-      0.01,
-      "the holdout's own rate",
-    ],
-    [
-      'copies',
-      'near-excess',
-      'No training patient is nearly copied',
-      'near copies',
-      0,
-      0.05,
-      "the holdout's own rate",
-    ],
-    [
-      'nearest-neighbor-accuracy',
-      'loss',
-      'Training patients are no nearer than other real patients',
-      'nearest neighbors',
-      0,
-      0.05,
-      'no difference',
-    ],
-    [
-      'attribute-inference',
-      'excess',
-      'Hidden codes are guessed no better than from other real patients',
-      'attributes',
-      0,
-      0.05,
-      'what real patients give away',
-    ],
-    [
-      'identity-disclosure',
-      'risk',
-      'Identity risk is acceptable',
-      'identity risk',
-      0.09,
-      0.09,
-      'the customary threshold',
-    ],
-  ] as const
-).map(
-  ([metric, row, title, short, limit, bound, limitIs]): Rule => ({
-    family: 'privacy',
-    metric,
-    row,
-    title,
-    short,
-    better: 'lower',
-    limit,
-    bound,
-    limitIs,
-  }),
-);
 
 const ruleText = ({ better, limit, bound, limitIs }: Rule): string => {
   const [wrong, right] = better === 'lower' ? ['above', 'below'] : ['below', 'above'];
@@ -160,25 +65,6 @@ const check = (rule: Rule, tables: readonly MetricTable[], generators: readonly 
   return [{ family, metric, row: name, title, short, rule: ruleText(rule), verdicts }];
 };
 
-/** Above the floor's own value or not: what a model must have learned beyond single codes. */
-const pairsRule = (tables: readonly MetricTable[], floor: string): Rule[] => {
-  const limit = cellOfGenerator(tableRow(tables, leading.metric, leading.row), floor)?.value ?? null;
-  if (limit === null) return [];
-  const title = 'Codes go together as they do in real patients, better than by chance';
-  return [
-    {
-      family: 'similarity',
-      ...leading,
-      title,
-      short: 'pairs of codes',
-      better: 'higher',
-      limit,
-      bound: limit,
-      limitIs: 'the floor',
-    },
-  ];
-};
-
 /** Every check that the rows allow, each with a verdict per generator; the floor is not judged by itself. */
 export const checksOf = (
   tables: readonly MetricTable[],
@@ -187,8 +73,7 @@ export const checksOf = (
   const names = generators.map(({ name }) => name);
   const floor = generators.find(({ isFloor }) => isFloor)?.name;
   const models = names.filter((name) => name !== floor);
-  return [
-    ...(floor === undefined ? [] : pairsRule(tables, floor)).flatMap((rule) => check(rule, tables, models)),
-    ...privacyRules.flatMap((rule) => check(rule, tables, names)),
-  ];
+  return rulesOf(tables, floor).flatMap((rule) =>
+    check(rule, tables, rule.limitIs === theFloor ? models : names),
+  );
 };

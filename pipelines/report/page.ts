@@ -15,6 +15,7 @@ import { lineage } from './sections/lineage.ts';
 import { privacy } from './sections/privacy.ts';
 import { copyButton, type Section } from './sections/section.ts';
 import { training } from './sections/training.ts';
+import { utility } from './sections/utility.ts';
 
 const style = [
   new URL('./style/colors.css', import.meta.url),
@@ -39,6 +40,7 @@ const sectionsOf = (data: ReportData): Section[] => {
     ...(drawn ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
     drawn && lengths(data),
     drawn && labels(data),
+    drawn && utility(data),
     drawn && privacy(data),
     data.curves.length > 0 && training(data),
     drawn && allNumbers(data),

@@ -7,6 +7,7 @@ import { mergedByGenerator } from './merged-cards.ts';
 import { type MetricTable, metricTables } from './metric-tables.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
 import { type Headline, headlines, ranked } from './ranking.ts';
+import { type LabelScorePlot, labelScorePlots, type MixPlot, mixPlot } from './utility-plots.ts';
 
 /** How one artifact came about. */
 export interface LineageStep {
@@ -60,6 +61,8 @@ export interface ReportData {
   /** What the rows say to stated thresholds, generator by generator. */
   checks: Check[];
   attacks: RocPanel[];
+  labelScores: LabelScorePlot[];
+  mixes?: MixPlot;
   frequencies: FrequencyPlot[];
   lengths: LengthPlot[];
   curves: { generator: string; curve: LearningCurve }[];
@@ -94,6 +97,7 @@ export const assembleReport = (input: ReportInput): ReportData => {
   const nothing = { patients: 0, visits: 0 };
   const generators = generatorsOf(cards);
   const metrics = metricTables(cards, suppressBelow);
+  const mixes = mixPlot(entries);
   return {
     title,
     suppressBelow,
@@ -109,6 +113,8 @@ export const assembleReport = (input: ReportInput): ReportData => {
     metrics,
     checks: checksOf(metrics, generators),
     attacks: rocPanels(entries),
+    labelScores: labelScorePlots(entries, suppressBelow),
+    ...(mixes && { mixes }),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
     lengths: lengthPlots(entries, suppressBelow),
     curves,

@@ -18,6 +18,8 @@ export interface BarScale {
   /** A threshold drawn through all bars, and what it is called. */
   line?: { at: number; label: string };
   format: (value: number) => string;
+  /** What the ticks are: `real holdout`. */
+  referenceIs: string;
 }
 
 const rowHeight = 25;
@@ -43,18 +45,18 @@ export const domainOf = (bars: readonly IntervalBar[], also: readonly number[]):
   return [round(Math.floor(low / step + 1e-9) * step), round(Math.ceil(high / step - 1e-9) * step)];
 };
 
-const tip = ({ label, value, interval, reference }: IntervalBar, format: BarScale['format']): string =>
+const tip = ({ label, value, interval, reference }: IntervalBar, { format, referenceIs }: BarScale): string =>
   [
     `${label} ${value === null ? 'not defined' : format(value)}`,
     ...(interval ? [`95% interval ${format(interval[0])} to ${format(interval[1])}`] : []),
-    ...(reference == null ? [] : [`real holdout ${format(reference)}`]),
+    ...(reference == null ? [] : [`${referenceIs} ${format(reference)}`]),
   ].join('\n');
 
-/** One row a generator: a pale bar, a dot at its value, a line for its interval, a tick for the real holdout. */
+/** One row a generator: a pale bar, a dot at its value, a line for its interval, a tick for its reference. */
 export const intervalBars = (bars: readonly IntervalBar[], scale: BarScale, caption: Caption): Markup => {
   const { domain, base, line, format } = scale;
   const known = bars.filter(({ value }) => value !== null);
-  const title = (bar: IntervalBar) => tip(bar, format);
+  const title = (bar: IntervalBar) => tip(bar, scale);
   const y = 'label';
   return draw(
     {

@@ -15,16 +15,24 @@ export interface BarsFigure {
   /** Shared by figures that stand beside each other. */
   domain?: [number, number];
   format?: (value: number) => string;
+  /** What a black tick beside a bar shows; default: the real holdout in the generator's place. */
+  tick?: 'real' | 'holdout';
+  referenceIs?: string;
 }
 
 /** The bars of a row; undefined where there is no such row. */
-export const barsOf = (data: ReportData, metric: string, row: string): IntervalBar[] | undefined => {
+export const barsOf = (
+  data: ReportData,
+  metric: string,
+  row: string,
+  tick: 'real' | 'holdout' = 'holdout',
+): IntervalBar[] | undefined => {
   const found = tableRow(data.metrics, metric, row);
   return (
     found &&
     data.generators.map(({ name, color }): IntervalBar => {
       const { value = null, interval } = cellOfGenerator(found, name) ?? {};
-      return { label: name, color, value, ...(interval && { interval }), reference: found.holdout };
+      return { label: name, color, value, ...(interval && { interval }), reference: found[tick] };
     })
   );
 };
@@ -39,14 +47,14 @@ const inWords = (bars: readonly IntervalBar[], format: (value: number) => string
 
 /** A figure that compares the generators by one row; nothing where there is no such row. */
 export const barsFigure = (data: ReportData, figure: BarsFigure): Markup | false => {
-  const { metric, row, title, base, line, format = decimal } = figure;
-  const bars = barsOf(data, metric, row);
+  const { metric, row, title, base, line, format = decimal, tick, referenceIs = 'real holdout' } = figure;
+  const bars = barsOf(data, metric, row, tick);
   if (!bars) return false;
   const better = tableRow(data.metrics, metric, row)?.better ?? 'lower';
   const domain = figure.domain ?? domainOf(bars, [base, ...(line ? [line.at] : [])]);
   const caption = { id: `bars-${metric}-${row}`, title, description: inWords(bars, format) };
   const drawn = bars.some(({ value }) => value !== null)
-    ? intervalBars(bars, { domain, base, format, ...(line && { line }) }, caption)
+    ? intervalBars(bars, { domain, base, format, referenceIs, ...(line && { line }) }, caption)
     : html`<p class="empty">Nothing to draw: no value could be computed.</p>`;
   return html`<figure><figcaption>${defined(data, metric, row, title)} ${direction(better)}</figcaption>${drawn}</figure>`;
 };

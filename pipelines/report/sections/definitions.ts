@@ -17,8 +17,11 @@ const directionWords = {
   'closer-to-real': 'Closer to the real value is better',
 };
 
+/** `AUC, 18 rows`, where all begin alike; else the titles, as far as there is room. */
 const titlesOf = (rows: readonly TableRow[]): string => {
   const titles = rows.map(({ title }) => title);
+  const stems = new Set(titles.map((title) => title.split(', ')[0]));
+  if (titles.length > 3 && stems.size === 1) return `${[...stems].join()}, ${titles.length} rows`;
   return titles.length <= 3
     ? listed(titles)
     : `${titles.slice(0, 2).join(', ')} and ${counted(titles.length - 2, 'row')} more`;
@@ -28,7 +31,9 @@ const definition = (table: MetricTable, { id, rows }: { id: string; rows: TableR
   const [first] = rows;
   if (!first) return html``;
   const range = first.range ?? table.range;
-  const published = rows.some(isReference) && ' A published form, kept for comparison.';
+  const published = rows.every(isReference)
+    ? ' A published form, kept for comparison.'
+    : rows.some(isReference) && " The paper's way repeats the published computation, for comparison.";
   return html`<dt id="${id}">${titlesOf(rows)}</dt><dd>${sentence(first.about)} ${directionWords[first.better]}${range && `; possible ${rangeWords(range)}`}.${published}</dd>`;
 };
 

@@ -1,44 +1,14 @@
 import { html, type Markup } from '../markup.ts';
-import { cellOfGenerator, type MetricTable, type TableRow } from '../metric-tables.ts';
-import { counted, decimal, percent } from '../number-format.ts';
+import type { MetricTable } from '../metric-tables.ts';
+import { counted, percent } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { barsFigure } from './bars-figure.ts';
 import { membership } from './membership.ts';
-import {
-  defined,
-  direction,
-  generatorName,
-  heading,
-  leadOf,
-  numberCell,
-  type Section,
-  table,
-  withInterval,
-} from './section.ts';
+import { leadOf, type Section } from './section.ts';
+import { sideBySide } from './side-by-side.ts';
 
 const metricNamed = (data: ReportData, name: string): MetricTable | undefined =>
   data.metrics.find(({ metric }) => metric === name);
-
-/** Generators by rows, each heading leading to its definition. */
-const sideBySide = (
-  data: ReportData,
-  label: string,
-  metric: string,
-  rows: readonly (readonly [TableRow, string])[],
-): Markup =>
-  table(
-    label,
-    html`<tr>${heading('Generator')}${rows.map(([row, text]) =>
-      heading(html`${defined(data, metric, row.row, text)} ${direction(row.better)}`, row.title, 'number'),
-    )}</tr>`,
-    data.generators.map(
-      ({ name }) =>
-        html`<tr><th scope="row">${generatorName(data, name)}</th>${rows.map(([row]) => {
-          const { value = null, interval } = cellOfGenerator(row, name) ?? {};
-          return numberCell(value, withInterval(value === null ? '–' : decimal(value), interval));
-        })}</tr>`,
-    ),
-  );
 
 const neighbors = (data: ReportData): Markup | false => {
   const name = 'nearest-neighbor-accuracy';

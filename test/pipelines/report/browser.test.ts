@@ -44,6 +44,26 @@ for (const [width, dark] of [
       await evaluate(`document.querySelector('#plot-code-prevalence input[value=linear]').click()`);
       t.true(await evaluate<boolean>(`${shown('linear')} && !(${shown('log')})`));
 
+      const seen = (selector: string) =>
+        `[...document.querySelectorAll('${selector}')].filter((e) => e.getBoundingClientRect().height > 0).length`;
+      t.is(await evaluate<number>(seen('#privacy .log svg.plot')), 3, 'a ROC panel for each generator');
+      await evaluate(`document.querySelector('#privacy input[value=linear]').click()`);
+      t.is(await evaluate<number>(seen('#privacy .linear svg.plot')), 3);
+      t.is(await evaluate<number>(seen('#privacy .log svg.plot')), 0);
+      const named = await evaluate<string>(
+        `document.querySelector('#plot-code-prevalence .linear circle').dataset.tip`,
+      );
+      t.regex(named, /^(dx|px|rx) /, 'names are on both scales');
+
+      const scrolled = await evaluate<number[]>(`(() => {
+        const scroll = document.querySelector('#leaderboard .scroll');
+        scroll.scrollLeft = 9999;
+        const name = scroll.querySelector('tbody th').getBoundingClientRect();
+        return [scroll.scrollLeft, Math.round(name.left - scroll.getBoundingClientRect().left)];
+      })()`);
+      t.true(scrolled[0] !== undefined && scrolled[0] > 0, 'the leaderboard scrolls in its own box');
+      t.is(scrolled[1], 0, 'and the names stay');
+
       const firstPairs = await evaluate<number[]>(`(() => {
         const table = document.querySelector('.leaderboard');
         const values = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.value));

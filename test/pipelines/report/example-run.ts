@@ -19,6 +19,7 @@ import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-re
 import type { LineageStep, ReportInput } from '../../../pipelines/report/report-data.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { columnsOf, golden, nobody, type Patient } from '../metrics/golden-cohorts.ts';
+import { utilityCard } from './example-utility.ts';
 
 const similarity: Metric[] = [
   codePrevalence,
@@ -157,13 +158,18 @@ const privacy: Metric[] = [
   nearestNeighborAccuracy,
   strongestAttack,
 ];
-const cards = { similarity: await cardsOf(similarity, 0), privacy: await cardsOf(privacy, 200) };
+const scoredBySimilarity = await cardsOf(similarity, 0);
+const cards = {
+  similarity: scoredBySimilarity,
+  utility: scoredBySimilarity.map(({ card }, i) => utilityCard(card, [0.02, 0.34, 0.2][i] ?? 0.1)),
+  privacy: await cardsOf(privacy, 200),
+};
 
-/** A run with a floor and `models` models, the first ones better than the last, scored by one or all families. */
+/** A run with a floor and `models` models, the first ones better than the last, scored by some or all families. */
 export const exampleRun = (
   models: number,
   suppressBelow = 11,
-  families: readonly (keyof typeof cards)[] = ['similarity', 'privacy'],
+  families: readonly (keyof typeof cards)[] = ['similarity', 'utility', 'privacy'],
 ): ReportInput => {
   const chosen = names.slice(0, models + 1);
   return {

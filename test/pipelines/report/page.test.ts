@@ -13,6 +13,7 @@ const runs: Record<string, ReportInput> = {
   'eleven generators': exampleRun(10),
   'similarity alone': similarityOnly,
   'privacy alone': exampleRun(2, 11, ['privacy']),
+  'utility alone': exampleRun(2, 11, ['utility']),
   'nothing came out': emptyRun(),
   'one patient': tinyRun(),
   'no suppression': exampleRun(1, 0),
@@ -90,7 +91,7 @@ test('the floor and the holdout are marked, and the best pairs lead', (t) => {
   const rows = [...document.querySelectorAll('.leaderboard tbody tr')];
   t.deepEqual(
     rows.map((row) => row.querySelector('th')?.textContent?.trim()),
-    ['halo', 'marginal floor', 'promptehr', 'real holdout reference'],
+    ['halo', 'marginal floor', 'promptehr', 'real training reference', 'real holdout reference'],
   );
 });
 
@@ -126,13 +127,13 @@ test('scorecards of several families make one row of the leaderboard', (t) => {
     data.generators.map(({ name }) => name),
     ['halo', 'marginal'],
   );
-  t.deepEqual([...new Set(data.headlines.map(({ family }) => family))], ['similarity', 'privacy']);
+  t.deepEqual([...new Set(data.headlines.map(({ family }) => family))], ['similarity', 'utility', 'privacy']);
   t.is(data.headlines.find(({ family }) => family === 'privacy')?.metric, 'strongest-attack');
   const { document } = parseHTML(reportPage(data));
   const groups = [...document.querySelectorAll('.leaderboard th[scope=colgroup]')];
   t.deepEqual(
     groups.map((group) => group.textContent),
-    ['Similarity', 'Privacy'],
+    ['Similarity', 'Utility', 'Privacy'],
   );
   const columns = document.querySelectorAll('.leaderboard thead tr:last-child th').length;
   t.is(columns, 2 + data.headlines.length);
@@ -148,7 +149,7 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
   for (const [short, outcome] of outcomes) t.is(outcome, 'failed', short);
   const { document } = parseHTML(reportPage(data));
   const tally = document.querySelector('#checked .tallies li')?.textContent ?? '';
-  t.regex(tally, /halo: .*1 passed, .*7 failed, .*0 not known\. Failed: strongest attack, .*exact copies/s);
+  t.regex(tally, /halo: .*\d passed, .*7 failed, .*0 not known\. Failed: strongest attack, .*exact copies/s);
   t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
 
@@ -163,4 +164,22 @@ test('every number leads to a definition', (t) => {
   }
   const headings = [...document.querySelectorAll('.leaderboard thead th a')];
   t.true(headings.every((link) => link.getAttribute('href')?.startsWith('#define-')));
+});
+
+test('utility: checks move with the run, labels that are too small or not measured are told as such', (t) => {
+  const data = assembleReport(exampleRun(2));
+  const outcome = (short: string, name: string) =>
+    data.checks.find((check) => check.short === short)?.verdicts.find(({ generator }) => generator === name)
+      ?.outcome;
+  t.is(outcome('next visit, as from real patients', 'halo'), 'passed');
+  t.is(outcome('next visit, as from real patients', 'marginal'), 'failed');
+  t.is(outcome('next visit, beyond common codes', 'marginal'), 'failed');
+  t.is(outcome('phenotypes from synthetic patients', 'halo'), 'passed');
+  t.is(outcome('phenotypes from synthetic patients', 'promptehr'), 'failed');
+  const page = reportPage(data);
+  t.false((JSON.stringify(data) + page).includes('Rarest of all'));
+  const text = parseHTML(page).document.querySelector('#utility')?.textContent ?? '';
+  t.regex(text, /Gout: Only 3 patients have the label/);
+  t.regex(text, /Not named: 1 label that fewer than 11 real patients have/);
+  t.regex(text, /Not the headline\./);
 });
