@@ -20,7 +20,7 @@ const bundledFiles = async (): Promise<string[]> => {
         compiler.hooks.done.tap('list', ({ compilation }) => {
           for (const module of compilation.modules) {
             const file = module.nameForCondition();
-            if (file) files.add(relative(repository, file));
+            if (file) files.add(relative(repository, file).replace(/^.*node_modules\//, 'node_modules/'));
           }
         });
       },

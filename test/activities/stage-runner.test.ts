@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { type RawStageTask, runStage } from '../../activities/stage-runner.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
@@ -113,4 +114,13 @@ test('bad params and inputs are refused before any work, naming node and slot', 
   const model = { kind: 'model', digest: 'c'.repeat(64) };
   await refused({ ...task(), inputs: { cohort: model } }, /expected one token-cohort, found model/);
   await refused({ ...task(), inputs: { cohort: [cohort] } }, /expected one token-cohort/);
+});
+
+test('a source that takes long to digest does not look dead', async (t) => {
+  const store = await newStore(t);
+  const slow = { ...toyBodies.train, fingerprint: () => sleep(60, 'digest') };
+  const host = localHost({ heartbeatMs: 40 });
+  const { ref } = await runStage(stages.train, slow, task(), { store, engine: 'e' }, host);
+  t.is(host.steps[0], 0, 'a beat before the first step');
+  t.is((await store.open(ref)).manifest.lineage.fingerprint, 'digest');
 });

@@ -12,6 +12,22 @@ export const impatient = (plan: Plan, heartbeat = '6s'): Plan => ({
   nodes: plan.nodes.map((node) => ({ ...node, policy: { ...node.policy, heartbeat } })),
 });
 
+/** A plan less the nodes of some stages; lists that read them do without. */
+export const without = (plan: Plan, stages: string[]): Plan => {
+  const gone = new Set(plan.nodes.filter(({ stage }) => stages.includes(stage)).map(({ id }) => id));
+  const spared = (from: string | string[]) =>
+    Array.isArray(from) ? from.filter((id) => !gone.has(id)) : from;
+  return {
+    ...plan,
+    nodes: plan.nodes
+      .filter(({ id }) => !gone.has(id))
+      .map((node) => ({
+        ...node,
+        inputs: Object.fromEntries(Object.entries(node.inputs).map(([slot, from]) => [slot, spared(from)])),
+      })),
+  };
+};
+
 /** The nightly DAG over toy bodies: generator name → toy training config. Saved at every step unless told otherwise. */
 export const toyPlan = (
   source: string,
