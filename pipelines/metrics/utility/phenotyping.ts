@@ -12,7 +12,7 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
-  headline: { 'synthetic-auc': 'Phenotypes, AUC' },
+  headline: { 'gap-synthetic-auc': 'Phenotypes, AUC gap' },
   options: phenotypingOptions,
   compute: (input) => phenotypingResult('clean', input),
 });
