@@ -62,7 +62,7 @@ export const modelText = (generator: Generator): string => {
 };
 
 /** What `understudy metrics --json` and docs/metrics.md say of one metric. */
-export const metricEntry = ({ name, family, title, about, better, range }: Metric) => ({
+export const metricEntry = ({ name, family, title, about, better, range, needs, options }: Metric) => ({
   name,
   family,
   title,
@@ -70,15 +70,21 @@ export const metricEntry = ({ name, family, title, about, better, range }: Metri
   better,
   // JSON knows no infinity: an open end is null.
   range: range.map((end) => (Number.isFinite(end) ? end : null)),
+  needs,
+  options: options ? fieldsOf(options) : [],
 });
 
 /** One metric for a terminal. */
-export const metricText = (metric: Metric): string =>
-  [
-    `${metric.name}: ${metric.title} (${metric.family})`,
-    `  ${metric.about}`,
+export const metricText = (metric: Metric): string => {
+  const { name, title, family, about, better, needs, options } = metricEntry(metric);
+  return [
+    `${name}: ${title} (${family})`,
+    `  ${about}`,
     columns([
-      ['better', metric.better],
+      ['better', better],
       ['range', `${metric.range[0]} … ${metric.range[1]}`],
+      ['needs', needs.join(', ')],
     ]),
+    settings('Options', options),
   ].join('\n');
+};

@@ -51,14 +51,18 @@ const modelsPage = (): string => {
 
 const metricsPage = (): string => {
   const rows = [...metrics.values()].map((metric) => {
-    const { name, family, about, better, range, title } = metricEntry(metric);
+    const { name, family, about, better, range, title, needs } = metricEntry(metric);
     const ends = `${range[0] ?? '−∞'} … ${range[1] ?? '∞'}`;
-    return [code(name), family, title, about, better, ends];
+    return [code(name), family, title, about, better, ends, needs.join(', ')];
   });
+  const options = [...metrics.values()].map(metricEntry).filter((metric) => metric.options.length > 0);
   return page(
     'Metrics',
     'One file each in `pipelines/metrics`. Every row of a scorecard also says over how many patients, pairs or codes.',
-    markdownTable(['name', 'family', 'title', 'meaning', 'better', 'range'], rows),
+    markdownTable(['name', 'family', 'title', 'meaning', 'better', 'range', 'needs'], rows),
+    '## Options',
+    'A run config gives them under `<family>.options.<metric>`. A metric whose needs are not met says so in its rows.',
+    ...options.map((metric) => `### ${metric.name}\n\n${fieldTable(metric.options)}`),
   );
 };
 
