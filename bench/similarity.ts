@@ -4,6 +4,7 @@
  * `node bench/similarity.ts [patients]`; 46,520 as in MIMIC-III.
  */
 import { patientCount, type VisitColumns, visitCount } from '../pipelines/cohort/visit-columns.ts';
+import { drain } from '../pipelines/measure.ts';
 import codePairs from '../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../pipelines/metrics/similarity/code-prevalence.ts';
 import codesPerVisit from '../pipelines/metrics/similarity/codes-per-visit.ts';
@@ -111,7 +112,7 @@ timed('lengths and labels', () => [
 ]);
 const ours = timed('ours: counts, R², Pearson, Spearman, series', () =>
   [codePrevalence, codePairs, sequentialPairs].flatMap((metric) => {
-    const { rows } = metric.compute(comparison);
+    const { rows } = drain(metric.compute(comparison));
     const value = (row: string) => rows.find((found) => found.row === row)?.value ?? Number.NaN;
     return [value('record-r2'), value('visit-r2')];
   }),

@@ -1,9 +1,9 @@
-import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
+import type { VisitColumns } from '../cohort/visit-columns.ts';
 import type { PartialRow, Series } from '../metric.ts';
 import { pearson, r2, spearman } from '../statistics/agreement.ts';
 import type { Keys, OccurrenceCounts } from '../statistics/occurrence-counts.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
-import { adjacentVisits, patientsWithVisits, referenceNote } from './empty-records.ts';
+import { referenceNote } from './empty-records.ts';
 
 /** Real and synthetic. */
 interface Sides {
@@ -32,6 +32,31 @@ const statistics = {
 };
 export type Statistic = keyof typeof statistics;
 
+/** What counts are divided by, as a sum over patients. */
+export interface Divisor {
+  total: number;
+  units: Int32Array;
+}
+
+/** What one patient adds to a divisor, by how many visits there are. */
+export const unitsBy = {
+  patient: () => 1,
+  visit: (visits: number) => visits,
+  adjacentVisits: (visits: number) => Math.max(0, visits - 1),
+  /** What the reference subtracts in the belief that everybody has a visit. */
+  visitsLessOne: (visits: number) => visits - 1,
+  present: (visits: number) => Math.min(1, visits),
+} as const;
+
+/** The divisor of a cohort. */
+export const divisor = ({ visitOffsets }: VisitColumns, units: keyof typeof unitsBy): Divisor => {
+  const of = unitsBy[units];
+  const each = new Int32Array(visitOffsets.length - 1);
+  for (let p = 0; p < each.length; p++)
+    each[p] = of((visitOffsets[p + 1] as number) - (visitOffsets[p] as number));
+  return { total: each.reduce((sum, n) => sum + n, 0), units: each };
+};
+
 /** One way to turn counts into frequencies, and what is computed over them. */
 export interface View {
   /** Prefix of the row names: `record`, `visit`, `reference-record`. */
@@ -39,11 +64,11 @@ export interface View {
   /** Title of what is compared: `code frequencies per patient`. */
   title: string;
   counts: 'patients' | 'occurrences';
-  /** What each side's counts are divided by. */
-  real: number;
-  synthetic: number;
+  /** What each side's counts are divided by: the sum of `units` of its patients, which resampling weights. */
+  real: Divisor;
+  synthetic: Divisor;
   /** The things that are divided by, for the sentence when there are none: `patients`. */
-  units: string;
+  per: string;
   statistics: readonly Statistic[];
   note?: string;
 }
@@ -55,9 +80,9 @@ export const recordView = (what: string, real: VisitColumns, synthetic: VisitCol
   row: 'record',
   title: `${what} frequencies per patient`,
   counts: 'patients',
-  real: patientCount(real),
-  synthetic: patientCount(synthetic),
-  units: 'patients',
+  real: divisor(real, 'patient'),
+  synthetic: divisor(synthetic, 'patient'),
+  per: 'patients',
   statistics: everyStatistic,
 });
 
@@ -66,9 +91,9 @@ export const visitView = (what: string, real: VisitColumns, synthetic: VisitColu
   row: 'visit',
   title: `${what} frequencies per visit`,
   counts: 'occurrences',
-  real: visitCount(real),
-  synthetic: visitCount(synthetic),
-  units: 'visits',
+  real: divisor(real, 'visit'),
+  synthetic: divisor(synthetic, 'visit'),
+  per: 'visits',
   statistics: everyStatistic,
 });
 
@@ -76,9 +101,9 @@ export const visitView = (what: string, real: VisitColumns, synthetic: VisitColu
 export const adjacentView = (what: string, real: VisitColumns, synthetic: VisitColumns): View => ({
   ...visitView(what, real, synthetic),
   title: `${what} frequencies per pair of adjacent visits`,
-  real: adjacentVisits(real),
-  synthetic: adjacentVisits(synthetic),
-  units: 'patients with two visits',
+  real: divisor(real, 'adjacentVisits'),
+  synthetic: divisor(synthetic, 'adjacentVisits'),
+  per: 'patients with two visits',
 });
 
 /** `recordView` as the HALO code has it: without the synthetic patients that have no visit. */
@@ -86,8 +111,8 @@ export const referenceRecordView = (what: string, real: VisitColumns, synthetic:
   ...recordView(what, real, synthetic),
   row: 'reference-record',
   title: `${what} frequencies per patient, the paper's way`,
-  synthetic: patientsWithVisits(synthetic),
-  units: 'patients with visits',
+  synthetic: divisor(synthetic, 'present'),
+  per: 'patients with visits',
   statistics: ['r2'],
   note: referenceNote,
 });
@@ -100,20 +125,20 @@ const shares = (counts: Uint32Array, total: number): Float64Array => {
 };
 
 const whyMissing = (view: View, keys: number): string => {
-  if (view.real <= 0) return `The real cohort has no ${view.units}.`;
-  if (view.synthetic <= 0) return `The synthetic cohort has no ${view.units}.`;
+  if (view.real.total <= 0) return `The real cohort has no ${view.per}.`;
+  if (view.synthetic.total <= 0) return `The synthetic cohort has no ${view.per}.`;
   if (keys < 2) return `Only ${keys} distinct ${keys === 1 ? 'key' : 'keys'} in both cohorts together.`;
   return 'All frequencies of one side are equal, so there are no differences to reproduce.';
 };
 
 const viewRows = (counts: OccurrenceCounts, view: View): PartialRow[] => {
   const n = counts.first.length;
-  const possible = view.real > 0 && view.synthetic > 0;
+  const possible = view.real.total > 0 && view.synthetic.total > 0;
   const real = counts.real[view.counts];
   const synthetic = counts.synthetic[view.counts];
   const sides: Sides = {
     counts: [real, synthetic],
-    shares: [shares(real, view.real), shares(synthetic, view.synthetic)],
+    shares: [shares(real, view.real.total), shares(synthetic, view.synthetic.total)],
   };
   return view.statistics.map((name) => {
     const { name: title, compute, about } = statistics[name];
@@ -160,7 +185,7 @@ const byPatients = (patients: Uint32Array): Int32Array => {
 export const frequencySeries = (
   keys: Keys,
   counts: OccurrenceCounts,
-  totals: { real: number; synthetic: number },
+  totals: Pick<View, 'real' | 'synthetic'>,
 ): Record<string, Series> => {
   const order = byPatients(counts.real.patients);
   const chosen = rankSample(order.length, seriesLimit[keys]).map((rank) => order[rank] as number);
@@ -169,8 +194,8 @@ export const frequencySeries = (
     [keys]: {
       first: column(counts.first),
       ...(keys === 'codes' ? {} : { second: column(counts.second) }),
-      real: column(counts.real.patients, totals.real),
-      synthetic: column(counts.synthetic.patients, totals.synthetic),
+      real: column(counts.real.patients, totals.real.total),
+      synthetic: column(counts.synthetic.patients, totals.synthetic.total),
       patients: column(counts.real.patients),
     },
   };

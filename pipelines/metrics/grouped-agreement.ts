@@ -1,7 +1,7 @@
-import type { VisitColumns } from '../cohort/visit-columns.ts';
 import type { Steps } from '../measure.ts';
 import type { MetricResult, PartialRow } from '../metric.ts';
 import { countOccurrences, type Keys, type OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import { agreement, type Compared, type Part } from './agreement.ts';
 import { adjacentView, agreementRows, recordView, type View, visitView } from './agreement-rows.ts';
 
 /** Some of the keys, whose agreement is told apart from that of the others. */
@@ -15,26 +15,12 @@ export interface KeyGroup {
   absent?: string;
 }
 
-/** The counts of the keys for which `keep` holds, in their old order. */
-const selectKeys = (counts: OccurrenceCounts, keep: KeyGroup['keep']): OccurrenceCounts => {
+/** Indices of the keys for which `keep` holds, ascending. */
+const membersOf = (counts: OccurrenceCounts, keep: KeyGroup['keep']): Int32Array => {
   const kept = new Int32Array(counts.first.length);
   let size = 0;
   for (let key = 0; key < kept.length; key++) if (keep(counts, key)) kept[size++] = key;
-  const chosen = kept.subarray(0, size);
-  const gather = <T extends Int32Array | Uint32Array>(from: T, into: T): T => {
-    for (let i = 0; i < size; i++) into[i] = from[chosen[i] as number] as number;
-    return into;
-  };
-  const side = ({ occurrences, patients }: OccurrenceCounts['real']) => ({
-    occurrences: gather(occurrences, new Uint32Array(size)),
-    patients: gather(patients, new Uint32Array(size)),
-  });
-  return {
-    first: gather(counts.first, new Int32Array(size)),
-    second: gather(counts.second, new Int32Array(size)),
-    real: side(counts.real),
-    synthetic: side(counts.synthetic),
-  };
+  return kept.slice(0, size);
 };
 
 const absentRow = (view: View, note: string): PartialRow[] =>
@@ -50,35 +36,26 @@ const nothing = {
   synthetic: { occurrences: none, patients: none },
 };
 
-/** What is compared with what. */
-interface Cohorts {
-  train: VisitColumns;
-  synthetic: VisitColumns;
-}
-
 /**
  * R², Pearson and Spearman per patient and per visit, group by group. Frequencies are those of the whole
  * cohort: a visit without drugs is a visit, and its drugs are none.
  */
 export function* groupedAgreement(
   keys: Keys,
-  { train: real, synthetic }: Cohorts,
+  cohorts: Compared,
   groupsOf: (counts: OccurrenceCounts) => KeyGroup[],
 ): Steps<MetricResult> {
+  const { train: real, synthetic } = cohorts;
   const counts = countOccurrences(real, synthetic, keys);
-  const groups = groupsOf(counts);
-  const rows: PartialRow[] = [];
-  for (const [index, { row, what, keep, absent }] of groups.entries()) {
-    yield { step: index, of: groups.length };
+  const absentRows: PartialRow[] = [];
+  const parts: Part[] = [];
+  for (const { row, what, keep, absent } of groupsOf(counts)) {
     const perVisit = keys === 'sequences' ? adjacentView : visitView;
     const [record, visit] = [recordView(what, real, synthetic), perVisit(what, real, synthetic)].map(
       (view): View => ({ ...view, row: `${row}-${view.row}` }),
     ) as [View, View];
-    rows.push(
-      ...(absent === undefined
-        ? agreementRows(selectKeys(counts, keep), [record, visit])
-        : absentRow(record, absent)),
-    );
+    if (absent === undefined) parts.push({ members: membersOf(counts, keep), views: [record, visit] });
+    else absentRows.push(...absentRow(record, absent));
   }
-  return { rows };
+  return { rows: [...(yield* agreement(keys, cohorts, counts, parts)), ...absentRows] };
 }

@@ -1,8 +1,11 @@
+import { drain, type Steps } from '../measure.ts';
 import { RandomSource } from '../random.ts';
 
 export interface Bootstrap {
   /** Patients per group; groups (members and non-members, say) are resampled apart from each other. */
   sizes: readonly number[];
+  /** How many are drawn per group, where not as many as there are. */
+  drawn?: readonly number[];
   /**
    * The statistics of one resample, which is told as how often each patient of each group was drawn.
    * `null` where the resample leaves a statistic undefined. The arrays are reused.
@@ -15,6 +18,12 @@ export interface Bootstrap {
 }
 
 export type Interval = [number, number];
+
+/** A statistic of the patients there are, and between which values it can lie. */
+export interface Point {
+  value: number | null;
+  range: readonly [number, number];
+}
 
 /** Most undefined replicates an interval may rest on; with more it would tell of the defined ones only. */
 const undefinedShare = 0.05;
@@ -46,22 +55,17 @@ export const quantile = (ascending: ArrayLike<number>, share: number): number =>
   return below + (above - below) * (position - Math.floor(position));
 };
 
-function interval(values: number[], task: Bootstrap): Interval | undefined {
-  if (values.length === 0 || values.length < task.replicates * (1 - undefinedShare)) return undefined;
-  const ascending = Float64Array.from(values).sort();
-  const tail = (1 - (task.level ?? 0.95)) / 2;
+const ends = (ascending: Float64Array, level = 0.95): Interval => {
+  const tail = (1 - level) / 2;
   return [quantile(ascending, tail), quantile(ascending, 1 - tail)];
-}
+};
 
-/**
- * Percentile bootstrap intervals with patients as the unit (Efron 1979), one per statistic, all from the same
- * resamples. `undefined` where a group has fewer than two patients or too many replicates are undefined.
- */
-export function bootstrapIntervals(task: Bootstrap): (Interval | undefined)[] {
+/** Defined values of each statistic in ascending order; undefined where too many replicates are not. */
+function* resampledValues(task: Bootstrap): Steps<(Float64Array | undefined)[]> {
   if (task.replicates < 1 || task.sizes.some((size) => size < 2)) return [];
   const source = new RandomSource(task.seed, 'bootstrap');
   const counts = task.sizes.map((size) => new Int32Array(size));
-  const draws = task.sizes.map((size) => new Float64Array(size));
+  const draws = (task.drawn ?? task.sizes).map((size) => new Float64Array(size));
   const values: number[][] = [];
   for (let replicate = 0; replicate < task.replicates; replicate++) {
     for (const [group, drawn] of counts.entries())
@@ -70,6 +74,37 @@ export function bootstrapIntervals(task: Bootstrap): (Interval | undefined)[] {
       values[s] ??= [];
       if (value !== null && Number.isFinite(value)) values[s].push(value);
     }
+    yield { step: replicate, of: task.replicates };
   }
-  return values.map((seen) => interval(seen, task));
+  const fewest = Math.max(1, task.replicates * (1 - undefinedShare));
+  return values.map((seen) => (seen.length < fewest ? undefined : Float64Array.from(seen).sort()));
+}
+
+/**
+ * Percentile bootstrap intervals with patients as the unit (Efron 1979), one per statistic, all from the same
+ * resamples. `undefined` where a group has fewer than two patients or too many replicates are undefined.
+ */
+export const bootstrapIntervals = (task: Bootstrap): (Interval | undefined)[] =>
+  drain(resampledValues(task)).map((values) => values && ends(values, task.level));
+
+const narrowest = 1e-12;
+
+/**
+ * The same, moved so that the median of the resamples lies on the value itself, and cut to what is possible: for
+ * statistics that resampling shifts (R², distances), whose percentile interval need not hold the value. Undefined
+ * also where all resamples agree, which says that they cannot tell, not that the value is certain.
+ */
+export function* centeredIntervals(
+  task: Bootstrap,
+  points: readonly Point[],
+): Steps<(Interval | undefined)[]> {
+  const resampled = yield* resampledValues(task);
+  return points.map(({ value, range: [least, greatest] }, i) => {
+    const values = resampled[i];
+    if (value === null || !values) return undefined;
+    const [low, high] = ends(values, task.level);
+    if (high - low <= narrowest) return undefined;
+    const shift = value - quantile(values, 0.5);
+    return [Math.max(least, low + shift), Math.min(greatest, high + shift)];
+  });
 }

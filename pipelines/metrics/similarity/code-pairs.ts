@@ -1,12 +1,7 @@
 import { defineMetric } from '../../metric.ts';
 import { countOccurrences } from '../../statistics/occurrence-counts.ts';
-import {
-  agreementRows,
-  frequencySeries,
-  recordView,
-  referenceRecordView,
-  visitView,
-} from '../agreement-rows.ts';
+import { agreement, allKeys } from '../agreement.ts';
+import { frequencySeries, recordView, referenceRecordView, visitView } from '../agreement-rows.ts';
 
 /** Same-visit bigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 87–92, 108–109. */
 export default defineMetric({
@@ -20,13 +15,16 @@ export default defineMetric({
   needs: ['train', 'synthetic'],
   reference: 'holdout',
   headline: { 'record-r2': 'Pairs R²' },
-  compute({ train: real, synthetic }) {
+  *compute(input) {
+    const { train: real, synthetic } = input;
     const counts = countOccurrences(real, synthetic, 'pairs');
     const record = recordView('pair', real, synthetic);
     const visit = visitView('pair', real, synthetic);
     const reference = referenceRecordView('pair', real, synthetic);
     return {
-      rows: agreementRows(counts, [record, visit, reference]),
+      rows: yield* agreement('pairs', input, counts, [
+        { members: allKeys(counts), views: [record, visit, reference] },
+      ]),
       series: frequencySeries('pairs', counts, record),
     };
   },

@@ -1,12 +1,7 @@
 import { defineMetric } from '../../metric.ts';
 import { countOccurrences } from '../../statistics/occurrence-counts.ts';
-import {
-  agreementRows,
-  frequencySeries,
-  recordView,
-  referenceRecordView,
-  visitView,
-} from '../agreement-rows.ts';
+import { agreement, allKeys } from '../agreement.ts';
+import { frequencySeries, recordView, referenceRecordView, visitView } from '../agreement-rows.ts';
 
 /** Unigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 84–86, 106–107, 133–136. */
 export default defineMetric({
@@ -20,13 +15,16 @@ export default defineMetric({
   needs: ['train', 'synthetic'],
   reference: 'holdout',
   headline: { 'record-r2': 'Codes R²' },
-  compute({ train: real, synthetic }) {
+  *compute(input) {
+    const { train: real, synthetic } = input;
     const counts = countOccurrences(real, synthetic, 'codes');
     const record = recordView('code', real, synthetic);
     const visit = visitView('code', real, synthetic);
     const reference = referenceRecordView('code', real, synthetic);
     return {
-      rows: agreementRows(counts, [record, visit, reference]),
+      rows: yield* agreement('codes', input, counts, [
+        { members: allKeys(counts), views: [record, visit, reference] },
+      ]),
       series: frequencySeries('codes', counts, record),
     };
   },

@@ -1,15 +1,14 @@
-import { patientCount, visitCount } from '../../cohort/visit-columns.ts';
 import { defineMetric } from '../../metric.ts';
 import { countOccurrences } from '../../statistics/occurrence-counts.ts';
+import { agreement, allKeys } from '../agreement.ts';
 import {
   adjacentView,
-  agreementRows,
+  divisor,
   frequencySeries,
   recordView,
   referenceRecordView,
   type View,
 } from '../agreement-rows.ts';
-import { patientsWithVisits } from '../empty-records.ts';
 
 /**
  * Sequential bigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 93–99, 110–111.
@@ -27,7 +26,8 @@ export default defineMetric({
   needs: ['train', 'synthetic'],
   reference: 'holdout',
   headline: { 'record-r2': 'Sequences R²' },
-  compute({ train: real, synthetic }) {
+  *compute(input) {
+    const { train: real, synthetic } = input;
     const counts = countOccurrences(real, synthetic, 'sequences');
     const record = recordView('sequential pair', real, synthetic);
     const visit = adjacentView('sequential pair', real, synthetic);
@@ -35,14 +35,16 @@ export default defineMetric({
       ...visit,
       row: 'reference-visit',
       title: `${visit.title}, the paper's way`,
-      real: visitCount(real) - patientCount(real),
-      synthetic: visitCount(synthetic) - patientsWithVisits(synthetic),
+      real: divisor(real, 'visitsLessOne'),
+      synthetic: divisor(synthetic, 'adjacentVisits'),
       statistics: ['r2'],
       note: 'Computed as in the HALO code: counts are divided by visits minus patients.',
     };
     const reference = referenceRecordView('sequential pair', real, synthetic);
     return {
-      rows: agreementRows(counts, [record, visit, reference, referenceVisit]),
+      rows: yield* agreement('sequences', input, counts, [
+        { members: allKeys(counts), views: [record, visit, reference, referenceVisit] },
+      ]),
       series: frequencySeries('sequences', counts, record),
     };
   },

@@ -1,0 +1,119 @@
+import test from 'ava';
+import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
+import { selectPatients } from '../../../pipelines/cohort/visit-columns.ts';
+import { drain } from '../../../pipelines/measure.ts';
+import type { PartialRow } from '../../../pipelines/metric.ts';
+import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
+import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
+import codesByModality from '../../../pipelines/metrics/similarity/code-prevalence-by-modality.ts';
+import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
+import { RandomSource } from '../../../pipelines/random.ts';
+import { countOccurrences } from '../../../pipelines/statistics/occurrence-counts.ts';
+import { countWeighted, patientEntries, slotsOf } from '../../../pipelines/statistics/patient-entries.ts';
+import { cases, columnsOf, comparing, type Patient } from './golden-cohorts.ts';
+
+const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };
+const given = { ...comparing(mini.real, mini.synthetic, 120, 5), options: {} };
+const interval = (rows: readonly PartialRow[], name: string) =>
+  rows.find(({ row }) => row === name)?.interval;
+
+for (const metric of [codePrevalence, codePairs, sequentialPairs, codesByModality]) {
+  const rows = (replicates: number, seed = 1) => drain(metric.compute({ ...given, seed, replicates })).rows;
+
+  test(`${metric.name}: an interval around every value; by seed alone; none without resamples`, (t) => {
+    const found = rows(40);
+    for (const { row, value, interval: [low, high] = [Number.NaN, Number.NaN] } of found)
+      if (value !== null)
+        t.true(low <= value && value <= high && low < high, `${row}: ${low} ${value} ${high}`);
+    t.deepEqual(rows(40), found);
+    t.notDeepEqual(rows(40, 2), found);
+    t.true(rows(0).every((row) => row.interval === undefined));
+    t.deepEqual(
+      rows(0).map(({ value }) => value),
+      found.map(({ value }) => value),
+    );
+  });
+}
+
+test('no interval of one patient a side, nor where all patients are the same', (t) => {
+  const one = comparing(mini.real.slice(0, 1), mini.synthetic.slice(0, 1), 120, 5);
+  const same = comparing(Array(9).fill(mini.real[0]), Array(9).fill(mini.real[0]), 120, 5);
+  for (const cohorts of [one, same])
+    t.true(drain(codePrevalence.compute({ ...cohorts, replicates: 30 })).rows.every((row) => !row.interval));
+});
+
+test('weighted entries are the counts of a cohort in which patients are there that often', (t) => {
+  const weights = Int32Array.from(mini.real, (_, i) => (i * 5) % 4);
+  const drawn = [...weights].flatMap((times, patient) => Array<number>(times).fill(patient));
+  const real = columnsOf(mini.real);
+  const synthetic = columnsOf(mini.synthetic);
+  for (const keys of ['codes', 'pairs', 'sequences'] as const) {
+    const counts = countOccurrences(real, synthetic, keys);
+    const slots = slotsOf(counts);
+    const entries = patientEntries(real, counts, keys, slots, new Uint8Array(weights.length).fill(1));
+    const size = counts.first.length;
+    const found = { patients: new Uint32Array(size), occurrences: new Uint32Array(size) };
+    countWeighted(entries, weights, found);
+    const plain = countOccurrences(selectPatients(real, drawn), synthetic, keys);
+    const wanted = new Map(
+      [...plain.first].map((first, i) => [
+        `${first},${plain.second[i]}`,
+        [plain.real.patients[i], plain.real.occurrences[i]],
+      ]),
+    );
+    for (let key = 0; key < size; key++) {
+      const slot = slots[key] as number;
+      const name = `${counts.first[key]},${counts.second[key]}`;
+      t.deepEqual(
+        [found.patients[slot], found.occurrences[slot]],
+        wanted.get(name) ?? [0, 0],
+        `${keys} ${name}`,
+      );
+    }
+  }
+});
+
+const shape = { keys: 30, patients: 150, simulations: 60 };
+const real = Float64Array.from({ length: shape.keys }, (_, key) => 0.6 / (1 + key / 4));
+const made = real.map((share, key) => Math.min(0.9, share * (key % 2 === 0 ? 1.3 : 0.75)));
+
+/** Patients of one visit who have each code with its own chance, whatever else they have. */
+const draw = (shares: Float64Array, source: RandomSource, simulation: number): VisitColumns => {
+  const units = new Float64Array(shares.length * shape.patients);
+  source.fill(units, 0, units.length, simulation);
+  const patients = Array.from({ length: shape.patients }, (_, patient): Patient => {
+    const own = [...shares.keys()].filter(
+      (key) => (units[patient * shares.length + key] as number) < (shares[key] as number),
+    );
+    return { visits: [own], labels: [] };
+  });
+  return columnsOf(patients);
+};
+
+const total = (of: (key: number) => number): number =>
+  Array.from(real.keys(), of).reduce((sum, value) => sum + value, 0);
+
+/** R² that cohorts of this size have on average: sums of squares with the variance of each share. */
+const expected = (): number => {
+  const noise = (share = 0) => (share * (1 - share)) / shape.patients;
+  const mean = total((key) => real[key] ?? 0) / shape.keys;
+  const apart = total(
+    (key) => ((real[key] ?? 0) - (made[key] ?? 0)) ** 2 + noise(real[key]) + noise(made[key]),
+  );
+  const all = total((key) => ((real[key] ?? 0) - mean) ** 2 + noise(real[key]) * (1 - 1 / shape.keys));
+  return 1 - apart / all;
+};
+
+test('intervals of R² hold the closed form about as often as they say', (t) => {
+  const [a, b] = [new RandomSource(11, 'patients'), new RandomSource(12, 'patients')];
+  let inside = 0;
+  for (let simulation = 0; simulation < shape.simulations; simulation++) {
+    const cohorts = { ...given, train: draw(real, a, simulation), synthetic: draw(made, b, simulation) };
+    const { rows } = drain(codePrevalence.compute({ ...cohorts, seed: simulation, replicates: 100 }));
+    const [low, high] = interval(rows, 'record-r2') ?? [Number.NaN, Number.NaN];
+    if (low <= expected() && expected() <= high) inside++;
+  }
+  const share = inside / shape.simulations;
+  t.true(share >= 0.85, `${share}`);
+  t.log(share);
+});
