@@ -106,9 +106,9 @@ const comparison = {
 console.log(`${patients} patients, ${visitCount(real)} visits, ${real.codes.length} codes a side`);
 
 timed('lengths and labels', () => [
-  codesPerVisit.compute(comparison),
-  visitsPerRecord.compute(comparison),
-  labelPrevalence.compute(comparison),
+  drain(codesPerVisit.compute(comparison)),
+  drain(visitsPerRecord.compute(comparison)),
+  drain(labelPrevalence.compute(comparison)),
 ]);
 const ours = timed('ours: counts, R², Pearson, Spearman, series', () =>
   [codePrevalence, codePairs, sequentialPairs].flatMap((metric) => {

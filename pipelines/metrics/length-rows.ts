@@ -1,3 +1,4 @@
+import type { VisitColumns } from '../cohort/visit-columns.ts';
 import type { PartialRow, Series } from '../metric.ts';
 import { gaps, type Histogram, moments } from '../statistics/lengths.ts';
 
@@ -36,6 +37,7 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
       value: apart?.ks ?? null,
       n,
       better: 'lower',
+      range: [0, 1],
       ...missing,
     },
     {
@@ -48,6 +50,17 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
       ...missing,
     },
   ];
+};
+
+/** The weight of each visit: that of its patient. */
+export const visitWeights = (
+  { visitOffsets, codeOffsets }: VisitColumns,
+  weights: Int32Array,
+): Int32Array => {
+  const each = new Int32Array(codeOffsets.length - 1);
+  for (let patient = 0; patient < weights.length; patient++)
+    each.fill(weights[patient] as number, visitOffsets[patient], visitOffsets[patient + 1]);
+  return each;
 };
 
 /** Counts per length for a plot; `patients` are the distinct real patients behind each, for suppression. */

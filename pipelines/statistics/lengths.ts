@@ -4,14 +4,19 @@ export interface Histogram {
   n: number;
 }
 
-/** Lengths of the ranges that an offsets array delimits, counted by length. */
-export const lengthHistogram = (offsets: Int32Array): Histogram => {
-  const n = offsets.length - 1;
+/** Lengths of the ranges that an offsets array delimits, counted by length, each as often as its weight. */
+export const lengthHistogram = (offsets: Int32Array, weights?: Int32Array): Histogram => {
+  const ranges = offsets.length - 1;
   const length = (i: number) => (offsets[i + 1] as number) - (offsets[i] as number);
   let longest = 0;
-  for (let i = 0; i < n; i++) longest = Math.max(longest, length(i));
+  for (let i = 0; i < ranges; i++) longest = Math.max(longest, length(i));
   const counts = new Float64Array(longest + 1);
-  for (let i = 0; i < n; i++) counts[length(i)] = (counts[length(i)] as number) + 1;
+  let n = 0;
+  for (let i = 0; i < ranges; i++) {
+    const weight = weights ? (weights[i] as number) : 1;
+    counts[length(i)] = (counts[length(i)] as number) + weight;
+    n += weight;
+  }
   return { counts, n };
 };
 

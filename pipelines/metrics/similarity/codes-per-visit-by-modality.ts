@@ -1,17 +1,19 @@
 import { type Modality, modalities } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
+import type { Steps } from '../../measure.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
 import { type Histogram, lengthHistogram } from '../../statistics/lengths.ts';
-import { lengthRows } from '../length-rows.ts';
+import { lengthRows, visitWeights } from '../length-rows.ts';
 import { absentSentence, modalityWords } from '../modality-groups.ts';
+import { resampledRows } from '../resampled-rows.ts';
 
-/** How many codes of the modality each visit has. */
-const histogramOf = (
+/** Offsets of the visits among the codes of the modality alone. */
+const offsetsOf = (
   { codes, codeOffsets }: VisitColumns,
   vocabulary: Vocabulary,
   modality: Modality,
-): Histogram => {
+): Int32Array => {
   const own = Uint8Array.from(vocabulary.codes, (code) => (code.modality === modality ? 1 : 0));
   const offsets = new Int32Array(codeOffsets.length);
   for (let visit = 0; visit + 1 < offsets.length; visit++) {
@@ -20,7 +22,7 @@ const histogramOf = (
       count += own[codes[i] as number] as number;
     offsets[visit + 1] = count;
   }
-  return lengthHistogram(offsets);
+  return offsets;
 };
 
 const without = ({ counts, n }: Histogram): number | null => (n === 0 ? null : (counts[0] ?? 0) / n);
@@ -37,6 +39,23 @@ const withoutRow = (many: string, real: Histogram, synthetic: Histogram): Partia
   ...(synthetic.n === 0 && { note: 'The synthetic cohort has no visits.' }),
 });
 
+const modalityRows = (
+  vocabulary: Vocabulary,
+  modality: Modality,
+  real: Histogram,
+  ours: Histogram,
+): PartialRow[] => {
+  const { many } = modalityWords[modality];
+  const all = [...lengthRows(`${many} per visit`, real, ours), withoutRow(many, real, ours)];
+  const note = absentSentence(vocabulary, [modality]);
+  // One row says that a modality is not there; the others would say the same.
+  const told =
+    note === undefined
+      ? all
+      : all.filter(({ row }) => row === 'wasserstein').map((row) => ({ ...row, value: null, note }));
+  return told.map((row) => ({ ...row, row: `${modality}-${row.row}` }));
+};
+
 /** `codes-per-visit` for each code system alone. */
 export default defineMetric({
   name: 'codes-per-visit-by-modality',
@@ -48,19 +67,19 @@ export default defineMetric({
   range: [0, Number.POSITIVE_INFINITY],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  compute({ vocabulary, train, synthetic }) {
-    const rows = modalities.flatMap((modality): PartialRow[] => {
-      const { many } = modalityWords[modality];
-      const real = histogramOf(train, vocabulary, modality);
-      const ours = histogramOf(synthetic, vocabulary, modality);
-      const all = [...lengthRows(`${many} per visit`, real, ours), withoutRow(many, real, ours)];
-      const note = absentSentence(vocabulary, [modality]);
-      // One row says that a modality is not there; the others would say the same.
-      const told =
-        note === undefined
-          ? all
-          : all.filter(({ row }) => row === 'wasserstein').map((row) => ({ ...row, value: null, note }));
-      return told.map((row) => ({ ...row, row: `${modality}-${row.row}` }));
+  *compute(input): Steps<MetricResult> {
+    const { vocabulary, train, synthetic } = input;
+    const offsets = modalities.map((modality) => ({
+      modality,
+      real: offsetsOf(train, vocabulary, modality),
+      ours: offsetsOf(synthetic, vocabulary, modality),
+    }));
+    const rows = yield* resampledRows(input, [0, Number.POSITIVE_INFINITY], (weights) => {
+      const real = visitWeights(train, weights.real);
+      const ours = visitWeights(synthetic, weights.synthetic);
+      return offsets.flatMap((of) =>
+        modalityRows(vocabulary, of.modality, lengthHistogram(of.real, real), lengthHistogram(of.ours, ours)),
+      );
     });
     return { rows };
   },

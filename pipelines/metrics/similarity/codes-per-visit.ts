@@ -1,7 +1,9 @@
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import { defineMetric } from '../../metric.ts';
+import type { Steps } from '../../measure.ts';
+import { defineMetric, type MetricResult } from '../../metric.ts';
 import { lengthHistogram } from '../../statistics/lengths.ts';
-import { lengthRows, lengthSeries } from '../length-rows.ts';
+import { lengthRows, lengthSeries, visitWeights } from '../length-rows.ts';
+import { resampledRows } from '../resampled-rows.ts';
 
 /** For each visit length, how many different patients have such a visit. */
 const patientsByVisitLength = (
@@ -31,12 +33,19 @@ export default defineMetric({
   needs: ['train', 'synthetic'],
   reference: 'holdout',
   headline: { wasserstein: 'Visit length, distance' },
-  compute({ train: real, synthetic }) {
+  *compute(input): Steps<MetricResult> {
+    const { train: real, synthetic } = input;
     const histogram = lengthHistogram(real.codeOffsets);
     const delivered = lengthHistogram(synthetic.codeOffsets);
     const patients = patientsByVisitLength(real, histogram.counts.length);
     return {
-      rows: lengthRows('codes per visit', histogram, delivered),
+      rows: yield* resampledRows(input, [0, Number.POSITIVE_INFINITY], (weights) =>
+        lengthRows(
+          'codes per visit',
+          lengthHistogram(real.codeOffsets, visitWeights(real, weights.real)),
+          lengthHistogram(synthetic.codeOffsets, visitWeights(synthetic, weights.synthetic)),
+        ),
+      ),
       series: { lengths: lengthSeries(histogram, delivered, patients) },
     };
   },

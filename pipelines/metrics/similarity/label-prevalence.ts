@@ -1,20 +1,70 @@
-import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
-import { nonEmptyPatients, referenceNote } from '../empty-records.ts';
+import type { VisitColumns } from '../../cohort/visit-columns.ts';
+import type { Steps } from '../../measure.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
+import { referenceNote } from '../empty-records.ts';
+import { type PatientWeights, resampledRows } from '../resampled-rows.ts';
 
-const positives = ({ labels }: VisitColumns, patients: Iterable<number>, width: number): number[] => {
+/** Patients with each label, and all; each as often as its weight. */
+const positives = ({ labels }: VisitColumns, weights: Int32Array, width: number) => {
   const counts = new Array<number>(width).fill(0);
-  for (const patient of patients)
+  let n = 0;
+  for (let patient = 0; patient < weights.length; patient++) {
+    const weight = weights[patient] as number;
+    n += weight;
     for (let label = 0; label < width; label++)
-      counts[label] = (counts[label] ?? 0) + (labels[patient * width + label] ?? 0);
-  return counts;
+      if (labels[patient * width + label]) counts[label] = (counts[label] as number) + weight;
+  }
+  return { counts, n };
 };
 
-const shares = (counts: number[], n: number): number[] | null =>
+/** Without the patients that have no visit. */
+const present = ({ visitOffsets }: VisitColumns, weights: Int32Array): Int32Array =>
+  weights.map((weight, patient) => (visitOffsets[patient + 1] === visitOffsets[patient] ? 0 : weight));
+
+const shares = ({ counts, n }: { counts: number[]; n: number }): number[] | null =>
   n === 0 ? null : counts.map((count) => count / n);
 
 const meanGap = (a: number[] | null, b: number[] | null): number | null =>
   a && b && a.length > 0 ? a.reduce((sum, p, i) => sum + Math.abs(p - (b[i] ?? 0)), 0) / a.length : null;
+
+const labelRows = (
+  labels: readonly string[],
+  { train, synthetic }: { train: VisitColumns; synthetic: VisitColumns },
+  weights: PatientWeights,
+): PartialRow[] => {
+  const real = positives(train, weights.real, labels.length);
+  const all = positives(synthetic, weights.synthetic, labels.length);
+  const kept = positives(synthetic, present(synthetic, weights.synthetic), labels.length);
+  const [theirs, ours] = [shares(real), shares(all)];
+  const because =
+    labels.length === 0 ? 'This cohort has no labels.' : 'One of the two cohorts has no patients.';
+  const summary = (row: string, value: number | null, n: number, note?: string): PartialRow => ({
+    row,
+    title: `Mean absolute difference of label prevalence${note === undefined ? '' : ", the paper's way"}`,
+    about: 'by how much the share of patients with a label is off, averaged over all labels',
+    value,
+    n,
+    ...(value === null ? { note: because } : note === undefined ? {} : { note }),
+  });
+  const perLabel = labels.map(
+    (label, i): PartialRow => ({
+      row: `label: ${label}`,
+      title: label,
+      about: 'share of patients with this label',
+      value: ours?.[i] ?? null,
+      real: theirs?.[i] ?? null,
+      n: all.n,
+      better: 'closer-to-real',
+      patients: real.counts[i] ?? 0,
+      ...(ours && theirs ? {} : { note: because }),
+    }),
+  );
+  return [
+    summary('mean-absolute-difference', meanGap(theirs, ours), all.n),
+    summary('reference-mean-absolute-difference', meanGap(theirs, shares(kept)), kept.n, referenceNote),
+    ...perLabel,
+  ];
+};
 
 /** Label probabilities of HALO (Theodorou et al. 2023, Table 2); evaluate_datasets.py lines 32 and 120. */
 export default defineMetric({
@@ -27,43 +77,8 @@ export default defineMetric({
   needs: ['train', 'synthetic'],
   reference: 'holdout',
   headline: { 'mean-absolute-difference': 'Labels, mean gap' },
-  compute({ vocabulary, train: real, synthetic }) {
-    const width = vocabulary.labels.length;
-    const everyone = (columns: VisitColumns) => Array(patientCount(columns)).keys();
-    const n = patientCount(synthetic);
-    const realCounts = positives(real, everyone(real), width);
-    const theirs = shares(realCounts, patientCount(real));
-    const ours = shares(positives(synthetic, everyone(synthetic), width), n);
-    const present = nonEmptyPatients(synthetic);
-    const kept = shares(positives(synthetic, present, width), present.length);
-    const because = width === 0 ? 'This cohort has no labels.' : 'One of the two cohorts has no patients.';
-    const summary = (row: string, value: number | null, patients: number, note?: string): PartialRow => ({
-      row,
-      title: `Mean absolute difference of label prevalence${note === undefined ? '' : ", the paper's way"}`,
-      about: 'by how much the share of patients with a label is off, averaged over all labels',
-      value,
-      n: patients,
-      ...(value === null ? { note: because } : note === undefined ? {} : { note }),
-    });
-    const perLabel = vocabulary.labels.map(
-      (label, i): PartialRow => ({
-        row: `label: ${label}`,
-        title: label,
-        about: 'share of patients with this label',
-        value: ours?.[i] ?? null,
-        real: theirs?.[i] ?? null,
-        n,
-        better: 'closer-to-real',
-        patients: realCounts[i] ?? 0,
-        ...(ours && theirs ? {} : { note: because }),
-      }),
-    );
-    return {
-      rows: [
-        summary('mean-absolute-difference', meanGap(theirs, ours), n),
-        summary('reference-mean-absolute-difference', meanGap(theirs, kept), present.length, referenceNote),
-        ...perLabel,
-      ],
-    };
+  *compute(input): Steps<MetricResult> {
+    const { labels } = input.vocabulary;
+    return { rows: yield* resampledRows(input, [0, 1], (weights) => labelRows(labels, input, weights)) };
   },
 });

@@ -1,8 +1,38 @@
-import { patientCount, selectPatients } from '../../cohort/visit-columns.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
-import { lengthHistogram } from '../../statistics/lengths.ts';
-import { nonEmptyPatients, patientsWithVisits, referenceNote } from '../empty-records.ts';
+import type { Steps } from '../../measure.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
+import { type Histogram, lengthHistogram } from '../../statistics/lengths.ts';
+import { referenceNote } from '../empty-records.ts';
 import { lengthRows, lengthSeries } from '../length-rows.ts';
+import { resampledRows } from '../resampled-rows.ts';
+
+const what = 'visits per patient';
+
+const withoutVisits = ({ counts, n }: Histogram): number | null => (n === 0 ? null : (counts[0] ?? 0) / n);
+
+const emptyRow = (real: Histogram, synthetic: Histogram): PartialRow => ({
+  row: 'empty-share',
+  title: 'Patients without any visit',
+  about: 'share of patients about whom nothing was generated; they count in every other row',
+  value: withoutVisits(synthetic),
+  real: withoutVisits(real),
+  n: synthetic.n,
+  better: 'closer-to-real',
+  range: [0, 1],
+  ...(synthetic.n === 0 ? { note: 'The synthetic cohort has no patients.' } : {}),
+});
+
+/** Mean and deviation as the HALO code has them: without the synthetic patients that have no visit. */
+const referenceRows = (real: Histogram, { counts, n }: Histogram): PartialRow[] => {
+  const present = { counts: counts.with(0, 0), n: n - (counts[0] ?? 0) };
+  return lengthRows(what, real, present)
+    .slice(0, 2)
+    .map((row) => ({
+      note: referenceNote,
+      ...row,
+      row: `reference-${row.row}`,
+      title: `${row.title}, the paper's way`,
+    }));
+};
 
 /** Record lengths of HALO (Theodorou et al. 2023, Table 2); evaluate_datasets.py lines 55–65. */
 export default defineMetric({
@@ -15,33 +45,15 @@ export default defineMetric({
   needs: ['train', 'synthetic'],
   reference: 'holdout',
   headline: { wasserstein: 'Visits, distance' },
-  compute({ train: real, synthetic }) {
-    const what = 'visits per patient';
-    const histogram = lengthHistogram(real.visitOffsets);
+  *compute(input): Steps<MetricResult> {
+    const { train, synthetic } = input;
+    const real = lengthHistogram(train.visitOffsets);
+    const rows = yield* resampledRows(input, [0, Number.POSITIVE_INFINITY], (weights) => {
+      const theirs = lengthHistogram(train.visitOffsets, weights.real);
+      const ours = lengthHistogram(synthetic.visitOffsets, weights.synthetic);
+      return [...lengthRows(what, theirs, ours), emptyRow(theirs, ours), ...referenceRows(theirs, ours)];
+    });
     const delivered = lengthHistogram(synthetic.visitOffsets);
-    const n = patientCount(synthetic);
-    const empty: PartialRow = {
-      row: 'empty-share',
-      title: 'Patients without any visit',
-      about: 'share of patients about whom nothing was generated; they count in every other row',
-      value: n === 0 ? null : 1 - patientsWithVisits(synthetic) / n,
-      real: histogram.n === 0 ? null : 1 - patientsWithVisits(real) / histogram.n,
-      n,
-      better: 'closer-to-real',
-      ...(n === 0 ? { note: 'The synthetic cohort has no patients.' } : {}),
-    };
-    const present = selectPatients(synthetic, nonEmptyPatients(synthetic));
-    const reference = lengthRows(what, histogram, lengthHistogram(present.visitOffsets))
-      .slice(0, 2)
-      .map((row) => ({
-        note: referenceNote,
-        ...row,
-        row: `reference-${row.row}`,
-        title: `${row.title}, the paper's way`,
-      }));
-    return {
-      rows: [...lengthRows(what, histogram, delivered), empty, ...reference],
-      series: { lengths: lengthSeries(histogram, delivered, histogram.counts) },
-    };
+    return { rows, series: { lengths: lengthSeries(real, delivered, real.counts) } };
   },
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { patientCount, type VisitColumns, visitCount } from '../../../pipelines/cohort/visit-columns.ts';
 import { drain } from '../../../pipelines/measure.ts';
-import { patientsWithVisits } from '../../../pipelines/metrics/empty-records.ts';
+import { divisor } from '../../../pipelines/metrics/agreement-rows.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
 import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit.ts';
@@ -97,7 +97,7 @@ for (const [name, wanted] of Object.entries(expected)) {
   });
 
   test(`${name}: every probability table equals the reference's`, (t) => {
-    const kept = patientsWithVisits(synthetic);
+    const kept = divisor(synthetic, 'present').total;
     t.is(kept, wanted.n_syn_after_filter);
     for (const { name: table, keys, per, sequential } of tables) {
       const golden = wanted.tables[table];
@@ -134,8 +134,8 @@ for (const [name, wanted] of Object.entries(expected)) {
   });
 
   test(`${name}: lengths and labels equal the reference's`, (t) => {
-    const visits = visitsPerRecord.compute(comparison).rows;
-    const codes = codesPerVisit.compute(comparison).rows;
+    const visits = drain(visitsPerRecord.compute(comparison)).rows;
+    const codes = drain(codesPerVisit.compute(comparison)).rows;
     const real = (rows: typeof visits, row: string) => rows.find((r) => r.row === row)?.real ?? Number.NaN;
     for (const [rows, prefix, what] of [
       [visits, 'reference-', 'Record'],
@@ -150,7 +150,7 @@ for (const [name, wanted] of Object.entries(expected)) {
         t.true(isClose(real(rows, `${prefix}${row}`), wanted.aggregate_real[key] ?? Number.NaN), key);
       }
     const found = cases[name]?.synthetic.filter((patient) => patient.visits.length > 0) ?? [];
-    const labels = labelPrevalence.compute({ ...comparison, synthetic: columnsOf(found) }).rows;
+    const labels = drain(labelPrevalence.compute({ ...comparison, synthetic: columnsOf(found) })).rows;
     const rowsOf = labels.filter((row) => row.row.startsWith('label: '));
     const wantedReal = Object.values(wanted.label_probabilities_real);
     const wantedSynthetic = Object.values(wanted.label_probabilities_syn);
