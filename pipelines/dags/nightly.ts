@@ -34,7 +34,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
     const synthetic = dag.add(generate, { model, cohort: real }, { ...run.generate, seed }, at('generate'));
     const models = [model];
     const cards = [
-      dag.add(similarity, { real, synthetic }, { ...run.similarity, seed }, at('similarity')),
+      dag.add(similarity, { real, synthetic, models }, { ...run.similarity, seed }, at('similarity')),
       dag.add(utility, { real, synthetic, models }, { ...run.utility, seed }, at('utility')),
       dag.add(privacy, { real, synthetic, models }, { ...run.privacy, seed }, at('privacy')),
     ];

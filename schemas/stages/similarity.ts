@@ -4,9 +4,9 @@ import { defineStage } from '../stage.ts';
 export const similarity = defineStage({
   name: 'similarity',
   title: 'How alike the synthetic and the real training cohort are',
-  version: 2,
-  inputs: { real: 'token-cohort', synthetic: 'token-cohort' },
+  version: 3,
+  inputs: { real: 'token-cohort', synthetic: 'token-cohort', models: ['model'] },
   output: 'scorecard',
   params: metricParams,
-  policy: { queue: 'cpu', startToClose: '6h', heartbeat: '2m', attempts: 4 },
+  policy: { queue: 'gpu', startToClose: '12h', heartbeat: '2m', attempts: 8 },
 });

@@ -23,11 +23,17 @@ import { localHost } from '../helpers/local-host.ts';
 const source = fileURLToPath(new URL('../fixtures/mimic3-demo/', import.meta.url));
 const tools = (store: Store) => [{ store, engine: 'test' }, localHost()] as const;
 
-const scored = (store: Store, real: ArtifactRef, synthetic: ArtifactRef, params = {}) =>
+const scored = (
+  store: Store,
+  real: ArtifactRef,
+  synthetic: ArtifactRef,
+  params = {},
+  models: ArtifactRef[] = [],
+) =>
   runStage(
     stages.similarity,
     similarity,
-    { node: 'similarity', params, inputs: { real, synthetic } },
+    { node: 'similarity', params, inputs: { real, synthetic, models } },
     ...tools(store),
   );
 
@@ -65,7 +71,7 @@ const floorRun = async (folder: string) => {
     { node: 'generate', params: {}, inputs: { model: model.ref, cohort: real.ref } },
     ...with_,
   );
-  const card = await scored(store, real.ref, synthetic.ref);
+  const card = await scored(store, real.ref, synthetic.ref, {}, [model.ref]);
   const page = await runStage(
     stages.report,
     report,
@@ -104,7 +110,10 @@ test('the floor is scored against the training split and reported, twice to the 
   t.is(card.cohorts.synthetic.patients, card.cohorts.real.patients);
   t.is(new Set(card.rows.map(({ metric }) => metric)).size, metricsOf('similarity').size);
   t.true(Number(first.card.summary['Codes R²']) > 0.8, 'the floor has single codes right');
-  t.true(card.rows.every(({ holdout }) => holdout !== undefined));
+  const ofCohort = card.rows.filter(({ metric }) => metric !== 'language-model');
+  t.true(ofCohort.every(({ holdout }) => holdout !== undefined));
+  const foreseen = card.rows.find(({ metric, row }) => metric === 'language-model' && row === 'train-bce');
+  t.true((foreseen?.value ?? 0) > 0, 'the stage opens the model');
 
   const artifact = await first.store.open(first.page.ref);
   const page = Buffer.from(await artifact.bytes('report.html')).toString();

@@ -40,7 +40,7 @@ const run = (store: Store, similarity: Similarity, params: object, host = localH
   runStage(
     stages.similarity,
     similarity,
-    { node: 'similarity:x', params, inputs: { real, synthetic } },
+    { node: 'similarity:x', params, inputs: { real, synthetic, models: [] } },
     { store, engine: 'e' },
     host,
   );

@@ -71,7 +71,7 @@ test.serial('a run goes through the whole DAG; run again, it does no work and sa
     t.deepEqual(whys, [
       ['train:y', 'param config.steps 3 -> 4'],
       ['generate:y', 'input model changed'],
-      ['similarity:y', 'input synthetic changed'],
+      ['similarity:y', 'input synthetic changed; input models changed'],
       ['utility:y', 'input synthetic changed; input models changed'],
       ['privacy:y', 'input synthetic changed; input models changed'],
       ['report', 'input models changed; input synthetic changed; input cards changed'],

@@ -2,6 +2,7 @@ import type { TestFn } from 'ava';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import type { Metric } from '../../../pipelines/metric.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
+import marginal from '../../../pipelines/models/marginal.ts';
 import { metricsOf } from '../../../pipelines/registry.ts';
 import type { MetricRow } from '../../../schemas/scorecard.ts';
 import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';
@@ -26,6 +27,23 @@ const dealt = (patients: readonly Patient[]): Patient[] => {
 
 const usual: Parties = { train, validation: split.synthetic.slice(250, 290), holdout, synthetic: unseen };
 
+/** A model of which everything that a metric asks of one can be computed in closed form. */
+const modelOf = (patients: readonly Patient[], labels: number) => {
+  const vocabulary = vocabularyOf(120, labels);
+  // One more patient has every code and label, so that no record of a usual length is impossible.
+  const everything = { visits: [[...Array(120).keys()]], labels: Array<number>(labels).fill(1) };
+  const lengths = Array.from({ length: 12 }, (_, visits) => ({
+    visits: Array.from({ length: visits }, (): number[] => []),
+    labels: Array<number>(labels).fill(0),
+  }));
+  const train = columnsOf([...patients, everything, ...lengths]);
+  return async () => {
+    const fitting = await marginal.fit({ vocabulary, train, validation: nobody }, {}, 0);
+    await fitting.step();
+    return marginal.open(fitting.model(), {}, vocabulary);
+  };
+};
+
 const score = async (family: Metric['family'], parties: Partial<Parties>, replicates = 0, labels = 5) => {
   const given = { ...usual, ...parties };
   const side = (patients: readonly Patient[]) => (patients.length === 0 ? nobody : columnsOf(patients));
@@ -37,6 +55,7 @@ const score = async (family: Metric['family'], parties: Partial<Parties>, replic
       validation: side(given.validation),
       holdout: side(given.holdout),
       synthetic: side(given.synthetic),
+      ...(given.train.length > 0 && { model: modelOf(given.fitted ?? given.train, labels) }),
       metrics: [...metricsOf(family).values()],
       options: tested[family].options,
       seed: 3,

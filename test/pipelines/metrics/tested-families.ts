@@ -10,6 +10,8 @@ export interface Parties {
   holdout: readonly Patient[];
   /** Unless told otherwise, real patients that are in no other part. */
   synthetic: readonly Patient[];
+  /** Whom the model knows, where a metric asks it; unless told otherwise, the training patients. */
+  fitted?: readonly Patient[];
 }
 
 interface Sources extends Parties {
@@ -62,9 +64,10 @@ const mixes = [
 /** What the conformance test must know of a family; a metric needs an entry only where it is no headline metric. */
 export const tested: Record<MetricRow['family'], TestedFamily> = {
   similarity: {
-    better: ({ train }) => ({ synthetic: train }),
-    // Ten of them twice.
+    better: ({ train, holdout }) => ({ synthetic: train, fitted: [...train, ...holdout] }),
+    // Ten of them twice; a model that knows one of its own patients.
     worse: ({ train, dealt }) => ({
+      fitted: train.slice(0, 1),
       synthetic: [...dealt(train).slice(0, 50), ...dealt(train).slice(0, 10)],
     }),
     leading: {
@@ -77,13 +80,14 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'cross-modality-pairs': 'all-record-r2',
       'codes-per-visit-by-modality': 'dx-wasserstein',
       duplicates: 'share',
+      'language-model': 'f1',
     },
     options: {},
   },
   privacy: {
-    better: () => ({}),
-    worse: ({ train }) => ({ synthetic: train.slice(0, 50) }),
-    leading: { 'membership-nearest': 'auc', 'membership-density-ratio': 'auc' },
+    better: ({ holdout }) => ({ fitted: holdout }),
+    worse: ({ train }) => ({ synthetic: train.slice(0, 50), fitted: train }),
+    leading: { 'membership-nearest': 'auc', 'membership-density-ratio': 'auc', 'membership-model': 'auc' },
     options: {},
   },
   utility: {

@@ -1,0 +1,59 @@
+import { patientCount } from '../../cohort/visit-columns.ts';
+import { defineMetric } from '../../metric.ts';
+import { attackMissing, scoreAttack } from '../../privacy/attack-scores.ts';
+import { sample } from '../../privacy/samples.ts';
+import { type AttackVariant, attackRows, ours, rocSeries } from '../attack-rows.ts';
+import { cutNote, modelScores, noScores } from '../model-scores.ts';
+
+const published: AttackVariant = {
+  prefix: 'reference-halo-',
+  title: ', as HALO sums it',
+  note: 'Computed as in the HALO script: columns that cannot occur at their place are counted too.',
+};
+
+const perCell = (logs: Float64Array, cells: Int32Array): Float64Array =>
+  logs.map((log, patient) => log / Math.max(1, cells[patient] as number));
+
+/** The model attack of HALO (Theodorou et al. 2023, Table 4); evaluate_privacy_membership.py lines 125–145. */
+export default defineMetric({
+  name: 'membership-model',
+  family: 'privacy',
+  title: 'Membership by the model itself',
+  about:
+    'Can whoever holds the fitted model tell who was trained on? Whoever the model finds likely is called a training patient; the attack is tried on as many training patients as others. Holding the synthetic cohort alone does not allow it.',
+  better: 'lower',
+  range: [0, 1],
+  needs: ['train', 'holdout', 'model'],
+  reference: 'none',
+  async *compute(input) {
+    const { seed, replicates } = input;
+    const size = Math.min(patientCount(input.train), patientCount(input.holdout));
+    const scores = yield* modelScores({
+      model: input.model,
+      train: sample(input.train, size, seed, 'train'),
+      holdout: sample(input.holdout, size, seed, 'test'),
+    });
+    if (!scores) return { rows: attackRows(attackMissing(noScores), ours) };
+    const { train, holdout } = scores;
+    const attack = (members: Float64Array, nonMembers: Float64Array) =>
+      scoreAttack({ members, nonMembers }, { seed, replicates });
+    const note = cutNote(scores);
+    const found: [AttackVariant, ReturnType<typeof attack>][] = [
+      [{ ...ours, ...note }, attack(train.logProbability, holdout.logProbability)],
+      [
+        {
+          prefix: 'per-decision-',
+          title: ', length evened out',
+          note: 'The mean per decision, so that short records do not pass for likely ones.',
+        },
+        attack(perCell(train.logProbability, train.cells), perCell(holdout.logProbability, holdout.cells)),
+      ],
+    ];
+    if (train.reference && holdout.reference)
+      found.push([published, attack(train.reference.logProbability, holdout.reference.logProbability)]);
+    return {
+      rows: found.flatMap(([variant, result]) => attackRows(result, variant)),
+      series: rocSeries(found),
+    };
+  },
+});
