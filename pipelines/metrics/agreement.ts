@@ -62,7 +62,7 @@ const ranges: Record<Statistic, [number, number]> = {
 
 const entriesOf = ({ patients }: SideCounts): number => patients.reduce((sum, count) => sum + count, 0);
 
-const weighted = ({ units }: Divisor, weights: Int32Array): number => {
+const weighted = ({ units }: Divisor, weights: Uint16Array): number => {
   let sum = 0;
   for (let p = 0; p < units.length; p++) sum += (units[p] as number) * (weights[p] as number);
   return sum;
@@ -83,14 +83,14 @@ class ResampledSide {
   readonly bag: Int32Array;
   readonly size: number;
   readonly counts: SideCounts;
-  readonly weights: Int32Array;
+  readonly weights: Uint16Array;
   readonly #entries;
 
   constructor(columns: VisitColumns, { keys, counts, slots, share, source }: Table, index: number) {
     this.size = patientCount(columns);
     const order = source.permutation(this.size, bagIndex - index);
     this.bag = order.slice(0, Math.ceil(share * this.size)).sort();
-    this.weights = new Int32Array(this.size);
+    this.weights = new Uint16Array(this.size);
     const kept = new Uint8Array(this.size);
     for (const patient of this.bag) kept[patient] = 1;
     this.#entries = patientEntries(columns, counts, keys, slots, kept);
@@ -133,6 +133,7 @@ export function* agreement(
   { train, synthetic, seed, replicates }: Compared,
   counts: OccurrenceCounts,
   parts: readonly Part[],
+  budget = entriesBudget,
 ): Steps<PartialRow[]> {
   const rows: PartialRow[] = [];
   for (const [step, { members, views }] of parts.entries()) {
@@ -141,11 +142,14 @@ export function* agreement(
   }
   if (replicates === 0 || Math.min(patientCount(train), patientCount(synthetic)) < 2) return rows;
   const entries = entriesOf(counts.real) + entriesOf(counts.synthetic);
-  const share = Math.min(1, entriesBudget / Math.max(1, entries));
+  const share = Math.min(1, budget / Math.max(1, entries));
   const slots = slotsOf(counts);
   const table = { keys, counts, slots, share, source: new RandomSource(seed, 'bootstrap') };
   const [theirs, ours] = [new ResampledSide(train, table, 0), new ResampledSide(synthetic, table, 1)];
-  const placed = parts.map((part) => ({ ...part, members: part.members.map((key) => slots[key] as number) }));
+  const placed = parts.map((part) => ({
+    ...part,
+    members: part.members.map((key) => slots[key] as number).sort(),
+  }));
   const names = parts.flatMap(({ views }) => views.flatMap(({ statistics }) => statistics));
   const intervals = yield* centeredIntervals(
     {
