@@ -79,10 +79,14 @@ const fail = (status, advice) => {
   process.exit(status);
 };
 
-/** The npm that started us, else the one on PATH. */
+/**
+ * The npm that started us, else the one on PATH. It runs on npm's own Node: ours may be the copy in node_modules,
+ * which `npm ci` has just removed.
+ */
 const npm = (...args) => {
-  const own = process.env.npm_execpath;
-  return own?.endsWith('npm-cli.js') ? [process.execPath, [own, ...args]] : ['npm', args];
+  const { npm_execpath: own, npm_node_execpath: theirs } = process.env;
+  const interpreter = [theirs, process.execPath].find((path) => path && existsSync(path));
+  return own?.endsWith('npm-cli.js') && interpreter ? [interpreter, [own, ...args]] : ['npm', args];
 };
 
 /** True when node_modules holds what package-lock.json asks for. */

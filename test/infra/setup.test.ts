@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { script, startNode } from '../helpers/bare-machine.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
@@ -86,6 +88,22 @@ test('npm ci runs when node_modules does not hold what the lock file says, and o
   t.is(updated.code, 0);
   t.regex(updated.stdout, /npm was asked to ci/);
   t.notRegex((await start('provision').done).stdout, /npm was asked/);
+});
+
+test('npm ci may remove the very Node that runs the set-up', async (t) => {
+  const { root } = await project(t, 'true');
+  const own = join(root, 'node_modules/node/bin/node');
+  await mkdir(join(own, '..'), { recursive: true });
+  await copyFile(process.execPath, own);
+  await rm(join(root, 'node_modules/.bin/node'));
+  await symlink(own, join(root, 'node_modules/.bin/node'));
+  await writeFile(join(root, 'package-lock.json'), '{"packages": {"node_modules/a": {"version": "2.0.0"}}}');
+  const npm = join(root, 'npm-cli.js');
+  const put = `process.argv[2] === 'ci' ? fs.rmSync(own) : fs.symlinkSync(${JSON.stringify(process.execPath)}, own)`;
+  await writeFile(npm, `const fs = require('node:fs'), own = ${JSON.stringify(own)}; ${put};`);
+  const env = { ...process.env, npm_execpath: npm, npm_node_execpath: process.execPath };
+  const { stdout } = await promisify(execFile)(own, [join(root, 'infra/setup.mjs'), 'provision'], { env });
+  t.regex(stdout, /provisioned\nsetup: ready/);
 });
 
 test('the demo gets its arguments and its status comes through', async (t) => {
