@@ -1,6 +1,7 @@
 import { patientCount } from '../cohort/visit-columns.ts';
 import { type Measure, measured, missing, phase, type Steps } from '../measure.ts';
-import { bootstrapIntervals, quantile } from '../statistics/bootstrap.ts';
+import { bootstrapIntervals, type Interval, quantile } from '../statistics/bootstrap.ts';
+import { certainShareInterval } from '../statistics/certain-share.ts';
 import { keysFor, never } from './distance-rows.ts';
 import { type KeySets, keySize } from './key-sets.ts';
 import { nearestFew } from './nearest.ts';
@@ -47,17 +48,30 @@ const share = (flags: Uint8Array, counts?: Int32Array): number => {
   return sum / flags.length;
 };
 
+/** Of a difference of two shares: from the ends of theirs, which is wider than need be and never too narrow. */
+const differenceInterval = (a: Interval | undefined, b: Interval | undefined): Interval | undefined =>
+  a && b && [a[0] - b[1], a[1] - b[0]];
+
 function ratePair(synthetic: Uint8Array, test: Uint8Array, options: CopyOptions): RatePair {
   const rates = (counts?: readonly Int32Array[]) => {
     const [a, b] = [share(synthetic, counts?.[0]), share(test, counts?.[1])];
-    return [a, b, a - b];
+    return [a, b, a - b] as const;
   };
-  const sizes = [synthetic.length, test.length];
-  const intervals = bootstrapIntervals({ ...options, sizes, statistics: rates });
-  const [first, second, third] = rates().map((value, i) =>
-    measured(value, i === 1 ? test.length : synthetic.length, intervals[i]),
-  ) as [Measure, Measure, Measure];
-  return { synthetic: first, test: second, excess: third };
+  const sizes = [synthetic.length, test.length] as const;
+  const [inSynthetic, inTest, between] = bootstrapIntervals({ ...options, sizes, statistics: rates });
+  const [ours, theirs, excess] = rates();
+  const certain = options.replicates > 0 ? certainShareInterval : () => undefined;
+  const [sure, sureTest] = [certain(ours, sizes[0]), certain(theirs, sizes[1])];
+  const [ourInterval, theirInterval] = [sure ?? inSynthetic, sureTest ?? inTest];
+  return {
+    synthetic: measured(ours, sizes[0], ourInterval),
+    test: measured(theirs, sizes[1], theirInterval),
+    excess: measured(
+      excess,
+      sizes[0],
+      sure || sureTest ? differenceInterval(ourInterval, theirInterval) : between,
+    ),
+  };
 }
 
 /** Percentiles of the values that are numbers; the rest is told in the note. */

@@ -1,6 +1,7 @@
 import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
 import { type Measure, measured, missing, phase, type Steps } from '../measure.ts';
-import { bootstrapIntervals } from '../statistics/bootstrap.ts';
+import { bootstrapIntervals, type Interval } from '../statistics/bootstrap.ts';
+import { certainShareInterval } from '../statistics/certain-share.ts';
 import { type PrivacyCohorts, whoIsMissing } from './samples.ts';
 
 /** Above this a release of health data is commonly held too risky (El Emam et al. 2020; EMA, Health Canada). */
@@ -124,7 +125,15 @@ export function* identityDisclosure(
         values.reduce((sum, value, p) => sum + value * (counts ? (counts[p] as number) : 1), 0),
     );
   const intervals = bootstrapIntervals({ ...options, sizes: [n], statistics: ([drawn]) => risks(drawn) });
-  const [risk, reference] = risks().map((value, i) => measured(value, n, intervals[i])) as [Measure, Measure];
+  // A risk of 0 is a share of nobody: the interval then tells how many such patients could have gone unseen.
+  const certain = (value: number): Interval | undefined => {
+    const ends = options.replicates > 0 ? certainShareInterval(value / fraction, n) : undefined;
+    return ends && [ends[0] * fraction, ends[1] * fraction];
+  };
+  const [risk, reference] = risks().map((value, i) => measured(value, n, certain(value) ?? intervals[i])) as [
+    Measure,
+    Measure,
+  ];
   if (patientCount(cohorts.test) !== patientCount(cohorts.synthetic))
     reference.note = `${patientCount(cohorts.test)} test patients stand against ${patientCount(cohorts.synthetic)} synthetic ones: the fewer are released, the fewer match`;
   return { risk, reference, acceptable: (risk.value as number) < identityRiskThreshold };

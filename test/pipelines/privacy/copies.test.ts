@@ -7,6 +7,7 @@ import {
   identityRiskThreshold,
 } from '../../../pipelines/privacy/identity-disclosure.ts';
 import type { PrivacyCohorts } from '../../../pipelines/privacy/samples.ts';
+import { certainShareInterval } from '../../../pipelines/statistics/certain-share.ts';
 import { firstHundred, reordered, split, toColumns, unlabeled } from './golden-cohorts.ts';
 
 const count = (cohorts: PrivacyCohorts, options: Partial<CopyOptions> = {}) =>
@@ -127,4 +128,15 @@ test('intervals repeat, and empty cohorts give sentences', (t) => {
   const found = count({ ...firstHundred, synthetic: unlabeled([[], [[]]]) });
   t.regex(found.exact.synthetic.note ?? '', /synthetic cohort has 0 patients/);
   t.is(found.ratio.test.median.value, null);
+});
+
+test('no copy among few patients is no proof: the interval says how many could have gone unseen', (t) => {
+  const train = unlabeled([[[1, 2, 3, 4]], [[5, 6, 7, 8]]]);
+  const others = (n: number) => unlabeled(Array.from({ length: n }, (_, p) => [[20 + 2 * p, 21 + 2 * p]]));
+  const found = count({ train, test: others(5), synthetic: others(10) }, { replicates: 50 });
+  const [ten, five] = [10, 5].map((n) => certainShareInterval(0, n)?.[1] ?? NaN) as [number, number];
+  t.deepEqual(found.exact.synthetic.interval, [0, ten]);
+  t.deepEqual(found.exact.test.interval, [0, five]);
+  t.deepEqual(found.exact.excess.interval, [-five, ten]);
+  t.is(count({ train, test: others(5), synthetic: others(10) }).exact.excess.interval, undefined);
 });
