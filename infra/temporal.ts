@@ -1,6 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -35,13 +36,25 @@ export interface TemporalServer {
 const ip = '127.0.0.1';
 const healthyWithinMs = 60_000;
 
+/**
+ * Below the ports that systems lend to outgoing connections: a client that keeps knocking while the server is down
+ * may be lent the server's own port, connect to itself, and so keep the server from coming back.
+ */
+const ports = { least: 10_240, most: 32_767 };
+
 const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, ip);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(ports.least, ports.most + 1);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, ip, () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 };
 
 const answers = async (address: string): Promise<boolean> => {

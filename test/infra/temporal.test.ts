@@ -23,6 +23,7 @@ test('a server goes on where it was after a restart, and tells nobody of itself'
   const client = await connectClient({ address: server.address, namespace: 'default' });
   t.teardown(() => client.connection.close());
   await client.workflow.start('never', { taskQueue: 'nobody', workflowId: 'kept' });
+  t.true(Number(new URL(`http://${server.address}`).port) < 32_768, 'no port that a client may be lent');
   await server.kill();
   const again = await server.restart();
   t.teardown(() => again.stop());
