@@ -13,7 +13,6 @@ export interface IndexedFile {
   sha256: string | undefined;
 }
 
-const PYPI = 'https://pypi.org/simple';
 const JSON_TYPE = 'application/vnd.pypi.simple.v1+json';
 
 const answer = z.object({
@@ -33,7 +32,10 @@ export const indexUrlIn = (text: string): string | undefined => {
   return undefined;
 };
 
-/** The package index pip would ask: PIP_INDEX_URL, else pip's configuration files, else PyPI. */
+/**
+ * The package index that is configured: PIP_INDEX_URL, else pip's configuration files. Throws when there is none:
+ * only pip itself has a default, and a closed network wants none guessed.
+ */
 export const packageIndex = async (
   { pipIndexUrl }: Pick<Environment, 'pipIndexUrl'>,
   files = [
@@ -47,7 +49,9 @@ export const packageIndex = async (
     const found = existsSync(file) ? indexUrlIn(await readFile(file, 'utf8')) : undefined;
     if (found) return found;
   }
-  return PYPI;
+  throw new Error(
+    'no package index is configured: set PIP_INDEX_URL to the address of its simple API, or install Python 3 with pip',
+  );
 };
 
 const plainText = (text: string) => text.replaceAll('&amp;', '&');
