@@ -19,6 +19,7 @@ import { cohortDigest } from './cohort-digest.ts';
 import { checkModelSpeaks, type ModelFolder, readModelFolder } from './model-folder.ts';
 import { malformed } from './outside-cohort.ts';
 import { type CohortRead, readCohort } from './read-cohort.ts';
+import { setAside } from './set-aside.ts';
 
 /** What is to be compared, and how. */
 export interface EvaluationRequest {
@@ -102,8 +103,14 @@ const nameOf = (path: string): string => {
   return name.slice(0, name.length - extname(name).length) || name;
 };
 
-const cautions = ({ paths }: EvaluationRequest, train: TokenCohort, holdout: VisitColumns): string[] => {
+const cautions = (
+  { paths, metrics }: EvaluationRequest,
+  train: TokenCohort,
+  holdout: VisitColumns,
+): string[] => {
   const notes: string[] = [];
+  if (needsValidation(metrics) && patientCount(inPart(train, 'validation')) === 0)
+    notes.push('train brings no validation patients: for utility one in ten of its patients is set aside');
   if (patientCount(holdout) === 0)
     notes.push(
       'there are no test patients: numbers that need real patients whom no generator saw are left out',
@@ -115,6 +122,18 @@ const cautions = ({ paths }: EvaluationRequest, train: TokenCohort, holdout: Vis
   return notes;
 };
 
+const needsValidation = (metrics: readonly Metric[]): boolean =>
+  metrics.some(({ needs }) => needs.includes('validation'));
+
+/** Where nobody gave validation patients, what trains classifiers takes some of the training patients for it. */
+const steered = <S extends Pick<EvaluationRequest, 'seed'> & Record<'train' | 'validation', VisitColumns>>(
+  scoring: S,
+  metrics: readonly Metric[],
+): S => {
+  const isGiven = patientCount(scoring.validation) > 0 || !needsValidation(metrics);
+  return isGiven ? scoring : { ...scoring, ...setAside(scoring.train, scoring.seed) };
+};
+
 /** Scores family by family, as the stages do, so that a number here is the number there. */
 async function* scoreFamilies(
   scoring: Parameters<typeof scoreCohort>[0],
@@ -124,7 +143,7 @@ async function* scoreFamilies(
     .filter((metrics) => metrics.length > 0);
   const cards: { card: Scorecard; series: ScorecardSeries }[] = [];
   for (const [at, metrics] of parts.entries()) {
-    const work = scoreCohort({ ...scoring, metrics });
+    const work = scoreCohort({ ...steered(scoring, metrics), metrics });
     let turn = await work.next();
     try {
       for (; !turn.done; turn = await work.next())
