@@ -1,7 +1,15 @@
 import { defineMetric, type PartialRow, type ScoredRow } from '../../metric.ts';
+import { strongestAttack } from '../../privacy/attack-scores.ts';
 
 const isAttack = ({ metric, row, value }: ScoredRow): boolean =>
   metric.startsWith('membership-') && /(^|-)auc$/.test(row) && value !== null;
+
+const strongestOf = (attacks: readonly ScoredRow[]): ScoredRow | undefined => {
+  const byName = new Map(attacks.map((attack) => [`${attack.metric} ${attack.row}`, attack]));
+  const results = [...byName].map(([name, { value }]) => [name, { auc: { value } }] as const);
+  const name = strongestAttack(Object.fromEntries(results));
+  return name === undefined ? undefined : byName.get(name);
+};
 
 /** What is told of the strongest attack: its row names without the prefix of its variant. */
 const told = ['auc', 'tpr-at-0.1-percent', 'tpr-at-1-percent', 'tpr-at-10-percent'];
@@ -20,12 +28,11 @@ export default defineMetric({
   headline: { auc: 'Strongest attack, AUC' },
   compute({ rows }) {
     const attacks = rows.filter(isAttack);
-    const [first, ...others] = attacks;
-    if (!first) {
+    const best = strongestOf(attacks);
+    if (!best) {
       const note = 'No membership attack could be made, so there is no strongest one.';
       return { rows: [{ row: 'auc', title: 'Attack AUC', value: null, n: 0, note }] };
     }
-    const best = others.reduce((a, b) => ((b.value ?? 0) > (a.value ?? 0) ? b : a), first);
     const prefix = best.row.slice(0, -'auc'.length);
     const from = `${best.metric}${prefix && `, ${prefix.slice(0, -1)}`}`;
     return {
