@@ -1,7 +1,8 @@
 import type { z } from 'zod';
+import type { TokenKind } from '../schemas/ehr.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
 import type { Checkpointable, Saved } from './checkpointable.ts';
-import type { VisitColumns } from './cohort/visit-columns.ts';
+import type { Demographic, VisitColumns } from './cohort/visit-columns.ts';
 import type { AsyncSteps } from './measure.ts';
 
 /** What a generator learns from: the training split, the validation split, and what the tokens mean. */
@@ -41,9 +42,18 @@ export interface SampleRequest {
   first: number;
   count: number;
   seed: number;
-  /** `[count, labels]` row-major 0/1 to condition on; absent: the model draws the labels too. */
+  /** `[count, labels]` row-major 0/1 to condition on, `drawnLabel` where the model draws; absent: it draws all. */
   labels?: Uint8Array;
+  /** Facts to condition on, `count` values each; those left out, and -1 or NaN, are drawn by the model. */
+  demographics?: Record<string, Demographic>;
+  /** How to draw, checked by the generator's own `drawing` schema; absent: that schema's defaults. */
+  drawing?: unknown;
+  /** Real patients to build around, for a generator that can (`seedMode: warm`): patient i around seed i. */
+  seeds?: VisitColumns;
 }
+
+/** A label that the model is to draw, among those it is conditioned on. */
+export const drawnLabel = 255;
 
 /**
  * A record's probability as the product of yes-or-no decisions, one per cell: does this patient have this label, this
@@ -82,6 +92,44 @@ export interface PatientScores extends Tally {
   };
 }
 
+/**
+ * −ln probability of given codes, one entry per visit and token kind (`[visits, tokenKinds]` row-major, summed over
+ * the codes of that kind; 0 where there are none). Codes count as draws from the kind's own codes: the probabilities
+ * of one kind add up to one.
+ */
+export interface ConditionalScores {
+  /** Given the visits before: what PromptEHR's equation 6 sums. */
+  longitudinal: Float64Array;
+  /** Given the visits before and the other kinds of the same visit: what its equation 7 sums. */
+  crossModal: Float64Array;
+  /** Codes that both are summed over. */
+  codes: Int32Array;
+  /** Patients whose record is longer than the model can read; its beginning is scored. */
+  cut: number;
+}
+
+/** What is asked of a generator that fills in what a record does not say. */
+export interface ImputeRequest {
+  columns: VisitColumns;
+  /**
+   * `completion`: further codes of every visit; `next-visit`: the visit after the last; `cross-modal`: the codes of
+   * `kind` in every visit from the visits before and the other kinds of the same visit, its own codes ignored.
+   */
+  task: 'completion' | 'next-visit' | 'cross-modal';
+  /** Which kinds to fill in; absent: all (`cross-modal` needs exactly one). */
+  kinds?: readonly TokenKind[];
+}
+
+/** How likely a code is in a visit, likeliest first inside a visit. Equally long columns. */
+export interface Imputation {
+  patient: Int32Array;
+  /** Counted inside the patient, from 0; `next-visit` is one past the last. */
+  visit: Int32Array;
+  code: Int32Array;
+  /** That the visit has the code. */
+  probability: Float32Array;
+}
+
 /** A fitted generator, ready to draw patients. */
 export interface Sampler {
   /** Patients are drawn in blocks of this many; requests along these borders waste no work. Default 1. */
@@ -89,6 +137,10 @@ export interface Sampler {
   sample(request: SampleRequest): Promise<VisitColumns>;
   /** How likely it finds these patients; absent where the model defines no probability of a record. */
   score?(columns: VisitColumns): AsyncSteps<PatientScores>;
+  /** How likely it finds each visit's codes given other parts of the record; absent where it cannot condition. */
+  conditional?(columns: VisitColumns): AsyncSteps<ConditionalScores>;
+  /** Fills in what records do not say; absent where it cannot. */
+  impute?(request: ImputeRequest): AsyncSteps<Imputation>;
   dispose(): void;
 }
 
@@ -102,6 +154,8 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   /** Bump when the same data, config and seed should give other weights or samples. */
   version: number;
   config: C;
+  /** What `SampleRequest.drawing` may say; absent: nothing can be set. */
+  drawing?: z.ZodType;
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;
 }

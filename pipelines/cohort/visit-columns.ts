@@ -1,5 +1,10 @@
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 
+/** A demographic fact per patient; level -1 or value NaN where the source does not say. */
+export type Demographic =
+  | { kind: 'numeric'; values: Float32Array }
+  | { kind: 'categorical'; levels: string[]; values: Int32Array };
+
 /** Patients → visits → tokens as typed arrays with offsets. Views on Arrow buffers where they come from a file. */
 export interface VisitColumns {
   /** `[patients + 1]`: visits of patient p are `visitOffsets[p] … visitOffsets[p + 1] - 1`. */
@@ -10,20 +15,17 @@ export interface VisitColumns {
   codes: Int32Array;
   /** `[patients, labels]` row-major, 0 or 1. */
   labels: Uint8Array;
+  /** `[codes]` the number behind each bucket token, NaN behind all others; absent where no token is a bucket. */
+  values?: Float32Array;
+  /** Per patient: age at first admission, sex, ethnicity, insurance, admission type; absent where nobody says. */
+  demographics?: Record<string, Demographic>;
 }
-
-/** A demographic fact per patient; level -1 or value NaN where the source does not say. */
-export type Demographic =
-  | { kind: 'numeric'; values: Float32Array }
-  | { kind: 'categorical'; levels: string[]; values: Int32Array };
 
 /** A cohort in tokens. A real one has a split; a synthetic one names its generator. */
 export interface TokenCohort extends VisitColumns {
   vocabulary: Vocabulary;
   /** Index into `splits`, per patient; absent in synthetic cohorts. */
   split?: Uint8Array;
-  /** Per patient: age at first admission, sex, ethnicity, insurance, admission type. */
-  demographics?: Record<string, Demographic>;
   /** Name of the generator that made it; absent in real cohorts. */
   generator?: string;
 }
@@ -59,19 +61,57 @@ export class VisitColumnsBuilder {
   }
 }
 
-/** The patients at `indices`, in that order, as columns of their own. */
-export const selectPatients = (columns: VisitColumns, indices: ArrayLike<number>): VisitColumns => {
-  const labelCount = columns.labels.length / Math.max(1, patientCount(columns));
-  const builder = new VisitColumnsBuilder();
+/** A fact's values at `patients`, in that order. */
+export const selectFact = (fact: Demographic, patients: ArrayLike<number>): Demographic =>
+  fact.kind === 'numeric'
+    ? { kind: 'numeric', values: Float32Array.from(patients, (p) => fact.values[p] as number) }
+    : { ...fact, values: Int32Array.from(patients, (p) => fact.values[p] as number) };
+
+/** Where the patients at `indices` come to lie: offsets of their visits and codes, closed up. */
+const selectedOffsets = ({ visitOffsets, codeOffsets }: VisitColumns, indices: ArrayLike<number>) => {
+  const visits = new Int32Array(indices.length + 1);
   for (let i = 0; i < indices.length; i++) {
     const patient = indices[i] as number;
-    const visits: Int32Array[] = [];
-    const end = columns.visitOffsets[patient + 1] as number;
-    for (let v = columns.visitOffsets[patient] as number; v < end; v++)
-      visits.push(columns.codes.subarray(columns.codeOffsets[v], columns.codeOffsets[v + 1]));
-    builder.addPatient(visits, columns.labels.subarray(patient * labelCount, (patient + 1) * labelCount));
+    visits[i + 1] =
+      (visits[i] as number) + (visitOffsets[patient + 1] as number) - (visitOffsets[patient] as number);
   }
-  return builder.build();
+  const codes = new Int32Array((visits.at(-1) as number) + 1);
+  for (let i = 0, row = 0; i < indices.length; i++) {
+    const end = visitOffsets[(indices[i] as number) + 1] as number;
+    for (let v = visitOffsets[indices[i] as number] as number; v < end; v++, row++)
+      codes[row + 1] = (codes[row] as number) + (codeOffsets[v + 1] as number) - (codeOffsets[v] as number);
+  }
+  return { visits, codes };
+};
+
+/** The patients at `indices`, in that order, as columns of their own. */
+export const selectPatients = (columns: VisitColumns, indices: ArrayLike<number>): VisitColumns => {
+  const width = columns.labels.length / Math.max(1, patientCount(columns));
+  const offsets = selectedOffsets(columns, indices);
+  const codes = new Int32Array(offsets.codes.at(-1) as number);
+  const values = columns.values && new Float32Array(codes.length);
+  const labels = new Uint8Array(indices.length * width);
+  for (let i = 0; i < indices.length; i++) {
+    const patient = indices[i] as number;
+    const from = columns.codeOffsets[columns.visitOffsets[patient] as number] as number;
+    const to = columns.codeOffsets[columns.visitOffsets[patient + 1] as number] as number;
+    const at = offsets.codes[offsets.visits[i] as number] as number;
+    codes.set(columns.codes.subarray(from, to), at);
+    values?.set((columns.values as Float32Array).subarray(from, to), at);
+    labels.set(columns.labels.subarray(patient * width, (patient + 1) * width), i * width);
+  }
+  const facts = Object.entries(columns.demographics ?? {}).map(([name, fact]) => [
+    name,
+    selectFact(fact, indices),
+  ]);
+  return {
+    visitOffsets: offsets.visits,
+    codeOffsets: offsets.codes,
+    codes,
+    labels,
+    ...(values && { values }),
+    ...(columns.demographics && { demographics: Object.fromEntries(facts) }),
+  };
 };
 
 /** Indices of the patients in one split, ascending. Throws RangeError on a cohort without a split. */

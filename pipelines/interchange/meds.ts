@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Split, splits } from '../../schemas/ehr.ts';
+import { type Split, splits, type TokenKind } from '../../schemas/ehr.ts';
 import { gather, Int32Gatherer } from '../cohort/query-columns.ts';
 import { identifier, literal } from '../extract/database.ts';
 import { medsCode, medsPrefix } from './code-systems.ts';
@@ -118,7 +118,8 @@ export const medsLayout: CohortLayout = {
   about: 'a MEDS dataset: data/**/*.parquet (or one such file) with columns subject_id, time, code',
   recognizes: ({ columns }) => ['subject_id', 'time', 'code'].every((column) => columns.has(column)),
   async read(place, tools) {
-    const { database, modalities } = tools;
+    const { database } = tools;
+    const modalities: readonly TokenKind[] = tools.modalities;
     checkIdentifierType(place, 'subject_id');
     if (!/^(DATE|TIMESTAMP.*)$/.test(place.columns.get('time') ?? ''))
       throw malformed(

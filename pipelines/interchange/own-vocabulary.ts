@@ -1,7 +1,7 @@
-import { type Modality, modalities } from '../../schemas/ehr.ts';
+import { type TokenKind, tokenKinds } from '../../schemas/ehr.ts';
 import type { OutsideCode } from './outside-cohort.ts';
 
-const rank = ({ modality }: OutsideCode): number => modalities.indexOf(modality);
+const rank = ({ modality }: OutsideCode): number => tokenKinds.indexOf(modality);
 const inOrder = (a: OutsideCode, b: OutsideCode): number =>
   rank(a) - rank(b) || (a.code < b.code ? -1 : Number(a.code > b.code));
 
@@ -39,8 +39,8 @@ export class CodeNumbers {
 }
 
 /** How many codes of each modality there are: `571 rx`. */
-export const modalityCounts = (codes: readonly OutsideCode[]): Map<Modality, number> => {
-  const counts = new Map<Modality, number>();
+export const modalityCounts = (codes: readonly OutsideCode[]): Map<TokenKind, number> => {
+  const counts = new Map<TokenKind, number>();
   for (const { modality } of codes) counts.set(modality, (counts.get(modality) ?? 0) + 1);
   return counts;
 };

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Modality } from '../../schemas/ehr.ts';
-import { type Demographic, patientCount } from '../cohort/visit-columns.ts';
+import type { Modality, TokenKind } from '../../schemas/ehr.ts';
+import { patientCount, selectFact } from '../cohort/visit-columns.ts';
 import { openDatabase } from '../extract/database.ts';
 import { artifactLayout } from './artifact-folder.ts';
 import { jsonLayout } from './json-cohort.ts';
@@ -31,13 +31,8 @@ const layoutOf = (place: Place): CohortLayout => {
   throw malformed(`${place.path} is ${foundText(place)}, which is no layout that we know:${known}`);
 };
 
-const factOf = (fact: Demographic, kept: Int32Array): Demographic =>
-  fact.kind === 'numeric'
-    ? { ...fact, values: Float32Array.from(kept, (patient) => fact.values[patient] as number) }
-    : { ...fact, values: kept.map((patient) => fact.values[patient] as number) };
-
 /** The cohort without the codes of other modalities; says how many that were. */
-const only = (cohort: OutsideCohort, modalities: readonly Modality[]): OutsideCohort => {
+const only = (cohort: OutsideCohort, modalities: readonly TokenKind[]): OutsideCohort => {
   const others = cohort.vocabulary.codes.filter(({ modality }) => !modalities.includes(modality));
   if (others.length === 0) return cohort;
   const codes = cohort.vocabulary.codes.filter(({ modality }) => modalities.includes(modality));
@@ -49,7 +44,7 @@ const only = (cohort: OutsideCohort, modalities: readonly Modality[]): OutsideCo
   const lostPatients = patientCount(cohort) - kept.length;
   const told = [...modalityCounts(others)].map(([modality, count]) => `${count} ${modality}`).join(', ');
   const { split, demographics, ...rest } = cohort;
-  const facts = Object.entries(demographics ?? {}).map(([name, fact]) => [name, factOf(fact, kept)]);
+  const facts = Object.entries(demographics ?? {}).map(([name, fact]) => [name, selectFact(fact, kept)]);
   return {
     ...rest,
     ...columns,

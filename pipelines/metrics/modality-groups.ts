@@ -1,4 +1,4 @@
-import { type Modality, modalities } from '../../schemas/ehr.ts';
+import { type Modality, modalities, type TokenKind } from '../../schemas/ehr.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { KeyGroup } from './grouped-agreement.ts';
 
@@ -26,7 +26,7 @@ const group = (
   return absent === undefined ? rest : { ...rest, absent };
 };
 
-const modalityOf = ({ codes }: Vocabulary, token: number): Modality | undefined => codes[token]?.modality;
+const modalityOf = ({ codes }: Vocabulary, token: number): TokenKind | undefined => codes[token]?.modality;
 
 /** One group per modality: codes of it. */
 export const codeGroups = (vocabulary: Vocabulary): KeyGroup[] =>

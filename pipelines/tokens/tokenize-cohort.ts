@@ -2,7 +2,7 @@ import { type Modality, type Split, splits } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import type { Cohort } from '../cohort/cohort-columns.ts';
 import type { SplitSizes } from '../cohort/patient-split.ts';
-import type { Demographic, TokenCohort } from '../cohort/visit-columns.ts';
+import { selectFact, type TokenCohort } from '../cohort/visit-columns.ts';
 import { buildVocabulary, type TokenMap, type TokenRules } from './build-vocabulary.ts';
 
 /** Per split: code occurrences outside the vocabulary, and the visits and patients left with no token. */
@@ -64,11 +64,6 @@ class TokenWriter {
   }
 }
 
-const ofPatients = (fact: Demographic, patients: Int32Array): Demographic =>
-  fact.kind === 'numeric'
-    ? { kind: 'numeric', values: Float32Array.from(patients, (p) => fact.values[p] as number) }
-    : { ...fact, values: patients.map((p) => fact.values[p] as number) };
-
 const checkSplits = (before: Uint8Array, after: Uint8Array): void => {
   splits.forEach((name, i) => {
     if (before.includes(i) && !after.includes(i))
@@ -103,7 +98,7 @@ export const tokenizeCohort = (
   });
   const split = Uint8Array.from(kept, (patient) => cohort.split[patient] as number);
   checkSplits(cohort.split, split);
-  const facts = Object.entries(cohort.demographics).map(([name, fact]) => [name, ofPatients(fact, kept)]);
+  const facts = Object.entries(cohort.demographics).map(([name, fact]) => [name, selectFact(fact, kept)]);
   const demographics = Object.fromEntries(facts);
   return { tokens: { ...writer.finish(), vocabulary, labels, split, demographics }, losses: writer.losses };
 };

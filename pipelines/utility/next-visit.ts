@@ -1,4 +1,4 @@
-import type { Modality } from '../../schemas/ehr.ts';
+import type { Modality, TokenKind } from '../../schemas/ehr.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
 import { type AsyncSteps, asyncPhase } from '../measure.ts';
@@ -125,7 +125,7 @@ export async function* nextVisit(
   options: NextVisitOptions,
 ): AsyncSteps<NextVisitResult> {
   const { seed, replicates } = options;
-  const modalities = options.modalities ?? ['dx'];
+  const modalities: readonly TokenKind[] = options.modalities ?? ['dx'];
   const tokens = vocabulary.codes.length;
   const wanted = (token: number) => modalities.includes(vocabulary.codes[token]?.modality ?? 'dx');
   const telling = (examples: readonly Example[]) =>
