@@ -9,6 +9,7 @@ import type { NamedArray, Saved } from '../checkpointable.ts';
 import { patientCount, type VisitColumns, VisitColumnsBuilder, visitCount } from '../cohort/visit-columns.ts';
 import {
   defineGenerator,
+  drawnLabel,
   type Fitting,
   type PatientScores,
   type SampleRequest,
@@ -130,7 +131,10 @@ class MarginalSampler implements Sampler {
       const present = new Uint8Array(labels.length);
       for (const label of draw(labels, patient, 1)) present[label] = 1;
       const asked = given?.subarray(i * labels.length, (i + 1) * labels.length);
-      builder.addPatient(visits, asked ?? present);
+      builder.addPatient(
+        visits,
+        present.map((label, k) => (asked && asked[k] !== drawnLabel ? (asked[k] as number) : label)),
+      );
     }
     return builder.build();
   }

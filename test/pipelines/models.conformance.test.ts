@@ -1,7 +1,13 @@
 import test from 'ava';
 import { startBackend } from '../../infra/backend.ts';
 import { patientCount, type VisitColumns, visitCount } from '../../pipelines/cohort/visit-columns.ts';
-import type { Fitting, Generator, SampleRequest, Sampler } from '../../pipelines/generator.ts';
+import {
+  drawnLabel,
+  type Fitting,
+  type Generator,
+  type SampleRequest,
+  type Sampler,
+} from '../../pipelines/generator.ts';
 import { deviceArrays } from '../../pipelines/nn/open-ops.ts';
 import { generators } from '../../pipelines/registry.ts';
 import { decodeSaved, encodeSaved } from '../../pipelines/safetensors.ts';
@@ -134,6 +140,13 @@ for (const [name, generator] of generators) {
       labels,
     });
     t.deepEqual(columns.labels, labels);
+  });
+
+  test.serial(`${name}: of some labels asked for, those are given and the others drawn`, async (t) => {
+    const labels = Uint8Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? 1 : drawnLabel));
+    const request = { first: 0, count: 30, seed: 2, labels };
+    const columns = await draw(generator, await train(await fit(generator), 8), request);
+    t.true(columns.labels.every((label, i) => (i % 2 === 0 ? label === 1 : label <= 1)));
   });
 
   test.serial(`${name}: learns without a validation split, and says so`, async (t) => {

@@ -109,6 +109,13 @@ export class HaloNetwork {
     return this.ops.scope(async () => this.ops.download((await this.#forward(batch)).head.logits));
   }
 
+  /** The history before each row's targets [N, E], row-major on our side. */
+  histories(batch: Batch): Promise<Float32Array> {
+    return this.ops.scope(async () =>
+      this.ops.download((await this.#forward(batch)).transformer.finalNorm.out),
+    );
+  }
+
   /** Summed loss of a batch and the cells it is to be divided by; nothing is learned. */
   loss(batch: Batch, scale: LossScale): Promise<{ sum: number; cells: number }> {
     return this.ops.scope(async () => {

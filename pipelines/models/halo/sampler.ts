@@ -1,5 +1,5 @@
 import { type VisitColumns, VisitColumnsBuilder } from '../../cohort/visit-columns.ts';
-import type { PatientScores, SampleRequest, Sampler } from '../../generator.ts';
+import { drawnLabel, type PatientScores, type SampleRequest, type Sampler } from '../../generator.ts';
 import type { AsyncSteps } from '../../measure.ts';
 import { attendNext, type KeyValueCache, selectCache } from '../../nn/attention.ts';
 import { gelu, layerNorm, linear } from '../../nn/layers.ts';
@@ -7,6 +7,7 @@ import type { Tensor } from '../../nn/ops.ts';
 import { RandomSource } from '../../random.ts';
 import { type Layout, labelTokens, layoutOf } from './architecture.ts';
 import { type BlockTriangles, drawColumns, trianglesOf } from './draw-columns.ts';
+import { drawLabels, type LabelNetwork, labelNetworkOf } from './draw-labels.ts';
 import type { HaloNetwork } from './network.ts';
 import { scorePatients } from './score.ts';
 
@@ -28,6 +29,7 @@ export class HaloSampler implements Sampler {
   readonly #network: HaloNetwork;
   readonly #layout: Layout;
   readonly #triangles: BlockTriangles[];
+  #labelNetwork: LabelNetwork | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(network: HaloNetwork) {
@@ -56,10 +58,11 @@ export class HaloSampler implements Sampler {
     const { codes, labels: labelCount, start } = this.#layout;
     const builder = new VisitColumnsBuilder();
     const end = first + count;
+    const given = labels && (await this.#completeLabels(labels, first, seed));
     for (let block = Math.floor(first / patientBlock); block * patientBlock < end; block++) {
       const records = await this.drawBlock(block, seed, (patient) =>
-        labels && patient >= first && patient < end
-          ? labels.subarray((patient - first) * labelCount, (patient - first + 1) * labelCount)
+        given && patient >= first && patient < end
+          ? given.subarray((patient - first) * labelCount, (patient - first + 1) * labelCount)
           : undefined,
       );
       for (const [i, sets] of records.entries()) {
@@ -71,6 +74,22 @@ export class HaloSampler implements Sampler {
       }
     }
     return builder.build();
+  }
+
+  /** `[patients, labels]`: those that are not asked for drawn from their distribution given those that are. */
+  async #completeLabels(asked: Uint8Array, first: number, seed: number): Promise<Uint8Array> {
+    if (!asked.includes(drawnLabel)) return asked;
+    this.#labelNetwork ??= await labelNetworkOf(this.#network);
+    const random = new RandomSource(seed, 'patients');
+    const { labels: width } = this.#layout;
+    const complete = asked.slice();
+    for (let from = 0; from < asked.length; from += width) {
+      const given = asked.subarray(from, from + width);
+      if (given.includes(drawnLabel))
+        complete.set(drawLabels(this.#labelNetwork, given, random, first + from / width), from);
+      await this.#network.pace.rest();
+    }
+    return complete;
   }
 
   /** The records of one block of patients. `labelsOf` gives the labels to condition on, if any. */
