@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { StageError } from '../../../schemas/errors.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import type { PromptArchitecture } from './architecture.ts';
+import { categoriesOf, type PromptFeatures, promptFeatures } from './features.ts';
+import { type PromptMarginals, promptMarginals } from './marginals.ts';
+import { type StreamLayout, streamsOf } from './streams.ts';
+
+const size = z.int().positive();
+
+/** What reading and writing records needs of the training settings. */
+const reading = z.object({
+  contextTokens: size.describe(
+    'most tokens of an encoder sequence, and of a span with its brackets; prompts not counted',
+  ),
+  order: z.enum(['canonical', 'shuffled']).describe('of the codes in a span: ascending tokens, or any'),
+});
+
+const stored = z.object({
+  architecture: z.object({
+    width: size,
+    encoderLayers: size,
+    decoderLayers: size,
+    attentionHeads: size,
+    feed: size,
+    positions: size,
+    promptHidden: size,
+    tied: z.boolean(),
+  }),
+  features: promptFeatures,
+  marginals: promptMarginals,
+  settings: reading,
+});
+
+/** A fitted PromptEHR but for its weights: what sampling, scoring and imputation go by. */
+export interface PromptModel {
+  architecture: PromptArchitecture;
+  streams: StreamLayout;
+  features: PromptFeatures;
+  marginals: PromptMarginals;
+  settings: z.output<typeof reading>;
+}
+
+/** The parts of an architecture that vocabulary and prompts decide. */
+export const interfaceOf = (streams: StreamLayout, features: PromptFeatures) => ({
+  tokens: streams.tokens,
+  heads: streams.heads,
+  numeric: features.numeric.length,
+  categories: categoriesOf(features),
+});
+
+/** As it stands in a model's json; what the vocabulary says is not repeated there. */
+export const writePromptModel = ({ architecture, features, marginals, settings }: PromptModel) =>
+  stored.parse({ architecture, features, marginals, settings }) as Record<string, unknown>;
+
+/** The model in `json`, for the vocabulary it was trained on. Throws ArtifactCorrupt when it is none. */
+export const readPromptModel = (json: Record<string, unknown>, vocabulary: Vocabulary): PromptModel => {
+  const parsed = stored.safeParse(json);
+  if (!parsed.success)
+    throw new StageError('ArtifactCorrupt', `promptehr: the model's json: ${z.prettifyError(parsed.error)}`);
+  const { architecture, features, marginals, settings } = parsed.data;
+  const streams = streamsOf(vocabulary);
+  return {
+    architecture: { ...architecture, ...interfaceOf(streams, features) },
+    streams,
+    features,
+    marginals,
+    settings,
+  };
+};
