@@ -104,8 +104,13 @@ export interface ConditionalScores {
   crossModal: Float64Array;
   /** Codes that both are summed over. */
   codes: Int32Array;
-  /** Patients whose record is longer than the model can read; its beginning is scored. */
+  /** Patients of whom some visit is told without the oldest visits, as the model cannot read them all. */
   cut: number;
+  /**
+   * −ln probability code by code as in `columns.codes`, as the authors' code scores: each code also given those
+   * before it in its own span. NaN where it scores none: in its longitudinal case the first visit of a record.
+   */
+  reference?: { longitudinal: Float64Array; crossModal: Float64Array };
 }
 
 /** What is asked of a generator that fills in what a record does not say. */
@@ -118,9 +123,14 @@ export interface ImputeRequest {
   task: 'completion' | 'next-visit' | 'cross-modal';
   /** Which kinds to fill in; absent: all (`cross-modal` needs exactly one). */
   kinds?: readonly TokenKind[];
+  /** Most codes of one visit and kind, the likeliest; absent: all that are possible. */
+  top?: number;
 }
 
-/** How likely a code is in a visit, likeliest first inside a visit. Equally long columns. */
+/**
+ * How likely codes are in a visit, likeliest first inside a visit. Equally long columns. Codes that the visit already
+ * has are left out (but in `cross-modal`, which ignores those of its kind), and so are impossible ones.
+ */
 export interface Imputation {
   patient: Int32Array;
   /** Counted inside the patient, from 0; `next-visit` is one past the last. */
@@ -132,6 +142,8 @@ export interface Imputation {
 
 /** A fitted generator, ready to draw patients. */
 export interface Sampler {
+  /** Facts it can be told, as it was fitted to them: numbers, or levels; absent where there is none. */
+  readonly features?: Readonly<Record<string, 'numeric' | readonly string[]>>;
   /** Patients are drawn in blocks of this many; requests along these borders waste no work. Default 1. */
   readonly block?: number;
   sample(request: SampleRequest): Promise<VisitColumns>;
@@ -156,6 +168,8 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   config: C;
   /** What `SampleRequest.drawing` may say; absent: nothing can be set. */
   drawing?: z.ZodType;
+  /** What of a `SampleRequest` it heeds beyond labels; whoever asks it for more is refused. */
+  heeds?: readonly ('demographics' | 'seeds')[];
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;
 }

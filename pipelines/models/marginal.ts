@@ -5,12 +5,16 @@
  */
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
+import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { NamedArray, Saved } from '../checkpointable.ts';
 import { patientCount, type VisitColumns, VisitColumnsBuilder, visitCount } from '../cohort/visit-columns.ts';
 import {
+  type ConditionalScores,
   defineGenerator,
   drawnLabel,
   type Fitting,
+  type Imputation,
+  type ImputeRequest,
   type PatientScores,
   type SampleRequest,
   type Sampler,
@@ -19,6 +23,8 @@ import {
 } from '../generator.ts';
 import type { AsyncSteps } from '../measure.ts';
 import { RandomSource } from '../random.ts';
+import { conditionalByMarginals } from './marginal/conditional.ts';
+import { imputeByMarginals } from './marginal/impute.ts';
 import { type Marginals, scoreByMarginals } from './marginal/score.ts';
 
 const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
@@ -38,6 +44,7 @@ const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
     codes: codes.map((count) => count / visits),
     labels: labels.map((count) => count / patients),
     visitsUpTo,
+    visits: Float64Array.of(visits),
   };
 };
 
@@ -59,7 +66,12 @@ const loadMarginals = ({ arrays }: Saved): Marginals => {
     if (data instanceof Float64Array) return data;
     throw new StageError('ArtifactCorrupt', `marginal: the model lacks its array ${name}`);
   };
-  return { codes: find('codes'), labels: find('labels'), visitsUpTo: find('visitsUpTo') };
+  return {
+    codes: find('codes'),
+    labels: find('labels'),
+    visitsUpTo: find('visitsUpTo'),
+    visits: find('visits'),
+  };
 };
 
 /** Counting is one step. Before it, the model knows nothing and draws records without visits. */
@@ -80,6 +92,7 @@ class MarginalFitting implements Fitting {
       codes: new Float64Array(codes.length),
       labels: new Float64Array(labels.length),
       visitsUpTo: Float64Array.of(1),
+      visits: Float64Array.of(1),
     };
     this.facts = { parameters: codes.length + labels.length };
   }
@@ -108,9 +121,11 @@ class MarginalFitting implements Fitting {
 /** Addresses of a patient's uniforms: row 0 the number of visits, row 1 the labels, row 2 on the visits. */
 class MarginalSampler implements Sampler {
   readonly #marginals: Marginals;
+  readonly #vocabulary: Vocabulary;
 
-  constructor(marginals: Marginals) {
+  constructor(marginals: Marginals, vocabulary: Vocabulary) {
     this.#marginals = marginals;
+    this.#vocabulary = vocabulary;
   }
 
   async sample({ first, count, seed, labels: given }: SampleRequest): Promise<VisitColumns> {
@@ -141,6 +156,12 @@ class MarginalSampler implements Sampler {
   score(columns: VisitColumns): AsyncSteps<PatientScores> {
     return scoreByMarginals(this.#marginals, columns);
   }
+  conditional(columns: VisitColumns): AsyncSteps<ConditionalScores> {
+    return conditionalByMarginals(this.#marginals, this.#vocabulary, columns);
+  }
+  impute(request: ImputeRequest): AsyncSteps<Imputation> {
+    return imputeByMarginals(this.#marginals, this.#vocabulary, request);
+  }
   dispose(): void {}
 }
 
@@ -148,8 +169,8 @@ export default defineGenerator({
   name: 'marginal',
   title: 'Independent marginals: the floor',
   paper: 'None: each code by its own prevalence, independent of all others',
-  version: 1,
+  version: 2,
   config: z.strictObject({}),
   fit: async (data) => new MarginalFitting(data),
-  open: async (saved) => new MarginalSampler(loadMarginals(saved)),
+  open: async (saved, _config, vocabulary) => new MarginalSampler(loadMarginals(saved), vocabulary),
 });

@@ -10,6 +10,8 @@ export interface Marginals {
   labels: Float64Array;
   /** `[longest + 1]` of training patients who have that many visits or fewer. */
   visitsUpTo: Float64Array;
+  /** `[1]` how many training visits the shares of codes are of. */
+  visits: Float64Array;
 }
 
 /** Coins thrown together, as what it costs that all show nothing, and how many would be called a yes. */

@@ -7,6 +7,7 @@ const marginals = {
   codes: Float64Array.of(0.75, 0.2, 0, 1),
   labels: Float64Array.of(0.6, 0.1),
   visitsUpTo: Float64Array.of(0.1, 0.3, 0.3, 1),
+  visits: Float64Array.of(20),
 };
 
 const columns = (patients: [number[][], number[]][]) => {
