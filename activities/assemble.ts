@@ -18,12 +18,14 @@ export const assemble = defineBody(contract, {
     const paths = await tablePaths(await open(inputs.events));
     const { cohort, splits, dropped } = yield* assembleCohort(paths, params, draft);
     const header = await writeCohort(draft, cohort, splits, dropped);
+    const { rows = 0, withoutNumber = 0, otherUnit = 0, superseded = 0 } = dropped.labNumbers;
     const { noVisits = 0, tooFewVisits = 0, tooYoung = 0 } = dropped.patients;
     return {
       patients: header.patients,
       visits: header.visits,
       ...splits,
       patientsLeftOut: noVisits + tooFewVisits + tooYoung,
+      labNumbers: rows - withoutNumber - otherUnit - superseded,
       visitsWithoutCodes: dropped.visits['noCodes'] ?? 0,
       ...Object.fromEntries(Object.entries(header.codes).map(([m, { distinct }]) => [`${m}Codes`, distinct])),
     };

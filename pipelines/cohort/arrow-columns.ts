@@ -28,8 +28,8 @@ export const int32Column = (values: Int32Array): Data<Int32> =>
 export const uint8Column = (values: Uint8Array): Data<Uint8> =>
   makeData({ type: new Uint8(), length: values.length, nullCount: 0, data: values });
 
-// NaN stands for unknown, so that a reader needs no validity bitmap.
-const float32Column = (values: Float32Array): Data<Float32> =>
+/** A column of measurements. NaN stands for unknown, so that a reader needs no validity bitmap. */
+export const float32Column = (values: Float32Array): Data<Float32> =>
   makeData({ type: new Float32(), length: values.length, nullCount: 0, data: values });
 
 /** Ragged rows over `child`; `offsets` has one more entry than there are rows. */
@@ -128,7 +128,8 @@ export const int32Values = (column: Data | undefined): Int32Array => {
   return column.values.subarray(0, column.length);
 };
 
-const float32Values = (column: Data | undefined): Float32Array => {
+/** Values of a column of Float32, without padding. Throws RangeError on another type. */
+export const float32Values = (column: Data | undefined): Float32Array => {
   if (!(column?.values instanceof Float32Array)) throw new RangeError('expected a column of Float32');
   return column.values.subarray(0, column.length);
 };

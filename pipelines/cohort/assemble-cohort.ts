@@ -24,6 +24,7 @@ import {
   type ModalityColumns,
 } from './cohort-columns.ts';
 import type { DroppedCounts } from './cohort-file.ts';
+import { type LabChoice, type LabUnits, labRows, placeLabValues } from './lab-values.ts';
 import { checkedSplitSizes, type SplitShares, type SplitSizes, splitOf } from './patient-split.ts';
 import { readPhenotypes } from './phenotypes.ts';
 import { Float32Gatherer, gather, Int32Gatherer, LevelGatherer } from './query-columns.ts';
@@ -32,6 +33,7 @@ import type { Demographic } from './visit-columns.ts';
 /** How a cohort is cut out of the events. */
 export interface CohortRules extends CohortFilter {
   split: SplitShares;
+  labValue: LabChoice;
   seed: number;
 }
 
@@ -90,22 +92,30 @@ const readCodes = async (
   database: Database,
   modality: Modality,
   visitCount: number,
-): Promise<ModalityColumns> => {
-  const [rows, indices] = [new Int32Gatherer(), new Int32Gatherer()];
-  await gather(database, codeRows(modality), [rows, indices]);
+): Promise<ModalityColumns & { values: Float32Array }> => {
+  const [rows, indices, values] = [new Int32Gatherer(), new Int32Gatherer(), new Float32Gatherer()];
+  if (modality === 'lab') await gather(database, labRows, [rows, indices, values]);
+  else await gather(database, codeRows(modality), [rows, indices]);
   const offsets = new Int32Array(visitCount + 1);
   for (const visit of rows.finish()) offsets[visit + 1] = (offsets[visit + 1] as number) + 1;
   for (let visit = 0; visit < visitCount; visit++)
     offsets[visit + 1] = (offsets[visit + 1] as number) + (offsets[visit] as number);
-  return { offsets, indices: indices.finish() };
+  return { offsets, indices: indices.finish(), values: values.finish() };
 };
 
-const readDictionary = async (database: Database, modality: Modality): Promise<CodeTitle[]> => {
+const readDictionary = async (
+  database: Database,
+  modality: Modality,
+  units: LabUnits,
+): Promise<CodeTitle[]> => {
   await database.run(codeTable(modality));
   const rows = await database.rows<{ code: string; title: string | null }>(
     `SELECT code, title FROM code_${modality} ORDER BY index`,
   );
-  return rows.map(({ code, title }) => (title === null ? { code } : { code, title }));
+  return rows.map(({ code, title }) => {
+    const unit = modality === 'lab' ? units.get(code) : undefined;
+    return { code, ...(title !== null && { title }), ...(unit !== undefined && { unit }) };
+  });
 };
 
 const labelsFor = async (visitOffsets: Int32Array, diagnoses: ModalityColumns, titles: CodeTitle[]) => {
@@ -156,23 +166,33 @@ async function* inPhases(
 ): AsyncGenerator<Progress, AssembledCohort> {
   let step = 0;
   const phase = <T>(name: string, begin: () => Promise<T>) =>
-    during({ step: step++, of: 3 * modalities.length + 1, phase: name }, database, begin);
+    during({ step: step++, of: 3 * modalities.length + 2, phase: name }, database, begin);
   for (const view of tableViews(paths)) await database.run(view);
   const rows: DroppedCounts['rows'] = {};
   for (const modality of modalities)
     rows[modality] = yield* phase(`rows of ${modality}`, () => countRows(database, modality, rules));
+  const labs = yield* phase('lab values', () => placeLabValues(database, rules.labValue));
   const { dropped, part, splits } = yield* phase('visits', () => placeVisits(database, rules));
   const codes: Partial<Cohort['codes']> = {};
   const dictionary: Partial<Cohort['dictionary']> = {};
+  let labValues: Cohort['labValues'] = new Float32Array(0);
   for (const modality of modalities) {
-    dictionary[modality] = yield* phase(`codes of ${modality}`, () => readDictionary(database, modality));
-    codes[modality] = yield* phase(`visits of ${modality}`, () =>
+    dictionary[modality] = yield* phase(`codes of ${modality}`, () =>
+      readDictionary(database, modality, labs.units),
+    );
+    const { values, ...columns } = yield* phase(`visits of ${modality}`, () =>
       readCodes(database, modality, part.hadmIds.length),
     );
+    codes[modality] = columns;
+    if (modality === 'lab') labValues = values;
   }
   const complete = { codes, dictionary } as Pick<Cohort, 'codes' | 'dictionary'>;
   const labels = await labelsFor(part.visitOffsets, complete.codes.dx, complete.dictionary.dx);
-  return { cohort: { ...part, ...complete, ...labels }, splits, dropped: { ...dropped, rows } };
+  return {
+    cohort: { ...part, ...complete, labValues, ...labels },
+    splits,
+    dropped: { ...dropped, rows, ...labs.counts },
+  };
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Demographic } from './visit-columns.ts';
 export interface CodeTitle {
   code: string;
   title?: string;
+  /** Of the numbers in `labValues`; lab tests only, and not all. */
+  unit?: string;
 }
 
 /** Codes of all visits in one modality: those of visit v are `indices[offsets[v] … offsets[v + 1] - 1]`. */
@@ -30,9 +32,11 @@ export interface Cohort {
   visitLabels: Uint8Array;
   /** Per patient, as first said at a visit that was kept: age in years, sex, ethnicity, … */
   demographics: Record<string, Demographic>;
-  /** Per visit: age, admission type, length of stay and gaps in days, death in hospital. */
+  /** Per visit: age, admission type, length of stay, days since the last admission and discharge, death in hospital. */
   visitFacts: Record<string, Demographic>;
   codes: Record<Modality, ModalityColumns>;
+  /** The number behind each entry of `codes.lab.indices`, NaN where the test gave none. */
+  labValues: Float32Array;
   /** Codes that occur in the cohort, sorted by code. */
   dictionary: Record<Modality, CodeTitle[]>;
 }

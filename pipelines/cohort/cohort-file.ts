@@ -10,6 +10,8 @@ import {
   demographicsOf,
   encodeColumns,
   fixedListColumn,
+  float32Column,
+  float32Values,
   int32Column,
   int32Values,
   listColumn,
@@ -28,6 +30,8 @@ export const droppedCounts = z.object({
   patients: counts.describe('without a kept visit, with too few visits, too young'),
   visits: counts.describe('of unknown patients, without any code, of patients left out'),
   rows: z.partialRecord(modality, counts).describe('all rows, and those that add no code to a visit'),
+  labNumbers: counts.describe('lab rows of admissions: all, and those that give no number, by reason'),
+  labUnits: counts.describe('numbers converted to the commonest unit of their test; numbers without a unit'),
 });
 export type DroppedCounts = z.output<typeof droppedCounts>;
 
@@ -42,7 +46,7 @@ export const cohortHeader = z.object({
 });
 export type CohortHeader = z.output<typeof cohortHeader>;
 
-const codeTitle = z.object({ code: z.string(), title: z.string().optional() });
+const codeTitle = z.object({ code: z.string(), title: z.string().optional(), unit: z.string().optional() });
 const dictionarySchema = z.object({
   labels: z.array(z.string()),
   codes: z.record(modality, z.array(codeTitle)),
@@ -64,6 +68,7 @@ const columnsOf = (cohort: Cohort): Record<string, Data> => {
       hadm_id: int32Column(cohort.hadmIds),
       labels: fixedListColumn(uint8Column(cohort.visitLabels), width),
       ...forModalities((m) => listColumn(int32Column(cohort.codes[m].indices), cohort.codes[m].offsets)),
+      lab_value: listColumn(float32Column(cohort.labValues), cohort.codes.lab.offsets),
       ...visitFacts,
     },
     cohort.hadmIds.length,
@@ -125,7 +130,7 @@ const modalityColumns = (column: Data | undefined): ModalityColumns => {
 const cohortFrom = (bytes: Uint8Array): Omit<Cohort, 'labelNames' | 'dictionary'> => {
   const { subject_id, split, labels, visits, ...demographics } = decodeColumns(bytes).columns;
   const { offsets, child } = listParts(visits);
-  const { hadm_id, labels: visitLabels, ...others } = childrenOf(child);
+  const { hadm_id, labels: visitLabels, lab_value, ...others } = childrenOf(child);
   const facts = Object.entries(others).filter(([name]) => !modalities.includes(name as Modality));
   return {
     subjectIds: int32Values(subject_id),
@@ -137,6 +142,7 @@ const cohortFrom = (bytes: Uint8Array): Omit<Cohort, 'labelNames' | 'dictionary'
     demographics: demographicsOf(demographics),
     visitFacts: demographicsOf(Object.fromEntries(facts)),
     codes: forModalities((m) => modalityColumns(others[m])),
+    labValues: float32Values(listParts(lab_value).child),
   };
 };
 

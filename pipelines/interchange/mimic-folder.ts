@@ -39,7 +39,7 @@ export const mimicLayout: CohortLayout = {
     const paths = cohortTables.map((table) => [table, draft.path(`${table}.parquet`)]);
     const nobody = { split: { validation: 0, holdout: 0 }, seed: 0, minVisits: 1, minAge: 0 };
     const { cohort } = await last(
-      assembleCohort(Object.fromEntries(paths), { ...nobody, drugTypes: ['MAIN'] }, draft),
+      assembleCohort(Object.fromEntries(paths), { ...nobody, drugTypes: ['MAIN'], labValue: 'last' }, draft),
     );
     const { tokens } = tokenizeCohort(cohort, {
       modalities,

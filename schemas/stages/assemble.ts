@@ -6,7 +6,7 @@ const fraction = z.number().min(0).max(1);
 export const assemble = defineStage({
   name: 'assemble',
   title: 'Events to patients, visits, labels and split',
-  version: 1,
+  version: 2,
   inputs: { events: 'events' },
   output: 'cohort',
   params: z.object({
@@ -25,6 +25,10 @@ export const assemble = defineStage({
       .min(1)
       .default(['MAIN'])
       .describe('prescription rows that count as drugs; BASE are the fluids they are diluted in'),
+    labValue: z
+      .enum(['last', 'first', 'median'])
+      .default('last')
+      .describe('which measurement of a lab test stands for an admission that has several'),
     seed: z.int().nonnegative().default(0),
   }),
   policy: { queue: 'cpu', startToClose: '2h', heartbeat: '2m', attempts: 4 },

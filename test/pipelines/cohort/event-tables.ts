@@ -50,7 +50,8 @@ const demoTables: Record<CohortTable, string> = {
   ),
   labs: demo(
     'LABEVENTS',
-    'subject_id::INTEGER AS subject_id, hadm_id::INTEGER AS hadm_id, itemid::INTEGER AS item_id',
+    'subject_id::INTEGER AS subject_id, hadm_id::INTEGER AS hadm_id, itemid::INTEGER AS item_id, charttime::TIMESTAMP AS time, ' +
+      'valuenum::DOUBLE AS number, valueuom AS unit',
   ),
   diagnosis_titles: demo('D_ICD_DIAGNOSES', title),
   procedure_titles: demo('D_ICD_PROCEDURES', title),
@@ -62,6 +63,7 @@ export const everyone: CohortRules = {
   minVisits: 1,
   minAge: 0,
   drugTypes: ['MAIN'],
+  labValue: 'last',
   seed: 0,
 };
 

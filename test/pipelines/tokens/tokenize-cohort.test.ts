@@ -54,6 +54,7 @@ const cohortOf = (people: Person[]): Cohort => {
     demographics: { age: { kind: 'numeric', values: Float32Array.from(people, (_, i) => i) } },
     visitFacts: {},
     codes: Object.fromEntries(parts.map(([m, { columns }]) => [m, columns])) as Cohort['codes'],
+    labValues: new Float32Array(parts[3]?.[1].columns.indices.length ?? 0).fill(Number.NaN),
     dictionary: Object.fromEntries(parts.map(([m, { titles }]) => [m, titles])) as Cohort['dictionary'],
   };
 };
