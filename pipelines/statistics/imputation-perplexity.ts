@@ -65,20 +65,39 @@ export const longitudinalPerplexities = perPatient(perCode);
  */
 export const crossModalPerplexities = perPatient(perKind);
 
-/** The paper's summary of patients: their median, those who are NaN left out; null where all are. */
-export const medianOfPatients = (perplexities: Float64Array, counts?: ArrayLike<number>): number | null => {
-  const drawn: number[] = [];
-  perplexities.forEach((value, patient) => {
-    if (Number.isNaN(value)) return;
-    for (let time = 0; time < (counts ? (counts[patient] as number) : 1); time++) drawn.push(value);
-  });
-  if (drawn.length === 0) return null;
-  const ascending = Float64Array.from(drawn).sort();
-  const [below, above] = [ascending[(drawn.length - 1) >> 1], ascending[drawn.length >> 1]] as [
-    number,
-    number,
-  ];
-  // Between two infinities there is no mean to take.
+/** Patients who have a perplexity, from the lowest on. */
+export interface RankedPatients {
+  patients: Int32Array;
+  perplexities: Float64Array;
+}
+
+/** Puts patients in order; those who are NaN are left out. */
+export const rankPatients = (perplexities: Float64Array): RankedPatients => {
+  const there = Array.from(perplexities.keys()).filter((p) => !Number.isNaN(perplexities[p]));
+  const value = (patient: number) => perplexities[patient] as number;
+  // Two infinities have no difference to sort by.
+  there.sort((a, b) => (value(a) < value(b) ? -1 : Number(value(a) > value(b))));
+  return { patients: Int32Array.from(there), perplexities: Float64Array.from(there, value) };
+};
+
+/**
+ * The paper's summary of patients: their median, each counted as often as `counts` says where it is given. Between
+ * two values their mean; null where nobody counts.
+ */
+export const medianPerplexity = (
+  { patients, perplexities }: RankedPatients,
+  counts?: ArrayLike<number>,
+): number | null => {
+  const times = (rank: number): number => (counts ? (counts[patients[rank] as number] as number) : 1);
+  let total = 0;
+  for (let rank = 0; rank < patients.length; rank++) total += times(rank);
+  if (total === 0) return null;
+  const at = (wanted: number): number => {
+    let [rank, seen] = [0, times(0)];
+    while (seen <= wanted) seen += times(++rank);
+    return perplexities[rank] as number;
+  };
+  const [below, above] = [at((total - 1) >> 1), at(total >> 1)];
   return below === above ? below : (below + above) / 2;
 };
 

@@ -81,6 +81,7 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'codes-per-visit-by-modality': 'dx-wasserstein',
       duplicates: 'share',
       'language-model': 'f1',
+      'imputation-perplexity': 'lpl-all',
     },
     options: {},
   },

@@ -4,8 +4,9 @@ import { decodeSafetensors } from '../../../pipelines/safetensors.ts';
 import {
   crossModalPerplexities,
   longitudinalPerplexities,
-  medianOfPatients,
+  medianPerplexity,
   publishedPerplexity,
+  rankPatients,
 } from '../../../pipelines/statistics/imputation-perplexity.ts';
 import { golden } from '../metrics/golden-cohorts.ts';
 
@@ -75,13 +76,13 @@ test('a random predictor has the size of the vocabulary, as the paper says', (t)
 });
 
 test('the median over patients, drawn as often as a resample says', (t) => {
-  const values = Float64Array.of(3, Number.NaN, 1, 8, Number.POSITIVE_INFINITY);
-  t.is(medianOfPatients(values), 5.5);
-  t.is(medianOfPatients(values, [2, 5, 1, 0, 0]), 3);
-  t.is(medianOfPatients(values, [0, 5, 0, 1, 1]), Number.POSITIVE_INFINITY);
-  t.is(medianOfPatients(values, [0, 0, 0, 0, 2]), Number.POSITIVE_INFINITY);
-  t.is(medianOfPatients(values, [0, 5, 0, 0, 0]), null);
-  t.is(medianOfPatients(new Float64Array(0)), null);
+  const values = rankPatients(Float64Array.of(3, Number.NaN, 1, 8, Number.POSITIVE_INFINITY));
+  t.is(medianPerplexity(values), 5.5);
+  t.is(medianPerplexity(values, [2, 5, 1, 0, 0]), 3);
+  t.is(medianPerplexity(values, [0, 5, 0, 1, 1]), Number.POSITIVE_INFINITY);
+  t.is(medianPerplexity(values, [0, 0, 0, 0, 2]), Number.POSITIVE_INFINITY);
+  t.is(medianPerplexity(values, [0, 5, 0, 0, 0]), null);
+  t.is(medianPerplexity(rankPatients(new Float64Array(0))), null);
 });
 
 interface Table {
