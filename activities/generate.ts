@@ -1,8 +1,11 @@
-import { patientsIn, visitCount } from '../pipelines/cohort/visit-columns.ts';
+import { patientCount, visitCount } from '../pipelines/cohort/visit-columns.ts';
+import { copiedCodes } from '../pipelines/copied-codes.ts';
 import { GeneratedPatients } from '../pipelines/generated-patients.ts';
+import { generatorNamed } from '../pipelines/model-card.ts';
 import { generatorFile, generators } from '../pipelines/registry.ts';
+import { sampleRequests } from '../pipelines/sample-requests.ts';
 import { readTokenCohort, writeTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
-import { splits } from '../schemas/ehr.ts';
+import { splitColumns } from '../pipelines/tokens/training-data.ts';
 import { generate as contract } from '../schemas/stages/generate.ts';
 import { openSampler } from './open-sampler.ts';
 import { defineBody } from './stage-body.ts';
@@ -15,22 +18,29 @@ export const generate = defineBody(contract, {
   async *run({ params, inputs }, { open, draft, resume }) {
     const cohort = await readTokenCohort(await open(inputs.cohort));
     const { vocabulary } = cohort;
-    const count = params.patients ?? patientsIn(cohort, splits.indexOf('train')).length;
+    const training = splitColumns(cohort, 'train');
+    const count = params.patients ?? patientCount(training);
     const { generator, sampler } = await openSampler(await open(inputs.model), vocabulary);
     try {
+      const requestAt = sampleRequests(generatorNamed(generator), params, cohort, training);
       const block = sampler.block ?? 1;
       const batch = Math.ceil(params.batch / block) * block;
       const generated = new GeneratedPatients();
       await resume(generated);
       while (generated.count < count) {
         const first = generated.count;
-        const request = { first, count: Math.min(batch, count - first), seed: params.seed };
-        generated.append(await sampler.sample(request));
+        generated.append(await sampler.sample(requestAt(first, Math.min(batch, count - first))));
         yield { step: generated.count, of: count, phase: 'sampling' };
       }
       const { columns } = generated;
-      await writeTokenCohort(draft, { ...columns, vocabulary, generator });
-      return { patients: count, visits: visitCount(columns), codes: columns.codes.length };
+      const { fraction, byChance } = copiedCodes(columns, training, vocabulary.codes.length);
+      const origin = {
+        seedMode: params.seedMode,
+        copiedCodeFraction: fraction,
+        copiedByChance: byChance,
+      };
+      await writeTokenCohort(draft, { ...columns, vocabulary, generator }, { origin });
+      return { patients: count, visits: visitCount(columns), codes: columns.codes.length, ...origin };
     } finally {
       sampler.dispose();
     }

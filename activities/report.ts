@@ -3,6 +3,7 @@ import { type LearningCurve, learningCurve } from '../pipelines/learning-curve.t
 import { traceLineage } from '../pipelines/report/lineage-trace.ts';
 import { reportPage } from '../pipelines/report/page.ts';
 import { assembleReport, type ReportInput } from '../pipelines/report/report-data.ts';
+import { syntheticOrigin, tokenCohortHeader } from '../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { scorecard, scorecardSeries } from '../schemas/scorecard.ts';
 import { report as contract } from '../schemas/stages/report.ts';
@@ -36,6 +37,21 @@ const readCurves = async (refs: readonly ArtifactRef[], open: Open): Promise<Rep
   return curves;
 };
 
+/** How the cohorts were drawn; those that do not say are left out. */
+const readOrigins = async (
+  refs: readonly ArtifactRef[],
+  open: Open,
+): Promise<NonNullable<ReportInput['origins']>> => {
+  const origins: NonNullable<ReportInput['origins']> = [];
+  for (const ref of refs) {
+    const header = tokenCohortHeader.parse(await (await open(ref)).json('token-cohort.json'));
+    const { success, data } = syntheticOrigin.safeParse(header);
+    if (success && header.generator !== undefined)
+      origins.push({ generator: header.generator, origin: data });
+  }
+  return origins;
+};
+
 /** Scorecards, curves and lineage to `report.html`, which needs nothing but itself, and `report.json`. */
 export const report = defineBody(contract, {
   code: import.meta.url,
@@ -44,11 +60,12 @@ export const report = defineBody(contract, {
     const vocabulary = vocabularySchema.parse(await real.json('vocabulary.json'));
     const cards = await readCards(inputs.cards, open);
     const curves = await readCurves(inputs.models, open);
+    const origins = await readOrigins(inputs.synthetic, open);
     yield { step: 1, of: 3, phase: 'scorecards read' };
     const sources = [inputs.real, ...inputs.models, ...inputs.synthetic, ...inputs.cards];
     const lineage = await traceLineage(sources, open);
     yield { step: 2, of: 3, phase: 'lineage traced' };
-    const data = assembleReport({ ...params, vocabulary, cards, curves, lineage });
+    const data = assembleReport({ ...params, vocabulary, cards, curves, lineage, origins });
     await draft.write('report.html', reportPage(data));
     await draft.write('report.json', `${JSON.stringify(data, null, 2)}\n`);
     yield { step: 3, of: 3, phase: 'page written' };

@@ -12,7 +12,7 @@ export const tokenize = defineBody(contract, {
     yield { step: 1, of: 3, phase: 'cohort read' };
     const { tokens, losses } = tokenizeCohort(cohort, params);
     yield { step: 2, of: 3, phase: 'tokens made' };
-    const header = await writeTokenCohort(draft, tokens, losses);
+    const header = await writeTokenCohort(draft, tokens, { dropped: losses });
     const lost = (what: keyof typeof losses) =>
       losses[what].train + losses[what].validation + losses[what].holdout;
     return {

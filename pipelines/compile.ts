@@ -8,24 +8,43 @@ import { type Dag, DagBuilder } from './dag.ts';
 import type { Metric } from './metric.ts';
 import { metricOptions } from './metrics/score-metric.ts';
 import { generators, metricsOf } from './registry.ts';
+import { checkHeeds } from './sample-requests.ts';
 
 const invalid = (key: string, what: string): StageError => new StageError('InvalidConfig', `${key}: ${what}`);
 
 const oneOf = (names: Iterable<string>): string => `there are: ${[...names].sort().join(', ')}`;
 
 type Chosen = RunConfig['generators'][number];
+type Settings = Chosen['config'];
 
-const fillGenerator = ({ name, config }: Chosen, index: number, all: Chosen[]): Chosen => {
+/** Settings as a schema fills them. Throws InvalidConfig with one line per problem, each naming its key. */
+const fillSettings = (schema: z.ZodType, given: Settings, path: readonly string[]): Settings => {
+  const { success, data, error } = schema.safeParse(given);
+  if (success) return z.record(z.string(), z.json()).parse(data);
+  const problems = error.issues.map((issue) =>
+    [[...path, ...issue.path].join('.'), issue.message].join(': '),
+  );
+  throw new StageError('InvalidConfig', problems.join('\n'));
+};
+
+const fillGenerator = ({ name, config, drawing }: Chosen, index: number, all: Chosen[]): Chosen => {
   const key = `generators[${index}]`;
   const generator = generators.get(name);
   if (!generator) throw invalid(key, `no generator is called ${name}; ${oneOf(generators.keys())}`);
   if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
-  const { success, data, error } = generator.config.safeParse(config);
-  if (success) return { name, config: z.record(z.string(), z.json()).parse(data) };
-  const problems = error.issues.map(({ path, message }) =>
-    [[key, 'config', ...path].join('.'), message].join(': '),
-  );
-  throw new StageError('InvalidConfig', problems.join('\n'));
+  if (!generator.drawing && Object.keys(drawing).length > 0)
+    throw invalid(`${key}.drawing`, `${name} draws in one way only, so nothing can be set`);
+  return {
+    name,
+    config: fillSettings(generator.config, config, [key, 'config']),
+    drawing: generator.drawing ? fillSettings(generator.drawing, drawing, [key, 'drawing']) : {},
+  };
+};
+
+/** Throws InvalidConfig where the run asks all generators for what one of them does not heed. */
+const checkAsked = ({ generate, generators: chosen }: RunConfig): void => {
+  for (const generator of chosen.flatMap(({ name }) => generators.get(name) ?? []))
+    checkHeeds(generator, generate);
 };
 
 /** A family's choice with the settings of its metrics filled in. */
@@ -53,9 +72,11 @@ const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'options'>>(
  */
 export const compile = (dag: Dag, run: RunConfig): Plan => {
   const builder = new DagBuilder();
+  const chosen = run.generators.map(fillGenerator);
+  checkAsked(run);
   dag.draw(builder, {
     ...run,
-    generators: run.generators.map(fillGenerator),
+    generators: chosen,
     similarity: fillMetrics('similarity', run.similarity),
     utility: fillMetrics('utility', run.utility),
     privacy: fillMetrics('privacy', run.privacy),

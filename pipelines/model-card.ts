@@ -34,6 +34,20 @@ export const generatorConfig = (generator: Generator, config: unknown): unknown 
   throw new StageError('InvalidConfig', `config of ${generator.name}: ${z.prettifyError(error)}`);
 };
 
+/** How a generator is to draw, with its own defaults. Throws InvalidConfig naming the key. */
+export const generatorDrawing = (generator: Generator, drawing: Record<string, unknown>): unknown => {
+  const { drawing: schema, name } = generator;
+  if (!schema && Object.keys(drawing).length === 0) return {};
+  if (!schema)
+    throw new StageError(
+      'InvalidConfig',
+      `drawing of ${name}: it draws in one way only, expected no settings, found ${Object.keys(drawing).join(', ')}`,
+    );
+  const { success, data, error } = schema.safeParse(drawing);
+  if (success) return data;
+  throw new StageError('InvalidConfig', `drawing of ${name}: ${z.prettifyError(error)}`);
+};
+
 /** Names a vocabulary by its content: codes in their order, and labels. */
 export const vocabularyDigest = ({ codes, labels }: Vocabulary): string =>
   createHash('sha256')

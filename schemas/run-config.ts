@@ -8,9 +8,20 @@ import { similarity } from './stages/similarity.ts';
 import { tokenize } from './stages/tokenize.ts';
 import { utility } from './stages/utility.ts';
 
+const settings = z.record(z.string(), z.json());
+type Settings = z.output<typeof settings>;
+
 const generator = z.union([
-  z.string().transform((name) => ({ name, config: {} as Record<string, z.core.util.JSONType> })),
-  z.strictObject({ name: z.string(), config: z.record(z.string(), z.json()).default({}) }),
+  z.string().transform((name): { name: string; config: Settings; drawing: Settings } => ({
+    name,
+    config: {},
+    drawing: {},
+  })),
+  z.strictObject({
+    name: z.string(),
+    config: settings.default({}).describe('how it is built and trained'),
+    drawing: settings.default({}).describe('how it draws patients; a change does not train it anew'),
+  }),
 ]);
 
 /** What a person writes to ask for a run. Every other number has its default in a stage's own schema. */
@@ -25,12 +36,12 @@ export const runConfig = z.strictObject({
     .array(generator)
     .min(1)
     .default([
-      { name: 'marginal', config: {} },
-      { name: 'halo', config: {} },
+      { name: 'marginal', config: {}, drawing: {} },
+      { name: 'halo', config: {}, drawing: {} },
     ])
     .describe('names, or names with settings; see `understudy models`; default: marginal and halo'),
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
-  generate: z.strictObject(generate.params.shape).omit({ seed: true }).prefault({}),
+  generate: z.strictObject(generate.params.shape).omit({ seed: true, drawing: true }).prefault({}),
   similarity: z.strictObject(similarity.params.shape).omit({ seed: true }).prefault({}),
   utility: z.strictObject(utility.params.shape).omit({ seed: true }).prefault({}),
   privacy: z.strictObject(privacy.params.shape).omit({ seed: true }).prefault({}),

@@ -47,18 +47,20 @@ export const stageText = (stage: Stage): string => {
 };
 
 /** What `understudy models --json` and docs/models.md say of one generator. */
-export const modelEntry = ({ name, title, paper, version, config }: Generator) => ({
+export const modelEntry = ({ name, title, paper, version, config, drawing }: Generator) => ({
   name,
   title,
   paper,
   version,
   config: fieldsOf(config),
+  drawing: drawing ? fieldsOf(drawing) : [],
 });
 
 /** One generator for a terminal. */
 export const modelText = (generator: Generator): string => {
-  const { name, title, paper, version, config } = modelEntry(generator);
-  return `${name}: ${title} (version ${version})\n  ${paper}\n${settings('Config', config)}`;
+  const { name, title, paper, version, config, drawing } = modelEntry(generator);
+  const told = [settings('Config', config), settings('Drawing', drawing)].join('\n');
+  return `${name}: ${title} (version ${version})\n  ${paper}\n${told}`;
 };
 
 /** What `understudy metrics --json` and docs/metrics.md say of one metric. */

@@ -39,12 +39,14 @@ const stagesPage = (): string => {
 
 const modelsPage = (): string => {
   const sections = [...generators.values()].map((generator) => {
-    const { name, title, paper, version, config } = modelEntry(generator);
-    return `## ${name}\n\n${title}. Version ${version}. ${paper}\n\n${fieldTable(config)}`;
+    const { name, title, paper, version, config, drawing } = modelEntry(generator);
+    const drawn = drawing.length > 0 ? `\n\nDrawing:\n\n${fieldTable(drawing)}` : '';
+    return `## ${name}\n\n${title}. Version ${version}. ${paper}\n\n${fieldTable(config)}${drawn}`;
   });
   return page(
     'Generators',
-    'One file each in `pipelines/models`. A run config names them under `generators`.',
+    'One file each in `pipelines/models`. A run config names them under `generators`, each with its `config` and, ' +
+      'where one is told here, how it is to draw: `drawing`.',
     ...sections,
   );
 };
@@ -116,8 +118,8 @@ const configPage = (): string =>
       'current folder. A relative `source` counts from the folder of the file. Keys that are not here are errors; ' +
       'messages name the key, the line, what was expected and what was found.',
     fieldTable(fieldsOf(runConfig)),
-    'Stages take their parameters from here; settings of a generator (`generators[].config`) are checked by its own ' +
-      'schema, see [models.md](models.md).',
+    'Stages take their parameters from here; settings of a generator (`generators[].config` and ' +
+      '`.drawing`) are checked by its own schemas, see [models.md](models.md).',
     '```yaml\nsource: test/fixtures/mimic3-demo\ngenerators:\n  - marginal\n  - name: halo\n    config: {}\n```',
   );
 

@@ -23,7 +23,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
   const required = run.generators.length === 1;
 
-  const branches = run.generators.map(({ name, config }) => {
+  const branches = run.generators.map(({ name, config, drawing }) => {
     const at = (stage: string) => ({ id: `${stage}:${name}`, required });
     const model = dag.add(
       train,
@@ -31,7 +31,12 @@ export const nightly = defineDag('nightly', (dag, run) => {
       { generator: name, config, seed, checkpointEvery },
       at('train'),
     );
-    const synthetic = dag.add(generate, { model, cohort: real }, { ...run.generate, seed }, at('generate'));
+    const synthetic = dag.add(
+      generate,
+      { model, cohort: real },
+      { ...run.generate, drawing, seed },
+      at('generate'),
+    );
     const models = [model];
     const cards = [
       dag.add(similarity, { real, synthetic, models }, { ...run.similarity, seed }, at('similarity')),

@@ -1,10 +1,12 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { LearningCurve } from '../learning-curve.ts';
+import type { SyntheticOrigin } from '../tokens/token-cohort-file.ts';
 import { type RocPanel, rocPanels } from './attack-plots.ts';
 import { type Check, checksOf } from './checks.ts';
 import { mergedByGenerator } from './merged-cards.ts';
 import { type MetricTable, metricTables } from './metric-tables.ts';
+import { originChecks } from './origin-check.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
 import { type Headline, headlines, ranked } from './ranking.ts';
 import { type LabelScorePlot, labelScorePlots, type MixPlot, mixPlot } from './utility-plots.ts';
@@ -35,6 +37,8 @@ export interface ReportInput {
   /** Learning curves by generator, one point per epoch. */
   curves: { generator: string; curve: LearningCurve }[];
   lineage: LineageStep[];
+  /** How the cohorts were drawn, as far as their artifacts say. */
+  origins?: { generator: string; origin: SyntheticOrigin }[];
 }
 
 export interface ReportGenerator {
@@ -45,6 +49,7 @@ export interface ReportGenerator {
   color: string;
   patients: number;
   visits: number;
+  origin?: SyntheticOrigin;
 }
 
 /** `report.json`: all the numbers on the page. */
@@ -74,12 +79,16 @@ export const floorGenerator = 'marginal';
 
 const paletteSize = 10;
 
-const generatorsOf = (cards: readonly Scorecard[]): ReportGenerator[] => {
+const generatorsOf = (
+  cards: readonly Scorecard[],
+  origins: NonNullable<ReportInput['origins']>,
+): ReportGenerator[] => {
   let models = 0;
   return cards.map(({ generator, cohorts }) => {
     const isFloor = generator === floorGenerator;
     const color = isFloor ? 'var(--floor)' : `var(--g${models++ % paletteSize})`;
-    return { name: generator, isFloor, color, ...cohorts.synthetic };
+    const origin = origins.find((candidate) => candidate.generator === generator)?.origin;
+    return { name: generator, isFloor, color, ...cohorts.synthetic, ...(origin && { origin }) };
   });
 };
 
@@ -95,7 +104,7 @@ export const assembleReport = (input: ReportInput): ReportData => {
   const entries = ranked(mergedByGenerator(input.cards));
   const cards = entries.map(({ card }) => card);
   const nothing = { patients: 0, visits: 0 };
-  const generators = generatorsOf(cards);
+  const generators = generatorsOf(cards, input.origins ?? []);
   const metrics = metricTables(cards, suppressBelow);
   const mixes = mixPlot(entries);
   return {
@@ -111,7 +120,7 @@ export const assembleReport = (input: ReportInput): ReportData => {
     generators,
     headlines: headlines(cards),
     metrics,
-    checks: checksOf(metrics, generators),
+    checks: [...checksOf(metrics, generators), ...originChecks(generators)],
     attacks: rocPanels(entries),
     labelScores: labelScorePlots(entries, suppressBelow),
     ...(mixes && { mixes }),

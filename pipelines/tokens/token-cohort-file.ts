@@ -2,6 +2,7 @@ import type { Data } from 'apache-arrow';
 import { z } from 'zod';
 import { splits } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
+import { seedModes } from '../../schemas/stages/generate.ts';
 import type { Draft, OpenArtifact } from '../../schemas/store.ts';
 import { type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
 import {
@@ -21,6 +22,18 @@ import { patientCount, patientsIn, type TokenCohort, visitCount } from '../cohor
 
 const tally = z.record(z.string(), z.int().nonnegative());
 
+const share = z.number().min(0).max(1);
+
+/** How a synthetic cohort was drawn, as far as that says whose codes may stand in it; see `copiedCodes`. */
+export const syntheticOrigin = z.object({
+  seedMode: z.enum(seedModes).describe('cold: from the model alone; warm: around real training patients'),
+  copiedCodeFraction: share.describe(
+    'of its codes, those in the same visit of the training patient of the same index',
+  ),
+  copiedByChance: share.describe('the same, expected against a random training patient'),
+});
+export type SyntheticOrigin = z.output<typeof syntheticOrigin>;
+
 /** `token-cohort.json`: what is in the artifact, in numbers that name no patient. */
 export const tokenCohortHeader = z.object({
   generator: z.string().optional().describe('who made it; absent in real cohorts'),
@@ -33,6 +46,7 @@ export const tokenCohortHeader = z.object({
     .record(z.string(), tally)
     .optional()
     .describe('what tokenization left out: reason → split → count'),
+  ...syntheticOrigin.partial().shape,
 });
 export type TokenCohortHeader = z.output<typeof tokenCohortHeader>;
 
@@ -70,7 +84,13 @@ const checkShape = (cohort: TokenCohort): void => {
   }
 };
 
-const headerOf = (cohort: TokenCohort, dropped: TokenCohortHeader['dropped']): TokenCohortHeader => ({
+/** What only its maker knows of a cohort. */
+interface Remarks {
+  dropped?: TokenCohortHeader['dropped'];
+  origin?: SyntheticOrigin;
+}
+
+const headerOf = (cohort: TokenCohort, { dropped, origin }: Remarks): TokenCohortHeader => ({
   ...(cohort.generator === undefined ? {} : { generator: cohort.generator }),
   patients: patientCount(cohort),
   visits: visitCount(cohort),
@@ -80,6 +100,7 @@ const headerOf = (cohort: TokenCohort, dropped: TokenCohortHeader['dropped']): T
     ? { splits: Object.fromEntries(splits.map((name, i) => [name, patientsIn(cohort, i).length])) }
     : {}),
   ...(dropped ? { dropped } : {}),
+  ...origin,
 });
 
 /**
@@ -90,10 +111,10 @@ const headerOf = (cohort: TokenCohort, dropped: TokenCohortHeader['dropped']): T
 export const writeTokenCohort = async (
   draft: Pick<Draft, 'write'>,
   cohort: TokenCohort,
-  dropped?: TokenCohortHeader['dropped'],
+  remarks: Remarks = {},
 ): Promise<TokenCohortHeader> => {
   checkShape(cohort);
-  const header = headerOf(cohort, dropped);
+  const header = headerOf(cohort, remarks);
   await draft.write('tokens.arrow', encodeColumns(columnsOf(cohort), header.patients));
   await draft.write('vocabulary.json', `${JSON.stringify(cohort.vocabulary)}\n`);
   await draft.write('token-cohort.json', `${JSON.stringify(header, null, 2)}\n`);

@@ -11,7 +11,11 @@ import {
 } from '../../pipelines/cohort/visit-columns.ts';
 import { learningCurve } from '../../pipelines/learning-curve.ts';
 import { modelCard } from '../../pipelines/model-card.ts';
-import { readTokenCohort, writeTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
+import {
+  readTokenCohort,
+  tokenCohortHeader,
+  writeTokenCohort,
+} from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
@@ -137,6 +141,43 @@ test.serial('the batch does not change who is drawn', async (t) => {
     return readTokenCohort(await store.open(ref));
   };
   t.deepEqual(await draw(1), await draw(1000));
+});
+
+test.serial('labels asked for are given, and how patients were drawn is told', async (t) => {
+  const { store, cohort } = await storeWithCohort(t);
+  for (const generator of ['marginal', 'halo']) {
+    const model = await trained(store, cohort, {
+      ...halo,
+      generator,
+      config: {},
+      ...(generator === 'halo' && halo),
+    });
+    const { ref, summary } = await generated(store, model.ref, cohort, {
+      labels: { noise: 1 },
+      patients: 40,
+    });
+    const artifact = await store.open(ref);
+    const { labels } = await readTokenCohort(artifact);
+    const column = (label: number) => labels.filter((_, i) => i % 2 === label);
+    t.true(column(1).every((value) => value === 1));
+    t.deepEqual([...new Set(column(0))].sort(), [0, 1], 'the other label is drawn');
+    const header = tokenCohortHeader.parse(await artifact.json('token-cohort.json'));
+    const { copiedCodeFraction = -1, copiedByChance = -1 } = header;
+    t.is(header.seedMode, 'cold');
+    t.true(Math.abs(copiedCodeFraction - copiedByChance) < 0.15 && copiedByChance > 0);
+    t.like(summary, { seedMode: 'cold', copiedCodeFraction, copiedByChance });
+  }
+  const model = await trained(store, cohort, { generator: 'marginal' });
+  for (const [params, message] of [
+    [{ labels: { flu: 1 } }, /no label is called "flu"; there are: first, noise/],
+    [{ demographics: { sex: 'F' } }, /marginal knows no demographics/],
+    [{ seedMode: 'warm' }, /marginal cannot build around real patients/],
+    [{ drawing: { temperature: 1 } }, /drawing of marginal/],
+  ] as const)
+    await t.throwsAsync(() => generated(store, model.ref, cohort, params), {
+      name: 'InvalidConfig',
+      message,
+    });
 });
 
 test.serial('what cannot work is refused, naming the key', async (t) => {

@@ -26,16 +26,18 @@ test('a source is all that must be said', (t) => {
     order: 'frequency',
   });
   t.is(config.generate.patients, undefined);
+  t.like(config.generate, { seedMode: 'cold', labels: {}, demographics: {} });
 });
 
 test('a generator is a name, or a name with settings', (t) => {
   const { generators } = runConfig.parse({
     source: 'x',
-    generators: ['halo', { name: 'halo', config: { a: 1 } }],
+    generators: ['halo', { name: 'halo', config: { a: 1 } }, { name: 'halo', drawing: { b: 2 } }],
   });
   t.deepEqual(generators, [
-    { name: 'halo', config: {} },
-    { name: 'halo', config: { a: 1 } },
+    { name: 'halo', config: {}, drawing: {} },
+    { name: 'halo', config: { a: 1 }, drawing: {} },
+    { name: 'halo', config: {}, drawing: { b: 2 } },
   ]);
 });
 
@@ -51,6 +53,9 @@ test('keys that are not known are refused at every depth', (t) => {
     { cohort: { split: { test: 0.2 } } },
     { tokens: { seed: 4 } },
     { generate: { count: 7 } },
+    { generate: { drawing: {} } },
+    { generate: { seedMode: 'hot' } },
+    { generate: { labels: { asthma: 2 } } },
     { generators: [{ name: 'halo', epochs: 3 }] },
   ])
     t.false(runConfig.safeParse({ source: 'x', ...extra }).success, JSON.stringify(extra));

@@ -54,8 +54,12 @@ const verdictItem = (data: ReportData, { generator, outcome, value, interval, wh
     value !== null && html`<strong>${decimal(value)}</strong>`
   }${interval && ` (${between(interval)})`}${value !== null && why && ', '}${why}</span></span></li>`;
 
+/** The title, leading to the definition of the number where that is a metric's. */
+const checkTitle = (data: ReportData, { metric, row, title }: Check): Markup | string =>
+  data.metrics.some((table) => table.metric === metric) ? defined(data, metric, row, title) : title;
+
 const checkItem = (data: ReportData, check: Check): Markup =>
-  html`<li class="check"><p><strong>${defined(data, check.metric, check.row, check.title)}</strong><span class="row-about">${check.rule}</span></p><ul class="verdicts">${check.verdicts.map(
+  html`<li class="check"><p><strong>${checkTitle(data, check)}</strong><span class="row-about">${check.rule}</span></p><ul class="verdicts">${check.verdicts.map(
     (verdict) => verdictItem(data, verdict),
   )}</ul></li>`;
 
@@ -112,11 +116,12 @@ const hasIntervals = (data: ReportData): boolean =>
 const familyChecks = (data: ReportData, family: keyof typeof familyTitles): Markup | false => {
   const checks = data.checks.filter((check) => check.family === family);
   const isMeasured = data.metrics.some((metric) => metric.family === family);
-  if (!isMeasured && family !== 'similarity')
-    return html`<h3>${familyTitles[family]}</h3><p class="note">Not known: not measured.</p>`;
-  if (checks.length === 0 && family !== 'similarity')
-    return html`<h3>${familyTitles[family]}</h3><p class="note">Measured, without a threshold to pass or fail.</p>`;
-  return html`<h3>${familyTitles[family]}</h3>${family === 'similarity' && floorFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
+  const note = isMeasured
+    ? checks.length === 0 && 'Measured, without a threshold to pass or fail.'
+    : 'Not known: not measured.';
+  const noted = family !== 'similarity' && note && html`<p class="note">${note}</p>`;
+  if (noted && checks.length === 0) return html`<h3>${familyTitles[family]}</h3>${noted}`;
+  return html`<h3>${familyTitles[family]}</h3>${noted}${family === 'similarity' && floorFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
 };
 
 /** In words: what was looked at, how it came out, and what nobody has looked at. */

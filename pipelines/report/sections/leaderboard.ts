@@ -119,7 +119,9 @@ export const leaderboard = (data: ReportData): Section => {
       ? [referenceRow(data, 'real holdout', data.holdout.patients, 'holdout')]
       : []),
   ];
-  const hasVerdicts = data.checks.some(({ family }) => family === 'privacy');
+  const hasVerdicts = data.checks.some(
+    ({ family, metric }) => family === 'privacy' && data.metrics.some((table) => table.metric === metric),
+  );
   const body =
     data.generators.length === 0
       ? html`<p>No generator came as far as a scorecard in this run; see the lineage for what was made.</p>`

@@ -110,6 +110,24 @@ test(
   /^generators\[0\]\.config\.epochs: /,
 );
 test(
+  'a way of drawing where there is but one',
+  refused,
+  { generators: [{ name: 'marginal', drawing: { temperature: 2 } }] },
+  /^generators\[0\]\.drawing: marginal draws in one way only/,
+);
+test(
+  'real patients as seeds of a generator that takes none',
+  refused,
+  { generators: ['marginal'], generate: { seedMode: 'warm' } },
+  /^generate\.seedMode: marginal cannot build around real patients/,
+);
+test(
+  'demographics of a generator that knows none',
+  refused,
+  { generators: ['halo'], generate: { demographics: { sex: 'F' } } },
+  /^generate\.demographics\.sex: halo knows no demographics/,
+);
+test(
   'an unknown metric',
   refused,
   { similarity: { metrics: ['beauty'] } },

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { checksOf } from '../../../pipelines/report/checks.ts';
 import type { Cell, MetricTable } from '../../../pipelines/report/metric-tables.ts';
+import { originCheckName, originChecks } from '../../../pipelines/report/origin-check.ts';
 
 const generators = [
   { name: 'halo', isFloor: false },
@@ -56,4 +57,25 @@ test('models are held against the floor, the floor is not', (t) => {
     [['halo', 'passed']],
   );
   t.regex(check?.rule ?? '', /below 0\.600 \(the floor\)/);
+});
+
+test('records built around real ones fail, those drawn from the model alone pass', (t) => {
+  const origin = { copiedCodeFraction: 0.5, copiedByChance: 0.06 };
+  const [check, ...others] = originChecks([
+    { name: 'halo', origin: { ...origin, seedMode: 'warm' } },
+    { name: 'marginal', origin: { ...origin, seedMode: 'cold' } },
+    { name: 'foreign' },
+  ]);
+  t.is(others.length, 0);
+  t.like(check, { family: 'privacy', ...originCheckName });
+  t.deepEqual(
+    check?.verdicts.map(({ generator, outcome, value }) => [generator, outcome, value]),
+    [
+      ['halo', 'failed', 0.5],
+      ['marginal', 'passed', 0.5],
+      ['foreign', 'unknown', null],
+    ],
+  );
+  t.regex(check?.verdicts[0]?.why ?? '', /by chance 6\.0%; seedMode warm/);
+  t.deepEqual(originChecks([{ name: 'foreign' }]), []);
 });

@@ -8,12 +8,21 @@ import { emptyRun, exampleRun, tinyRun } from './example-run.ts';
 
 const pageOf = (run: ReportInput): string => reportPage(assembleReport(run));
 const similarityOnly = exampleRun(1, 11, ['similarity']);
+const origin = { copiedCodeFraction: 0.5, copiedByChance: 0.06 };
+const withOrigins: ReportInput = {
+  ...similarityOnly,
+  origins: [
+    { generator: 'marginal', origin: { ...origin, seedMode: 'cold' } },
+    { generator: 'halo', origin: { ...origin, seedMode: 'warm' } },
+  ],
+};
 const runs: Record<string, ReportInput> = {
   'a floor and a model': exampleRun(1),
   'eleven generators': exampleRun(10),
   'similarity alone': similarityOnly,
   'privacy alone': exampleRun(2, 11, ['privacy']),
   'utility alone': exampleRun(2, 11, ['utility']),
+  'origins told': withOrigins,
   'nothing came out': emptyRun(),
   'one patient': tinyRun(),
   'no suppression': exampleRun(1, 0),
@@ -84,6 +93,14 @@ test('what was not measured is said at the top, and again in words', (t) => {
   );
   t.regex(document.querySelector('#checked')?.textContent ?? '', /halo is ahead of the floor on \d of 6/);
   t.regex(document.querySelector('#licence')?.textContent ?? '', /PhysioNet/);
+});
+
+test('a cohort built around real patients fails a check, also where privacy was not measured', (t) => {
+  const { document } = parseHTML(pageOf(withOrigins));
+  const text = document.querySelector('#checked')?.textContent ?? '';
+  t.regex(text, /halo:[^.]*1 failed[^.]*not known\. Failed: built from real records\./);
+  t.regex(text, /Privacy\s*Not known: not measured\..*No record is built from a real one/s);
+  t.notRegex(pageOf(similarityOnly), /built from a real one/);
 });
 
 test('the floor and the holdout are marked, and the best pairs lead', (t) => {

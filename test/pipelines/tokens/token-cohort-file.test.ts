@@ -42,7 +42,7 @@ const small = (): TokenCohort => ({
 
 test('a real cohort with empty visits and unknown facts survives the round trip', async (t) => {
   const folder = new MemoryFolder();
-  const header = await writeTokenCohort(folder, small(), { unknownCodes: { train: 0 } });
+  const header = await writeTokenCohort(folder, small(), { dropped: { unknownCodes: { train: 0 } } });
   t.like(header, { patients: 3, visits: 3, codes: 5, splits: { train: 2, validation: 1, holdout: 0 } });
   t.deepEqual(await readTokenCohort(folder), small());
 });

@@ -1,0 +1,56 @@
+import test from 'ava';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
+import { copiedCodes } from '../../../pipelines/copied-codes.ts';
+import { RandomSource } from '../../../pipelines/random.ts';
+
+const columns = (patients: number[][][]): VisitColumns => {
+  const builder = new VisitColumnsBuilder();
+  for (const visits of patients) builder.addPatient(visits, []);
+  return builder.build();
+};
+
+test('counted by hand: same patient, same visit, same code', (t) => {
+  const training = columns([[[0, 1], [2]], [[0]], [[3]], [[0, 4]]]);
+  const synthetic = columns([[[1, 5], [2], [2]], [[1]]]);
+  // Copied: code 1 and code 2 of the first patient. By chance: 1 has 1 of 4 first visits, 5 none, 2 one of 4 second
+  // visits, the third visit nobody, the other patient's 1 again one of 4.
+  t.deepEqual(copiedCodes(synthetic, training, 6), { fraction: 2 / 5, byChance: 3 / 4 / 5 });
+});
+
+test('patients beyond the training patients are held against them once more', (t) => {
+  const training = columns([[[0]], [[1]]]);
+  t.deepEqual(copiedCodes(columns([[[0]], [[1]], [[0]], [[0]]]), training, 2), {
+    fraction: 3 / 4,
+    byChance: 1 / 2,
+  });
+});
+
+test('nothing against nobody is nothing', (t) => {
+  const none = { fraction: 0, byChance: 0 };
+  t.deepEqual(copiedCodes(columns([]), columns([[[0]]]), 1), none);
+  t.deepEqual(copiedCodes(columns([[[0]]]), columns([]), 1), none);
+  t.deepEqual(copiedCodes(columns([[]]), columns([[]]), 1), none);
+});
+
+test('a copier stands out, a stranger does not', (t) => {
+  const random = new RandomSource(5, 'order');
+  const uniforms = new Float64Array(120);
+  const cohort = (stream: number) =>
+    columns(
+      Array.from({ length: 300 }, (_, patient) => {
+        random.fill(uniforms, 0, 120, patient, stream);
+        return [0, 1, 2].map((visit) =>
+          [...Array(40).keys()].filter((code) => (uniforms[visit * 40 + code] as number) < 0.2),
+        );
+      }),
+    );
+  const training = cohort(0);
+  const stranger = copiedCodes(cohort(1), training, 40);
+  t.true(
+    Math.abs(stranger.fraction - stranger.byChance) < 0.02,
+    `${stranger.fraction}, ${stranger.byChance}`,
+  );
+  const copier = copiedCodes(training, training, 40);
+  t.is(copier.fraction, 1);
+  t.true(Math.abs(copier.byChance - 0.2) < 0.02, `${copier.byChance}`);
+});

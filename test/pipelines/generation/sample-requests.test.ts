@@ -1,0 +1,89 @@
+import test from 'ava';
+import { z } from 'zod';
+import { type TokenCohort, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
+import type { Generator } from '../../../pipelines/generator.ts';
+import { type Asked, sampleRequests } from '../../../pipelines/sample-requests.ts';
+
+const builder = new VisitColumnsBuilder();
+for (const code of [0, 1, 0]) builder.addPatient([[code]], [1, 0]);
+const cohort: TokenCohort = {
+  ...builder.build(),
+  vocabulary: { codes: ['a', 'b'].map((code) => ({ modality: 'dx', code })), labels: ['asthma', 'sepsis'] },
+  demographics: {
+    age: { kind: 'numeric', values: Float32Array.of(50, 60, 70) },
+    sex: { kind: 'categorical', levels: ['F', 'M'], values: Int32Array.of(0, 1, 0) },
+  },
+};
+const never = () => Promise.reject(new Error('not asked for'));
+const plain: Generator = {
+  name: 'plain',
+  title: '',
+  paper: '',
+  version: 1,
+  config: z.strictObject({}),
+  fit: never,
+  open: never,
+};
+const able: Generator = {
+  ...plain,
+  name: 'able',
+  drawing: z.strictObject({ temperature: z.number().positive().default(1) }),
+  heeds: ['demographics', 'seeds'],
+};
+const asked: Asked = { seed: 3, seedMode: 'cold', labels: {}, demographics: {}, drawing: {} };
+const requests = (generator: Generator, changes: Partial<Asked>) =>
+  sampleRequests(generator, { ...asked, ...changes }, cohort, cohort);
+
+test('nothing asked, nothing said', (t) => {
+  t.deepEqual(requests(plain, {})(7, 2), { first: 7, count: 2, seed: 3 });
+  t.deepEqual(requests(able, {})(7, 2), { first: 7, count: 2, seed: 3, drawing: { temperature: 1 } });
+});
+
+test('labels asked for, the others left to the model', (t) => {
+  t.deepEqual(requests(plain, { labels: { sepsis: 1 } })(0, 2).labels, Uint8Array.of(255, 1, 255, 1));
+  t.deepEqual(requests(plain, { labels: { sepsis: 1, asthma: 0 } })(5, 1).labels, Uint8Array.of(0, 1));
+});
+
+test('demographics asked for', (t) => {
+  t.deepEqual(requests(able, { demographics: { sex: 'M', age: 41.5 } })(0, 2).demographics, {
+    sex: { kind: 'categorical', levels: ['F', 'M'], values: Int32Array.of(1, 1) },
+    age: { kind: 'numeric', values: Float32Array.of(41.5, 41.5) },
+  });
+});
+
+test('warm: every patient has the training patient of the same index, counted around', (t) => {
+  const seeds = requests(able, { seedMode: 'warm' })(2, 4).seeds;
+  t.deepEqual(seeds?.codes, Int32Array.of(0, 0, 1, 0));
+  t.deepEqual(seeds?.demographics?.['age']?.values, Float32Array.of(70, 50, 60, 70));
+});
+
+const refused = test.macro((t, generator: Generator, changes: Partial<Asked>, message: RegExp) => {
+  t.throws(() => requests(generator, changes), { name: 'InvalidConfig', message });
+});
+test('a label nobody knows', refused, plain, { labels: { flu: 1 } }, /"flu"; there are: asthma, sepsis/);
+test(
+  'a fact nobody knows',
+  refused,
+  able,
+  { demographics: { height: 2 } },
+  /\.height: .*there are: age, sex/,
+);
+test('a level nobody has', refused, able, { demographics: { sex: 'X' } }, /\.sex: .*"X"; there are: F, M/);
+test('a word for a number', refused, able, { demographics: { age: 'old' } }, /\.age: expected a number/);
+test('facts of one who knows none', refused, plain, { demographics: { sex: 'F' } }, /plain knows no demog/);
+test('seeds for one who takes none', refused, plain, { seedMode: 'warm' }, /seedMode: plain cannot build/);
+test(
+  'settings where there are none',
+  refused,
+  plain,
+  { drawing: { temperature: 2 } },
+  /of plain:.*temperature/,
+);
+test('a wrong setting', refused, able, { drawing: { temperature: -1 } }, /of able:[\s\S]*temperature/);
+
+test('warm needs somebody to build around', (t) => {
+  const nobody = new VisitColumnsBuilder().build();
+  t.throws(() => sampleRequests(able, { ...asked, seedMode: 'warm' }, cohort, nobody), {
+    name: 'TooFewPatients',
+  });
+});
