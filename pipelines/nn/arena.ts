@@ -1,3 +1,8 @@
+/** An array as the arena knows it. */
+interface Held {
+  readonly id: number;
+}
+
 /** Who frees what: ids of device arrays by the scope that made them. */
 export class Arena {
   readonly #scopes: Set<number>[] = [];
@@ -53,12 +58,13 @@ export class Arena {
     return result;
   }
 
-  /** As run, but the array that `work` made moves to the enclosing scope. */
-  tidy<T extends { id: number }>(work: () => T): T {
+  /** As run, but the arrays that `work` returns move to the enclosing scope. */
+  tidy<T extends Held | readonly Held[]>(work: () => T): T {
     const outer = this.#scopes.at(-1);
     return this.run(() => {
       const result = work();
-      if (this.#scopes.at(-1)?.delete(result.id)) outer?.add(result.id);
+      const results: Held[] = [result].flat();
+      for (const { id } of results) if (this.#scopes.at(-1)?.delete(id)) outer?.add(id);
       return result;
     });
   }

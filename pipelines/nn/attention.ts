@@ -1,26 +1,20 @@
 /**
- * Causal multi-head self-attention over packed rows. Only real rows are projected; for the scores alone, rows are
- * laid out as [B, T] with T the longest sequence of the batch. Padding comes after a sequence's end, so the causal
- * mask already keeps real rows from seeing it. B sequences, T positions, H heads, D = E / H, R rows.
+ * Multi-head self-attention over packed rows. Only real rows are projected; for the scores alone, rows are laid out
+ * as [B, T] with T the longest sequence of the batch. The mask decides who sees whom: padding comes after a
+ * sequence's end, so the causal mask already keeps real rows from seeing it; without causality it takes a padding
+ * mask. B sequences, T positions, H heads, D = E / H, R rows.
  */
+import type { Cells } from './cells.ts';
 import { type Linear, linear, linearBackward, type Update } from './layers.ts';
 import type { Ops, Tensor } from './ops.ts';
 
 /** Where packed rows lie in the [B, T] grid, and back. */
-export interface RowGrid {
-  batch: number;
-  length: number;
-  /** [B·T] row at each cell; row 0 at padding, where it does not matter. */
-  rowOfCell: Tensor;
-  /** [B·T] as above, with the number of rows at padding: index of an appended row of zeros. */
-  rowOrZeroOfCell: Tensor;
-  /** [R] cell of each row. */
-  cellOfRow: Tensor;
-  /** [T, T] zero where position i may see j ≤ i, -1e10 elsewhere. */
+export interface RowGrid extends Cells {
+  /** [T, T] or [B, 1, 1, T]: zero where position i may see j, -1e10 elsewhere. */
   mask: Tensor;
 }
 
-/** [T, T] for the scores of T positions. */
+/** [T, T] for the scores of T positions: zero where position i may see j ≤ i, -1e10 elsewhere. */
 export const causalMask = (ops: Ops, length: number): Tensor => {
   const mask = new Float32Array(length * length);
   for (let i = 0; i < length; i++) mask.fill(-1e10, i * length + i + 1, (i + 1) * length);

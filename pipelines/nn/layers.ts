@@ -88,3 +88,21 @@ export const geluBackward = (ops: Ops, { x, squared, tanh }: GeluTrace, dy: Tens
   const curved = ops.multiply(ops.multiply(x, steepness), slope);
   return ops.multiply(ops.scale(dy, 0.5), ops.add(ops.shift(tanh, 1), curved));
 };
+
+export interface ExactGeluTrace {
+  x: Tensor;
+  below: Tensor; // Φ(x)
+  out: Tensor;
+}
+
+/** x·Φ(x), Φ the normal distribution's cumulative function: the form of BERT and BART. */
+export const exactGelu = (ops: Ops, x: Tensor): ExactGeluTrace => {
+  const below = ops.scale(ops.shift(ops.erf(ops.scale(x, Math.SQRT1_2)), 1), 0.5);
+  return { x, below, out: ops.multiply(x, below) };
+};
+
+/** Φ(x) + x·exp(-x²/2)/√(2π), times dy. */
+export const exactGeluBackward = (ops: Ops, { x, below }: ExactGeluTrace, dy: Tensor): Tensor => {
+  const density = ops.scale(ops.exp(ops.scale(ops.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return ops.multiply(dy, ops.add(below, ops.multiply(x, density)));
+};

@@ -3,6 +3,7 @@ import type { Attribute, NativeBinding } from './native-binding.ts';
 import { NativeVariables } from './native-variables.ts';
 import {
   type AdamRates,
+  type CrossEntropy,
   isVariable,
   type Operand,
   type Ops,
@@ -43,13 +44,25 @@ export class NativeOps implements Ops {
     this.#count = (name, value) => ({ name, type: binding.TF_ATTR_INT, value });
   }
 
-  /** Variables are read for the length of the call only: a lasting handle would make updates copy. */
   #run(
     operation: string,
     attributes: Attribute[],
     operands: readonly Operand[],
     constants: number[] = [],
   ): Tensor {
+    const [result] = this.#runAll(operation, attributes, operands, constants, 1);
+    if (!result) throw new RangeError(`${operation} gave no result`);
+    return result;
+  }
+
+  /** Variables are read for the length of the call only: a lasting handle would make updates copy. */
+  #runAll(
+    operation: string,
+    attributes: Attribute[],
+    operands: readonly Operand[],
+    constants: number[],
+    outputs: number,
+  ): Tensor[] {
     const reads: number[] = [];
     const inputs = operands.map((operand) => {
       if (!isVariable(operand)) return operand.id;
@@ -58,10 +71,9 @@ export class NativeOps implements Ops {
       return id;
     });
     try {
-      const [result] = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], 1);
-      if (!result) throw new RangeError(`${operation} gave no result`);
-      this.#arena.track(result.id);
-      return result;
+      const results = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], outputs);
+      for (const { id } of results) this.#arena.track(id);
+      return results;
     } finally {
       for (const id of reads) this.#binding.deleteTensor(id);
     }
@@ -99,7 +111,7 @@ export class NativeOps implements Ops {
   scope<T>(work: () => T): T {
     return this.#arena.run(work);
   }
-  tidy(work: () => Tensor): Tensor {
+  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
     return this.#arena.tidy(work);
   }
   keep(tensor: Tensor): Tensor {
@@ -166,11 +178,20 @@ export class NativeOps implements Ops {
   shift = (a: Operand, term: number): Tensor => this.#run('AddV2', [this.#float], [a], [this.#number(term)]);
   square = (a: Operand): Tensor => this.#pointwise('Square', a);
   rsqrt = (a: Operand): Tensor => this.#pointwise('Rsqrt', a);
+  exp = (a: Operand): Tensor => this.#pointwise('Exp', a);
+  erf = (a: Operand): Tensor => this.#pointwise('Erf', a);
   tanh = (a: Operand): Tensor => this.#pointwise('Tanh', a);
   relu = (a: Operand): Tensor => this.#pointwise('Relu', a);
   sigmoid = (a: Operand): Tensor => this.#pointwise('Sigmoid', a);
   softplus = (a: Operand): Tensor => this.#pointwise('Softplus', a);
   softmax = (a: Operand): Tensor => this.#pointwise('Softmax', a);
+  crossEntropy(logits: Operand, targets: Tensor): CrossEntropy {
+    const types = [this.#float, this.#index('Tlabels')];
+    const operation = 'SparseSoftmaxCrossEntropyWithLogits';
+    const [losses, slopes] = this.#runAll(operation, types, [logits, targets], [], 2);
+    if (!losses || !slopes) throw new RangeError(`${operation} gave no result`);
+    return { losses, slopes };
+  }
   reluGradient = (dy: Operand, y: Operand): Tensor => this.#pointwise('ReluGrad', dy, y);
 
   #reduce(operation: string, a: Operand, axes: number[], keep: boolean): Tensor {

@@ -35,6 +35,14 @@ export interface Transposes {
   transposeB?: boolean;
 }
 
+/** Row by row: the loss, and its gradient by the logits. */
+export interface CrossEntropy {
+  /** [m] -ln softmax(logits)[target] */
+  losses: Tensor;
+  /** [m, n] softmax(logits), less one at the target. */
+  slopes: Tensor;
+}
+
 /**
  * The numeric operations models are written in; forward and backward are both explicit. Numbers are float32
  * and row-major. Every result belongs to the scope that is open; without one, operations throw RangeError.
@@ -44,8 +52,8 @@ export interface Ops {
   /** Runs `work` and frees all it made, except what was kept. Scopes nest; `work` may wait between operations. */
   scope<T>(work: () => Promise<T>): Promise<T>;
   scope<T>(work: () => T): T;
-  /** As scope, at once, but the tensor that `work` returns moves to the enclosing scope. */
-  tidy(work: () => Tensor): Tensor;
+  /** As scope, at once, but the tensors that `work` returns move to the enclosing scope. */
+  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T;
   /** Takes a tensor out of its scope: from now on it is the caller's to free. */
   keep(tensor: Tensor): Tensor;
   /** Frees before the scope does, where memory matters. */
@@ -78,6 +86,9 @@ export interface Ops {
   shift(a: Operand, term: number): Tensor;
   square(a: Operand): Tensor;
   rsqrt(a: Operand): Tensor;
+  exp(a: Operand): Tensor;
+  /** 2/√π · ∫₀ᵃ exp(-t²) dt */
+  erf(a: Operand): Tensor;
   tanh(a: Operand): Tensor;
   relu(a: Operand): Tensor;
   sigmoid(a: Operand): Tensor;
@@ -85,6 +96,8 @@ export interface Ops {
   softplus(a: Operand): Tensor;
   /** Over the last axis. */
   softmax(a: Operand): Tensor;
+  /** Of logits [m, n] and the index each row is to say, 0 ≤ targets[i] < n. */
+  crossEntropy(logits: Operand, targets: Tensor): CrossEntropy;
   /** dy where the relu let through (`y` > 0), else 0. */
   reluGradient(dy: Operand, y: Operand): Tensor;
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Arena } from './arena.ts';
 import {
   type AdamRates,
+  type CrossEntropy,
   isVariable,
   type Operand,
   type Ops,
@@ -46,7 +47,7 @@ export class PortableOps implements Ops {
   scope<T>(work: () => T): T {
     return this.#arena.run(work);
   }
-  tidy(work: () => Tensor): Tensor {
+  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
     return this.#arena.tidy(work);
   }
   keep(tensor: Tensor): Tensor {
@@ -113,6 +114,8 @@ export class PortableOps implements Ops {
   shift = (a: Operand, term: number): Tensor => this.#run(() => tf.add(this.#get(a), term));
   square = (a: Operand): Tensor => this.#run(() => tf.square(this.#get(a)));
   rsqrt = (a: Operand): Tensor => this.#run(() => tf.rsqrt(this.#get(a)));
+  exp = (a: Operand): Tensor => this.#run(() => tf.exp(this.#get(a)));
+  erf = (a: Operand): Tensor => this.#run(() => tf.erf(this.#get(a)));
   tanh = (a: Operand): Tensor => this.#run(() => tf.tanh(this.#get(a)));
   relu = (a: Operand): Tensor => this.#run(() => tf.relu(this.#get(a)));
   sigmoid = (a: Operand): Tensor => this.#run(() => tf.sigmoid(this.#get(a)));
@@ -122,6 +125,15 @@ export class PortableOps implements Ops {
       return tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x)))));
     });
   softmax = (a: Operand): Tensor => this.#run(() => tf.softmax(this.#get(a)));
+  crossEntropy(logits: Operand, targets: Tensor): CrossEntropy {
+    const said = () => tf.cast(tf.oneHot(this.#get(targets), logits.shape[1] as number), 'float32');
+    const losses = this.#run(() => {
+      const z = this.#get(logits);
+      const shifted = tf.sub(z, tf.max(z, -1, true));
+      return tf.sub(tf.log(tf.sum(tf.exp(shifted), -1)), tf.sum(tf.mul(shifted, said()), -1));
+    });
+    return { losses, slopes: this.#run(() => tf.sub(tf.softmax(this.#get(logits)), said())) };
+  }
   reluGradient = (dy: Operand, y: Operand): Tensor =>
     this.#run(() => tf.mul(this.#get(dy), tf.cast(tf.greater(this.#get(y), 0), 'float32')));
 

@@ -7,18 +7,43 @@ import type { NamedArray } from '../../checkpointable.ts';
 import type { Update } from '../../nn/layers.ts';
 import type { Ops, Variable, VariableState } from '../../nn/ops.ts';
 import { Pace } from '../../nn/pace.ts';
-import type { RandomSource } from '../../random.ts';
-import type { PromptArchitecture } from './architecture.ts';
-import type { Prompts, Sequences, SpanBatch } from './batch.ts';
+import { freeTrace } from '../../nn/trace.ts';
+import { type PromptArchitecture, promptRows } from './architecture.ts';
+import { lossRows, type Prompts, type Sequences, type SpanBatch, sequenceCount } from './batch.ts';
+import type { DecoderTrace, EncoderTrace } from './blocks.ts';
+import { askedRows, type Heads, headLogits, headLosses, headsBackward, headsOf } from './head.ts';
+import { type Dropout, deliverShared, dropMasks, HeldGradients } from './learn.ts';
 import type { Memory, SpanDecoder } from './memory.ts';
 import { type Part, partsOf, readPart, toReference } from './parts.ts';
+import { type PromptInputs, promptInputs } from './prompts.ts';
+import { contextRows, type SideRows, type SpanRows, spanRows } from './rows.ts';
+import {
+  type Decoder,
+  decodeBackward,
+  decodeForward,
+  decoderOf,
+  type Encoder,
+  encodeBackward,
+  encodeForward,
+  encoderOf,
+  type SideTrace,
+} from './stack.ts';
 
 /** How one step learns. */
 export interface LearnOptions {
   /** Largest L2 norm of all gradients together; they are all held until it is known. Default: no limit. */
-  clip?: number;
-  /** Units of embeddings and block outputs set to zero, to the nearest 1/256; `step` addresses the draws. */
-  dropout?: { rate: number; source: RandomSource; step: number };
+  clip?: number | undefined;
+  dropout?: Dropout | undefined;
+}
+
+interface Trace {
+  inputs: PromptInputs;
+  contexts: SideRows;
+  spans: SpanRows;
+  encoded: SideTrace<EncoderTrace>;
+  decoded: SideTrace<DecoderTrace>;
+  /** Row of the decoder at which the spans' tokens begin. */
+  first: number;
 }
 
 const unbuilt = (): never => {
@@ -30,6 +55,9 @@ export class PromptNetwork {
   readonly ops: Ops;
   readonly architecture: PromptArchitecture;
   readonly parts: readonly Part[];
+  readonly encoder: Encoder;
+  readonly decoder: Decoder;
+  readonly heads: Heads;
   readonly pace = new Pace();
   readonly #variables = new Map<string, Variable>();
 
@@ -40,6 +68,10 @@ export class PromptNetwork {
     this.parts = partsOf(architecture);
     for (const part of this.parts)
       this.#variables.set(part.name, ops.variable(part.name, part.shape, initial(part)));
+    const find = (name: string) => this.variable(name);
+    this.encoder = encoderOf(architecture, find);
+    this.decoder = decoderOf(architecture, find);
+    this.heads = headsOf(architecture, find);
   }
 
   /** The parameters of a reference checkpoint. Throws RangeError where a tensor is missing or misshapen. */
@@ -69,22 +101,120 @@ export class PromptNetwork {
     return toReference(this.parts, ({ name }) => this.ops.download(this.variable(name)));
   }
 
+  async #forward(batch: SpanBatch, dropout?: Dropout): Promise<Trace> {
+    const { ops, architecture, pace } = this;
+    const contexts = contextRows(ops, architecture, batch.contexts);
+    const spans = spanRows(ops, architecture, batch, contexts);
+    const inputs = promptInputs(ops, architecture, sequenceCount(batch.contexts), batch);
+    const drop = dropMasks(ops, dropout);
+    const encoded = await encodeForward(ops, this.encoder, contexts, inputs, { pace, drop });
+    const decoded = await decodeForward(ops, this.decoder, spans, inputs, encoded.out, { pace, drop });
+    const first = sequenceCount(batch.spans) * promptRows(architecture);
+    return { inputs, contexts, spans, encoded, decoded, first };
+  }
+
+  /** Teacher-forced logits of every row of the spans, by the head of its span. */
+  logits(batch: SpanBatch): Promise<Float32Array[]> {
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { decoded, first } = await this.#forward(batch);
+      const logits: Float32Array[] = [];
+      for (const asked of askedRows(batch, this.architecture.heads.length, true)) {
+        const values = ops.download(headLogits(ops, this.heads, decoded.out, asked, first).logits);
+        const count = values.length / asked.rows.length;
+        asked.rows.forEach((row, i) => {
+          logits[row] = values.subarray(i * count, (i + 1) * count);
+        });
+        await this.pace.rest();
+      }
+      return logits;
+    });
+  }
+
+  /** ln p(target) for every row of the spans, 0 where it has none. */
+  logProbabilities(batch: SpanBatch): Promise<Float32Array> {
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { decoded, first } = await this.#forward(batch);
+      const logs = new Float32Array(batch.targets.length);
+      for (const asked of askedRows(batch, this.architecture.heads.length)) {
+        const losses = headLosses(ops, this.heads, decoded.out, asked, first);
+        asked.rows.forEach((row, i) => {
+          logs[row] = -(losses[i] as number);
+        });
+        await this.pace.rest();
+      }
+      return logs;
+    });
+  }
+
   /** Negative log-likelihood summed over the rows with a target, and their number; nothing is learned. */
-  loss(_batch: SpanBatch): Promise<{ sum: number; cells: number }> {
-    return unbuilt();
+  async loss(batch: SpanBatch): Promise<{ sum: number; cells: number }> {
+    const logs = await this.logProbabilities(batch);
+    return { sum: -logs.reduce((sum, value) => sum + value, 0), cells: lossRows(batch) };
   }
 
   /**
    * Forward and backward; the gradient of the mean loss of every parameter the batch uses goes to `update` once
-   * (a head that no span of the batch speaks by is not used). Gives the mean loss.
+   * (a head that no span of the batch speaks by is not used). Gives the mean loss. Throws RangeError for a batch
+   * without a target.
    */
-  learn(_batch: SpanBatch, _options: LearnOptions, _update: Update): Promise<number> {
-    return unbuilt();
+  learn(batch: SpanBatch, options: LearnOptions, update: Update): Promise<number> {
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { clip } = options;
+      if (clip === undefined)
+        return this.#backward(batch, await this.#forward(batch, options.dropout), update);
+      const held = new HeldGradients(ops);
+      try {
+        const loss = await this.#backward(batch, await this.#forward(batch, options.dropout), held.take);
+        held.pass(clip, update);
+        return loss;
+      } finally {
+        held.dispose();
+      }
+    });
   }
 
-  /** ln p(target) for every row of the spans, 0 where it has none. */
-  logProbabilities(_batch: SpanBatch): Promise<Float32Array> {
-    return unbuilt();
+  async #backward(batch: SpanBatch, trace: Trace, update: Update): Promise<number> {
+    const { ops, pace } = this;
+    const { inputs, contexts, spans, encoded, decoded } = trace;
+    const { loss, dDecoded, shared } = await headsBackward(
+      ops,
+      this.heads,
+      batch,
+      decoded.out,
+      trace.first,
+      update,
+      pace,
+    );
+    const memory = encoded.out;
+    const { dTokens, dMemory } = await decodeBackward(
+      ops,
+      this.decoder,
+      spans,
+      inputs,
+      memory,
+      decoded,
+      dDecoded,
+      update,
+      pace,
+    );
+    freeTrace(ops, decoded);
+    shared.push({ tokens: batch.spans.tokens, gradient: dTokens });
+    const gradient = await encodeBackward(
+      ops,
+      this.encoder,
+      contexts,
+      inputs,
+      encoded,
+      dMemory,
+      update,
+      pace,
+    );
+    shared.push({ tokens: batch.contexts.tokens, gradient });
+    deliverShared(ops, this.heads.shared, shared, update);
+    return loss;
   }
 
   /** Reads contexts and prompts once, for any number of spans; the holder disposes of the memory. */

@@ -1,0 +1,205 @@
+/** Encoder and decoder as a whole, forward and backward, block by block. R rows of a side, E width. */
+
+import type { Update } from '../../nn/layers.ts';
+import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
+import type { Pace } from '../../nn/pace.ts';
+import { freeTrace, tidyTrace } from '../../nn/trace.ts';
+import type { PromptArchitecture } from './architecture.ts';
+import {
+  type DecoderBlock,
+  type DecoderTrace,
+  type Drop,
+  decoderBlock,
+  decoderBlockBackward,
+  decoderBlocksOf,
+  type EncoderBlock,
+  type EncoderTrace,
+  encoderBlock,
+  encoderBlockBackward,
+  encoderBlocksOf,
+} from './blocks.ts';
+import {
+  type PromptInputs,
+  type PromptLayer,
+  type PromptTrace,
+  promptBackward,
+  promptForward,
+  promptLayerOf,
+} from './prompts.ts';
+import type { SideRows, SpanRows } from './rows.ts';
+import { type Stem, type StemTrace, stemBackward, stemForward, stemOf } from './stem.ts';
+
+/** A side's parameters. */
+export interface SideModel<Block> {
+  stem: Stem;
+  prompts: PromptLayer;
+  blocks: Block[];
+}
+export type Encoder = SideModel<EncoderBlock>;
+export type Decoder = SideModel<DecoderBlock>;
+
+type Find = (name: string) => Variable;
+
+/** The encoder's parameters by their names in the reference. */
+export const encoderOf = (architecture: PromptArchitecture, find: Find): Encoder => ({
+  stem: stemOf('encoder', find),
+  prompts: promptLayerOf(architecture, 'encoder', find),
+  blocks: encoderBlocksOf(architecture, find),
+});
+
+/** The decoder's parameters by their names in the reference. */
+export const decoderOf = (architecture: PromptArchitecture, find: Find): Decoder => ({
+  stem: stemOf('decoder', find),
+  prompts: promptLayerOf(architecture, 'decoder', find),
+  blocks: decoderBlocksOf(architecture, find),
+});
+
+/** What the backward of a side reads, and the rows that its last block made. */
+export interface SideTrace<BlockTrace> {
+  prompts: PromptTrace;
+  stem: StemTrace;
+  blocks: BlockTrace[];
+  out: Tensor; // [R, E]
+}
+
+/** How a forward pass runs. */
+export interface Passage {
+  pace: Pace;
+  drop?: Drop | undefined;
+}
+
+const begin = (
+  ops: Ops,
+  { prompts: layer, stem }: SideModel<unknown>,
+  rows: SideRows,
+  inputs: PromptInputs,
+  repeated: Tensor | undefined,
+  drop: Drop | undefined,
+): { prompts: PromptTrace; stem: StemTrace } =>
+  tidyTrace(ops, () => {
+    const { trace, out } = promptForward(ops, layer, inputs);
+    const prompts = out && repeated ? ops.gather(out, repeated) : out;
+    return { prompts: trace, stem: stemForward(ops, stem, rows, prompts, drop) };
+  });
+
+/** Contexts → rows of the encoder. */
+export const encodeForward = async (
+  ops: Ops,
+  encoder: Encoder,
+  rows: SideRows,
+  inputs: PromptInputs,
+  { pace, drop }: Passage,
+): Promise<SideTrace<EncoderTrace>> => {
+  const started = begin(ops, encoder, rows, inputs, undefined, drop);
+  const blocks: EncoderTrace[] = [];
+  let out = started.stem.out;
+  for (const block of encoder.blocks) {
+    const input = out;
+    const trace = tidyTrace(ops, () => encoderBlock(ops, block, rows.grid, input, drop));
+    blocks.push(trace);
+    out = trace.feed.residual.norm.out;
+    await pace.rest();
+  }
+  return { ...started, blocks, out };
+};
+
+/** Spans and the encoder's rows → rows of the decoder. */
+export const decodeForward = async (
+  ops: Ops,
+  decoder: Decoder,
+  rows: SpanRows,
+  inputs: PromptInputs,
+  memory: Tensor,
+  { pace, drop }: Passage,
+): Promise<SideTrace<DecoderTrace>> => {
+  const started = begin(ops, decoder, rows, inputs, rows.promptRows, drop);
+  const blocks: DecoderTrace[] = [];
+  let out = started.stem.out;
+  for (const block of decoder.blocks) {
+    const input = out;
+    const trace = tidyTrace(ops, () => decoderBlock(ops, block, rows, memory, input, drop));
+    blocks.push(trace);
+    out = trace.feed.residual.norm.out;
+    await pace.rest();
+  }
+  return { ...started, blocks, out };
+};
+
+/** Gradient of the rows with which a side begins; gives what the tokens' embeddings get, [tokens, E]. */
+const beginBackward = (
+  ops: Ops,
+  model: SideModel<unknown>,
+  rows: SideRows,
+  inputs: PromptInputs,
+  trace: SideTrace<unknown>,
+  repeated: Tensor | undefined,
+  dy: Tensor,
+  update: Update,
+): Tensor =>
+  ops.tidy(() => {
+    const d = stemBackward(ops, model.stem, rows, trace.stem, dy, update);
+    const [count, width] = d.shape as [number, number];
+    const tokens = rows.tokens.shape[0] as number;
+    const prompts = count - tokens;
+    if (prompts === 0) return d;
+    const dRows = ops.slice(d, [0, 0], [prompts, width]);
+    const dPrompts = repeated ? sumRepeated(ops, dRows, repeated, inputs) : dRows;
+    promptBackward(ops, model.prompts, inputs, trace.prompts, dPrompts, update);
+    return ops.slice(d, [prompts, 0], [tokens, width]);
+  });
+
+const sumRepeated = (ops: Ops, dRows: Tensor, repeated: Tensor, { order }: PromptInputs): Tensor => {
+  const own = Int32Array.from({ length: dRows.shape[0] as number }, (_, i) => i);
+  return ops.segmentSumGradient(dRows, repeated, ops.uploadIndices(own), order.shape[0] as number);
+};
+
+/** dOut [R, E] → gradients of the tokens' embeddings and of the encoder's rows; traces are freed on the way. */
+export const decodeBackward = async (
+  ops: Ops,
+  decoder: Decoder,
+  rows: SpanRows,
+  inputs: PromptInputs,
+  memory: Tensor,
+  trace: SideTrace<DecoderTrace>,
+  dOut: Tensor,
+  update: Update,
+  pace: Pace,
+): Promise<{ dTokens: Tensor; dMemory: Tensor }> => {
+  let d = dOut;
+  let dMemory: Tensor | undefined;
+  for (const [layer, block] of [...decoder.blocks.entries()].reverse()) {
+    const blockTrace = trace.blocks[layer] as DecoderTrace;
+    const above = d;
+    const gathered: Tensor | undefined = dMemory;
+    [d, dMemory] = ops.tidy(() => {
+      const [dx, own] = decoderBlockBackward(ops, block, rows, memory, blockTrace, above, update);
+      return [dx, gathered ? ops.add(gathered, own) : own] as const;
+    });
+    freeTrace(ops, [blockTrace, above, gathered]);
+    await pace.rest();
+  }
+  const dTokens = beginBackward(ops, decoder, rows, inputs, trace, rows.promptRows, d, update);
+  return { dTokens, dMemory: dMemory ?? ops.scale(memory, 0) };
+};
+
+/** dOut [R, E] → gradient of the tokens' embeddings; traces are freed on the way. */
+export const encodeBackward = async (
+  ops: Ops,
+  encoder: Encoder,
+  rows: SideRows,
+  inputs: PromptInputs,
+  trace: SideTrace<EncoderTrace>,
+  dOut: Tensor,
+  update: Update,
+  pace: Pace,
+): Promise<Tensor> => {
+  let d = dOut;
+  for (const [layer, block] of [...encoder.blocks.entries()].reverse()) {
+    const blockTrace = trace.blocks[layer] as EncoderTrace;
+    const above = d;
+    d = ops.tidy(() => encoderBlockBackward(ops, block, rows.grid, blockTrace, above, update));
+    freeTrace(ops, [blockTrace, above]);
+    await pace.rest();
+  }
+  return beginBackward(ops, encoder, rows, inputs, trace, undefined, d, update);
+};

@@ -1,0 +1,68 @@
+/**
+ * Packed rows laid out as a grid of lines for attention scores, and back: only there are sequences padded to the
+ * longest. B lines, T cells each, R rows.
+ */
+import type { Ops, Tensor } from './ops.ts';
+
+export interface Cells {
+  batch: number;
+  length: number;
+  /** [B·T] row at each cell; row 0 at padding, where it does not matter. */
+  rowOfCell: Tensor;
+  /** [B·T] as above, with the number of rows at padding: index of an appended row of zeros. */
+  rowOrZeroOfCell: Tensor;
+  /** [R] cell of each row. */
+  cellOfRow: Tensor;
+}
+
+/** `lines` are the rows of each line in order; each of 0 … rows-1 is in one of them. */
+export const layCells = (ops: Ops, lines: readonly ArrayLike<number>[], rows: number): Cells => {
+  const batch = lines.length;
+  const length = lines.reduce((most, line) => Math.max(most, line.length), 1);
+  const rowOfCell = new Int32Array(batch * length);
+  const rowOrZeroOfCell = new Int32Array(batch * length).fill(rows);
+  const cellOfRow = new Int32Array(rows);
+  for (const [b, line] of lines.entries())
+    for (let i = 0; i < line.length; i++) {
+      const row = line[i] as number;
+      rowOfCell[b * length + i] = row;
+      rowOrZeroOfCell[b * length + i] = row;
+      cellOfRow[row] = b * length + i;
+    }
+  return {
+    batch,
+    length,
+    rowOfCell: ops.uploadIndices(rowOfCell),
+    rowOrZeroOfCell: ops.uploadIndices(rowOrZeroOfCell),
+    cellOfRow: ops.uploadIndices(cellOfRow),
+  };
+};
+
+/** [B, 1, 1, T] zero at the cells of each line, -1e10 at its padding. */
+export const paddingMask = (ops: Ops, lines: readonly ArrayLike<number>[], length: number): Tensor => {
+  const mask = new Float32Array(lines.length * length);
+  for (const [b, line] of lines.entries()) mask.fill(-1e10, b * length + line.length, (b + 1) * length);
+  return ops.upload(mask, [lines.length, 1, 1, length]);
+};
+
+/** [R, H·D] → [B, H, T, D] */
+export const splitHeads = (ops: Ops, cells: Cells, heads: number, rows: Tensor): Tensor => {
+  const size = (rows.shape[1] as number) / heads;
+  const grid = ops.gather(rows, cells.rowOfCell);
+  return ops.transpose(ops.reshape(grid, [cells.batch, cells.length, heads, size]), [0, 2, 1, 3]);
+};
+
+/** [B, H, T, D] → [R, H·D] */
+export const mergeHeads = (ops: Ops, cells: Cells, grid: Tensor): Tensor => {
+  const [batch, heads, length, size] = grid.shape as [number, number, number, number];
+  const lines = ops.reshape(ops.transpose(grid, [0, 2, 1, 3]), [batch * length, heads * size]);
+  return ops.gather(lines, cells.cellOfRow);
+};
+
+/** The gradient of mergeHeads: [R, H·D] → [B, H, T, D], zero at padding. */
+export const mergeHeadsBackward = (ops: Ops, cells: Cells, heads: number, dy: Tensor): Tensor => {
+  const width = dy.shape[1] as number;
+  const zero = ops.upload(new Float32Array(width), [1, width]);
+  const grid = ops.gather(ops.concat([dy, zero], 0), cells.rowOrZeroOfCell);
+  return ops.transpose(ops.reshape(grid, [cells.batch, cells.length, heads, width / heads]), [0, 2, 1, 3]);
+};
