@@ -5,7 +5,14 @@
  */
 
 /** Streams that never meet, even under one seed. */
-export const purposes = { weights: 1, order: 2, patients: 3, attack: 4, bootstrap: 5 } as const;
+export const purposes = {
+  weights: 1,
+  order: 2,
+  patients: 3,
+  attack: 4,
+  bootstrap: 5,
+  corruption: 6,
+} as const;
 export type Purpose = keyof typeof purposes;
 
 const multiplierA = 0xd2511f53;
@@ -86,6 +93,42 @@ export class RandomSource {
       const kept = order[last] as number;
       order[last] = order[chosen] as number;
       order[chosen] = kept;
+    }
+    return order;
+  }
+}
+
+/** The uniforms of one address, one after the other, where nobody knows beforehand how many it takes. */
+export class UniformStream {
+  readonly #source: RandomSource;
+  readonly #major: number;
+  readonly #minor: number;
+  readonly #chunk = new Float64Array(16);
+  #taken = 0;
+
+  constructor(source: RandomSource, major: number, minor = 0) {
+    this.#source = source;
+    this.#major = major;
+    this.#minor = minor;
+  }
+
+  next(): number {
+    const at = this.#taken % this.#chunk.length;
+    if (at === 0)
+      this.#source.fill(this.#chunk, this.#taken, this.#taken + this.#chunk.length, this.#major, this.#minor);
+    this.#taken++;
+    return this.#chunk[at] as number;
+  }
+  /** A whole number from 0 to `count - 1`. */
+  below(count: number): number {
+    return Math.floor(this.next() * count);
+  }
+  /** The items in another order (Fisher–Yates). */
+  shuffled<T>(items: readonly T[]): T[] {
+    const order = [...items];
+    for (let last = order.length - 1; last > 0; last--) {
+      const chosen = this.below(last + 1);
+      [order[last], order[chosen]] = [order[chosen] as T, order[last] as T];
     }
     return order;
   }
