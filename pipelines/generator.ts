@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { TokenKind } from '../schemas/ehr.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
-import type { Checkpointable, Saved } from './checkpointable.ts';
+import type { Checkpointable, NamedArray, Saved } from './checkpointable.ts';
 import type { Demographic, VisitColumns } from './cohort/visit-columns.ts';
 import type { AsyncSteps } from './measure.ts';
 
@@ -156,6 +156,30 @@ export interface Sampler {
   dispose(): void;
 }
 
+/** Weights that the code of a paper has trained, in its names; any kind of number. */
+export interface Checkpoint {
+  tensors: Record<string, NamedArray>;
+  /** What the weights speak, in their order; labels may be left out where only their number is known. */
+  vocabulary: Vocabulary;
+  /** Attention heads and longest record, where shapes do not tell. */
+  heads?: number;
+  maxVisits?: number;
+  /** Of the draws for rows that the checkpoint lacks. */
+  seed: number;
+}
+
+/** A checkpoint as a fitted model. */
+export interface Adopted {
+  saved: Saved;
+  /** The checkpoint's, labels named. */
+  vocabulary: Vocabulary;
+  /** As `Fitting.settings`. */
+  settings: Record<string, unknown>;
+  parameters: number;
+  /** What was assumed or made up, one sentence each. */
+  notes: string[];
+}
+
 /** A method that can learn and sample. One file in pipelines/models, found by its name. */
 export interface Generator<C extends z.ZodType = z.ZodType> {
   /** Must equal the file name. */
@@ -172,6 +196,8 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   heeds?: readonly ('demographics' | 'seeds')[];
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;
+  /** Takes over weights of the paper's code; absent where there is none. Throws SourceMalformed, with numbers. */
+  adopt?(checkpoint: Checkpoint): Adopted;
 }
 
 export const defineGenerator = <C extends z.ZodType>(generator: Generator<C>): Generator<C> => generator;

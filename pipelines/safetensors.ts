@@ -11,8 +11,16 @@ const arrayTypes = {
 } as const;
 type DType = keyof typeof arrayTypes;
 
+/** Kinds of numbers that others write and we read: halves and truth values, as the nearest kind of ours. */
+const foreignTypes = { F16: 2, BF16: 2, BOOL: 1 } as const;
+type ForeignType = keyof typeof foreignTypes;
+type FileType = DType | ForeignType;
+
+const bytesOf = (dtype: FileType): number =>
+  dtype in foreignTypes ? foreignTypes[dtype as ForeignType] : arrayTypes[dtype as DType].BYTES_PER_ELEMENT;
+
 const tensorHeader = z.object({
-  dtype: z.enum(Object.keys(arrayTypes) as [DType, ...DType[]]),
+  dtype: z.enum([...Object.keys(arrayTypes), ...Object.keys(foreignTypes)] as [FileType, ...FileType[]]),
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
@@ -94,17 +102,44 @@ const readHeader = (bytes: Uint8Array): { entries: Map<string, unknown>; start: 
   }
 };
 
+/** IEEE 754 binary16 as a number. */
+const half = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+};
+
+/** 16-bit numbers as 32-bit ones: a bfloat16 is the upper half of a float32. */
+const widened = (bytes: Uint8Array, dtype: 'F16' | 'BF16'): Float32Array => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = new Float32Array(bytes.length / 2);
+  const upper = new Uint32Array(values.buffer);
+  for (let i = 0; i < values.length; i++) {
+    const bits = view.getUint16(2 * i, true);
+    if (dtype === 'F16') values[i] = half(bits);
+    else upper[i] = bits * 65_536;
+  }
+  return values;
+};
+
 /** Views where the alignment allows it, copies where not. */
 const readArray = (bytes: Uint8Array, from: number, { dtype, shape }: TensorHeader): NamedArray => {
   const length = elements(shape);
-  const type = arrayTypes[dtype];
+  if (dtype === 'F16' || dtype === 'BF16')
+    return { shape, data: widened(bytes.subarray(from, from + 2 * length), dtype) };
+  const type = dtype === 'BOOL' ? Uint8Array : arrayTypes[dtype];
   const offset = bytes.byteOffset + from;
   if (offset % type.BYTES_PER_ELEMENT === 0)
     return { shape, data: new type(bytes.buffer as ArrayBuffer, offset, length) };
   return { shape, data: new type(bytes.slice(from, from + length * type.BYTES_PER_ELEMENT).buffer) };
 };
 
-/** Reads a safetensors file. Arrays are views on `bytes` where aligned. Throws ArtifactCorrupt. */
+/**
+ * Reads a safetensors file. Arrays are views on `bytes` where aligned; 16-bit floats become 32-bit ones, truth values
+ * bytes. Throws ArtifactCorrupt.
+ */
 export const decodeSafetensors = (bytes: Uint8Array): SafetensorsFile => {
   const { entries, start } = readHeader(bytes);
   const metadata = z
@@ -123,7 +158,7 @@ export const decodeSafetensors = (bytes: Uint8Array): SafetensorsFile => {
     ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1],
   )) {
     const [from, to] = header.data_offsets;
-    const expected = elements(header.shape) * arrayTypes[header.dtype].BYTES_PER_ELEMENT;
+    const expected = elements(header.shape) * bytesOf(header.dtype);
     if (from !== at || to - from !== expected)
       throw corrupt(`tensor ${name} at ${from}–${to}, expected ${at}–${at + expected}`);
     if (start + to > bytes.length) throw corrupt(`tensor ${name} ends beyond the file: it is truncated`);

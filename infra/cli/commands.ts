@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { importCommand } from './import.ts';
 import { metricsCommand } from './metrics.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   watchCommand,
   planCommand,
   evaluateCommand,
+  importCommand,
   devCommand,
   workerCommand,
   stagesCommand,

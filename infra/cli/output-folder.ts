@@ -10,7 +10,7 @@ export interface OutputFolder {
   /** For what is needed on the way; on the same disk, gone afterwards whatever happens. */
   scratch: string;
   /** Writes the files and puts the folder in its place. Throws StoreUnavailable. */
-  publish(files: Record<string, string>): Promise<void>;
+  publish(files: Record<string, string | Uint8Array>): Promise<void>;
   discard(): Promise<void>;
 }
 

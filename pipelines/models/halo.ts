@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import { defineGenerator } from '../generator.ts';
 import { openOps } from '../nn/open-ops.ts';
+import { adoptHalo } from './halo/adopt.ts';
 import { haloConfig } from './halo/config.ts';
 import { HaloFitting } from './halo/fitting.ts';
 import { HaloNetwork } from './halo/network.ts';
@@ -37,6 +38,7 @@ export default defineGenerator({
   version: 1,
   config: haloConfig,
   fit: (data, config, seed) => HaloFitting.start(data, config, seed),
+  adopt: adoptHalo,
   async open(saved, _config, vocabulary) {
     const { architecture } = modelSchema.parse(saved.json);
     if (architecture.codes !== vocabulary.codes.length || architecture.labels !== vocabulary.labels.length)

@@ -71,3 +71,25 @@ test('a shape that does not fit its data is refused before anything is written',
     instanceOf: RangeError,
   });
 });
+
+/** A file of one tensor of a kind that we do not write. */
+const foreign = (dtype: string, shape: number[], data: Uint8Array): Uint8Array => {
+  const header = { t: { dtype, shape, data_offsets: [0, data.length] } };
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  return Uint8Array.from([text.length, 0, 0, 0, 0, 0, 0, 0, ...text, ...data]);
+};
+
+test('reads what PyTorch writes in half precision, and truth values', (t) => {
+  const halves = Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x8000, 0x7bff, 0x7c00);
+  const { arrays } = decodeSafetensors(foreign('F16', [7], new Uint8Array(halves.buffer)));
+  t.deepEqual(arrays['t'], {
+    shape: [7],
+    data: Float32Array.of(1, -2, 1365 / 4096, 2 ** -24, -0, 65504, Number.POSITIVE_INFINITY),
+  });
+  const upper = Uint16Array.of(0x3f80, 0xc040, 0x7f7f);
+  const wide = decodeSafetensors(foreign('BF16', [3], new Uint8Array(upper.buffer))).arrays['t'];
+  t.deepEqual(wide?.data, Float32Array.of(1, -3, 2 ** 127 * (1 + 127 / 128)));
+  const flags = decodeSafetensors(foreign('BOOL', [2, 2], Uint8Array.of(1, 0, 0, 1))).arrays['t'];
+  t.deepEqual(flags, { shape: [2, 2], data: Uint8Array.of(1, 0, 0, 1) });
+  t.throws(() => decodeSafetensors(foreign('F8_E4M3', [1], Uint8Array.of(0))), { message: /dtype/ });
+});

@@ -1,0 +1,59 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { defineCommand } from './command.ts';
+import { named } from './named.ts';
+import { outputFolder } from './output-folder.ts';
+
+export const importCommand = defineCommand({
+  name: 'import',
+  summary: 'make a model of weights that a paper’s own code has trained',
+  positionals: z.object({
+    generator: z.string().describe('halo or promptehr'),
+    file: z.string().min(1).describe('its weights in the names of that code, a safetensors file'),
+  }),
+  options: z.object({
+    vocabulary: z
+      .string()
+      .min(1)
+      .describe('JSON file with the codes in the order of the weights, and the labels'),
+    heads: z.int().positive().optional().describe('attention heads, which weights do not tell'),
+    maxVisits: z
+      .int()
+      .positive()
+      .optional()
+      .describe('longest record that is read; default: what the weights have positions for'),
+    seed: z.int().nonnegative().default(0).describe('of the draws for rows that the weights lack'),
+    out: z.string().min(1).describe('folder for the model'),
+    force: z.boolean().default(false).describe('replace a model that is there'),
+  }),
+  async run({ generator: name, file, vocabulary, heads, maxVisits, seed, out, force }, io) {
+    const { generators } = await import('../../pipelines/registry.ts');
+    const { importCheckpoint, modelFileNames } = await import(
+      '../../pipelines/interchange/import-checkpoint.ts'
+    );
+    const { readVocabularyFile } = await import('../../pipelines/interchange/vocabulary-file.ts');
+    const known = new Map([...generators].filter(([, { adopt }]) => adopt !== undefined));
+    const generator = named('generator with weights to import', known, name);
+    const folder = await outputFolder(out, modelFileNames, force);
+    try {
+      const { files, ...told } = await importCheckpoint(generator, file, {
+        vocabulary: await readVocabularyFile(vocabulary),
+        ...(heads !== undefined && { heads }),
+        ...(maxVisits !== undefined && { maxVisits }),
+        seed,
+      });
+      await folder.publish(files);
+      for (const note of told.notes) io.err(`note: ${note}`);
+      const { codes, labels, parameters, settings } = told;
+      io.out(
+        `${name}: ${codes} codes, ${labels} labels, ${parameters} parameters\n` +
+          `${Object.entries(settings)
+            .map(([key, value]) => `${key} ${value}`)
+            .join(', ')}\n\nmodel  ${resolve(out)}`,
+      );
+      return { generator: name, ...told, model: resolve(out) };
+    } finally {
+      await folder.discard();
+    }
+  },
+});
