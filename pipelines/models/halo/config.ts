@@ -2,12 +2,10 @@ import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
 import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
 import type { TrainingData } from '../../generator.ts';
+import { fewestToSteer } from '../../nn/training-state.ts';
 import type { Architecture } from './architecture.ts';
 
 const size = z.int().positive();
-
-/** A loss over fewer validation patients says nothing: it is told, but neither stops training nor picks weights. */
-export const fewestToSteer = 20;
 
 /** The reference's context of 48 positions, less those of start and labels. */
 const mostVisits = 46;

@@ -1,24 +1,18 @@
-import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
-import type { NamedArray, Saved } from '../../checkpointable.ts';
+import type { Saved } from '../../checkpointable.ts';
 import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
 import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
+import { scheduledRate } from '../../nn/learning-rate.ts';
 import { openOps } from '../../nn/open-ops.ts';
-import type { AdamRates, Tensor, Variable, VariableState } from '../../nn/ops.ts';
+import { fewestToSteer, TrainingState } from '../../nn/training-state.ts';
 import { RandomSource } from '../../random.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, packPatients } from './batch.ts';
-import { architectureOf, fewestToSteer, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
+import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
 import { initialValues } from './initial.ts';
 import { HaloNetwork } from './network.ts';
-import { type Part, toReference } from './parts.ts';
-
-const stateSchema = z.object({
-  step: z.int().nonnegative(),
-  best: z.object({ step: z.int(), loss: z.number() }).nullable(),
-});
-type State = z.output<typeof stateSchema>;
+import { toReference } from './parts.ts';
 
 /** Patients that can be learned from: those with a visit. */
 const withVisits = (columns: VisitColumns): Int32Array =>
@@ -41,16 +35,19 @@ export class HaloFitting implements Fitting {
   readonly #training: Int32Array;
   readonly #validation: Int32Array;
   readonly #stepsPerEpoch: number;
-  #network: HaloNetwork;
-  #state: State = { step: 0, best: null };
-  #bestWeights = new Map<string, Float32Array>();
+  readonly #state: TrainingState<HaloNetwork>;
   #epochOrder: { epoch: number; patients: Int32Array } | undefined;
 
   private constructor(data: TrainingData, settings: HaloSettings, seed: number, network: HaloNetwork) {
     this.settings = settings;
     this.#data = data;
     this.#architecture = network.architecture;
-    this.#network = network;
+    const { ops, architecture } = network;
+    this.#state = new TrainingState(
+      'halo',
+      network,
+      (initial) => new HaloNetwork(ops, architecture, settings.blockColumns, initial),
+    );
     this.#order = new RandomSource(seed, 'order');
     this.#training = withVisits(data.train);
     this.#validation = withVisits(data.validation);
@@ -90,9 +87,8 @@ export class HaloFitting implements Fitting {
   }
 
   get finished(): boolean {
-    const { step, best } = this.#state;
-    const patience = this.settings.patience * this.#stepsPerEpoch;
-    return step >= this.steps || (best !== null && step - best.step >= patience);
+    const { step, sinceBest } = this.#state;
+    return step >= this.steps || sinceBest >= this.settings.patience * this.#stepsPerEpoch;
   }
 
   /** The patients of one epoch, in the order that (seed, epoch) gives: the cursor is (epoch, position). */
@@ -115,38 +111,20 @@ export class HaloFitting implements Fitting {
     return { normalization, positiveWeight, maxVisits };
   }
 
-  /** Cosine: Loshchilov and Hutter, SGDR, 2017, equation 5, without restarts. */
-  get #learningRate(): number {
-    const { learningRate, schedule } = this.settings;
-    if (schedule === 'constant') return learningRate;
-    return (learningRate / 2) * (1 + Math.cos((Math.PI * this.#state.step) / this.steps));
-  }
-
   async step(): Promise<StepReport> {
     const { step } = this.#state;
     const epoch = Math.floor(step / this.#stepsPerEpoch);
     const position = step % this.#stepsPerEpoch;
     const batch = this.#pack(this.#data.train, this.#patientsOf(epoch), position);
-    const rates = adamRates(step + 1, this.#learningRate);
-    const loss = await this.#network.learn(batch, this.#scale, (parameter, gradient) =>
-      this.#update(parameter, gradient, rates),
+    const { schedule, learningRate, weightDecay } = this.settings;
+    const rates = adamRates(step + 1, scheduledRate(schedule, learningRate, step, this.steps));
+    const loss = await this.#state.network.learn(batch, this.#scale, (parameter, gradient) =>
+      this.#state.update(parameter, gradient, rates, weightDecay),
     );
-    this.#state.step = step + 1;
+    this.#state.advance();
     const report = { loss, epoch: epoch + 1 };
     if (position + 1 < this.#stepsPerEpoch || this.#validation.length === 0) return report;
     return { ...report, validationLoss: await this.#validate() };
-  }
-
-  #update(parameter: Variable, gradient: Tensor, rates: AdamRates): void {
-    const { ops } = this.#network;
-    const { weightDecay } = this.settings;
-    if (weightDecay === 0 || parameter.shape.length < 2) {
-      ops.adam(parameter, gradient, rates);
-      return;
-    }
-    const penalized = ops.add(gradient, ops.scale(parameter, weightDecay));
-    ops.adam(parameter, penalized, rates);
-    ops.free(penalized);
   }
 
   /** Mean loss over the validation split; the best weights so far are put aside. */
@@ -155,76 +133,32 @@ export class HaloFitting implements Fitting {
     let cells = 0;
     for (let position = 0; position * this.settings.batch < this.#validation.length; position++) {
       const batch = this.#pack(this.#data.validation, this.#validation, position);
-      const part = await this.#network.loss(batch, this.#scale);
+      const part = await this.#state.network.loss(batch, this.#scale);
       sum += part.sum;
       cells += part.cells;
     }
     const loss = sum / cells;
-    const { best, step } = this.#state;
-    if (this.#steered && Number.isFinite(loss) && (best === null || loss < best.loss)) {
-      this.#state.best = { step, loss };
-      for (const { name } of this.#network.parts) {
-        this.#bestWeights.set(name, this.#network.ops.download(this.#network.variable(name)));
-        await this.#network.pace.rest();
-      }
-    }
+    if (this.#steered) await this.#state.judge(loss);
     return loss;
   }
 
   save(): Saved {
-    const arrays: Record<string, NamedArray> = {};
-    for (const { name, shape } of this.#network.parts) {
-      const state = this.#network.ops.state(this.#network.variable(name));
-      for (const [slot, data] of Object.entries(state)) arrays[`${slot}/${name}`] = { shape, data };
-      const best = this.#bestWeights.get(name);
-      if (best) arrays[`best/${name}`] = { shape, data: best };
-    }
-    return { arrays, json: structuredClone(this.#state) };
+    return this.#state.save();
   }
-
-  /** Takes up a saved training. Throws ArtifactCorrupt when it is of another shape of model. */
   load(saved: Saved): void {
-    const find = (slot: string, part: Part): Float32Array => {
-      const found = saved.arrays[`${slot}/${part.name}`];
-      if (!(found?.data instanceof Float32Array) || found.shape.join() !== part.shape.join())
-        throw new StageError(
-          'ArtifactCorrupt',
-          `halo checkpoint: ${slot}/${part.name} does not fit the model`,
-        );
-      return found.data;
-    };
-    const state = stateSchema.parse(saved.json);
-    const { parts, ops, architecture } = this.#network;
-    const slots = new Map<string, VariableState>();
-    const best = new Map<string, Float32Array>();
-    for (const part of parts) {
-      slots.set(part.name, {
-        value: find('value', part),
-        mean: find('mean', part),
-        square: find('square', part),
-      });
-      if (state.best) best.set(part.name, find('best', part).slice());
-    }
-    this.#network.dispose();
-    const { blockColumns } = this.settings;
-    this.#network = new HaloNetwork(ops, architecture, blockColumns, ({ name }) => slots.get(name) ?? {});
-    this.#state = state;
-    this.#bestWeights = best;
+    this.#state.load(saved);
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
   model(): Saved {
-    const { parts, ops } = this.#network;
-    const weightsOf = (name: string) =>
-      this.#bestWeights.get(name) ?? ops.download(this.#network.variable(name));
+    const { parts } = this.#state.network;
     return {
-      arrays: toReference(this.#architecture, parts, ({ name }) => weightsOf(name)),
+      arrays: toReference(this.#architecture, parts, ({ name }) => this.#state.weightsOf(name)),
       json: { architecture: this.#architecture },
     };
   }
 
   dispose(): void {
-    this.#network.dispose();
-    this.#bestWeights.clear();
+    this.#state.dispose();
   }
 }
