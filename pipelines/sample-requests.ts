@@ -25,8 +25,12 @@ const listed = (names: readonly string[]): string =>
 /** Throws InvalidConfig where demographics or real patients as seeds are asked of a generator that heeds no such thing. */
 export const checkHeeds = (
   { name, heeds = [] }: Generator,
-  { seedMode, demographics }: Pick<Asked, 'seedMode' | 'demographics'>,
+  { seedMode, labels, demographics }: Pick<Asked, 'seedMode' | 'labels' | 'demographics'>,
 ): void => {
+  if (seedMode === 'warm' && Object.keys({ ...labels, ...demographics }).length > 0)
+    throw invalid(
+      'generate.seedMode: warm takes labels and demographics from the real patients; ask for neither, or leave it cold',
+    );
   if (seedMode === 'warm' && !heeds.includes('seeds'))
     throw invalid(`generate.seedMode: ${name} cannot build around real patients; leave it cold`);
   const [asked] = Object.keys(demographics);

@@ -81,6 +81,14 @@ test(
 );
 test('a wrong setting', refused, able, { drawing: { temperature: -1 } }, /of able:[\s\S]*temperature/);
 
+test(
+  'seeds whose facts are asked for',
+  refused,
+  able,
+  { seedMode: 'warm', labels: { sepsis: 1 } },
+  /takes labels and demographics from the real patients/,
+);
+
 test('warm needs somebody to build around', (t) => {
   const nobody = new VisitColumnsBuilder().build();
   t.throws(() => sampleRequests(able, { ...asked, seedMode: 'warm' }, cohort, nobody), {

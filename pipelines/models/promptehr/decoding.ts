@@ -1,0 +1,95 @@
+import { z } from 'zod';
+
+/** How spans are written: `generators[].drawing` of PromptEHR. */
+export const promptDrawing = z
+  .strictObject({
+    method: z
+      .enum(['sample', 'greedy', 'beam'])
+      .default('sample')
+      .describe(
+        'sample: by their probabilities; greedy: the likeliest code at each step; beam: the likeliest span',
+      ),
+    temperature: z
+      .number()
+      .positive()
+      .default(1)
+      .describe('of `sample`: below 1 likely codes become likelier, above 1 rare ones'),
+    topK: z.int().positive().optional().describe('of `sample`: only so many likeliest codes are drawn from'),
+    topP: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe(
+        'of `sample`: only the likeliest codes that make up this probability are drawn from (nucleus)',
+      ),
+    beams: z.int().min(2).max(64).default(4).describe('of `beam`: spans kept while searching'),
+    spanCodes: z
+      .int()
+      .positive()
+      .optional()
+      .describe('most codes of one kind in a visit; default: as many as the model can write'),
+  })
+  .refine(({ method, topK, topP }) => method === 'sample' || (topK === undefined && topP === undefined), {
+    message: 'topK and topP are settings of method: sample',
+  });
+export type PromptDrawing = z.output<typeof promptDrawing>;
+
+/** ln of the probabilities that logits mean among the allowed outputs; −∞ for the others. */
+export const logSoftmax = (logits: Float32Array, allowed: Uint8Array): Float64Array => {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++)
+    if (allowed[i] === 1) highest = Math.max(highest, logits[i] as number);
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++)
+    if (allowed[i] === 1) sum += Math.exp((logits[i] as number) - highest);
+  const shift = highest + Math.log(sum);
+  return Float64Array.from(logits, (logit, i) =>
+    allowed[i] === 1 ? logit - shift : Number.NEGATIVE_INFINITY,
+  );
+};
+
+/** The outputs that are possible, likeliest first; of equally likely ones the lower. At most `most` of them. */
+export const likeliest = (logs: Float64Array, most: number): number[] => {
+  if (most === 1) {
+    const best = logs.reduce((at, log, i) => (log > (logs[at] as number) ? i : at), 0);
+    return (logs[best] as number) > Number.NEGATIVE_INFINITY ? [best] : [];
+  }
+  const possible = [...logs.keys()].filter((i) => (logs[i] as number) > Number.NEGATIVE_INFINITY);
+  return possible.sort((a, b) => (logs[b] as number) - (logs[a] as number) || a - b).slice(0, most);
+};
+
+/** Sets to zero the weights of all but those that make up `topP` of their sum, likeliest first. */
+const keepNucleus = (weights: Float64Array, topP: number): void => {
+  const wanted = topP * weights.reduce((sum, weight) => sum + weight, 0);
+  const order = [...weights.keys()].sort((a, b) => (weights[b] as number) - (weights[a] as number) || a - b);
+  let held = 0;
+  for (const output of order) {
+    if (held >= wanted) weights[output] = 0;
+    else held += weights[output] as number;
+  }
+};
+
+/**
+ * Draws an output by its probability, by one uniform: temperature first, then the `topK` likeliest, then of these the
+ * nucleus (Holtzman, Buys, Du, Forbes, Choi: The curious case of neural text degeneration; ICLR 2020).
+ */
+export const drawOutput = (
+  logs: Float64Array,
+  { temperature, topK, topP }: Pick<PromptDrawing, 'temperature' | 'topK' | 'topP'>,
+  uniform: number,
+): number => {
+  const highest = logs.reduce((most, log) => Math.max(most, log), Number.NEGATIVE_INFINITY);
+  const weights = logs.map((log) => Math.exp((log - highest) / temperature));
+  if (topK !== undefined && topK < weights.length) {
+    const kept = new Set(likeliest(logs, topK));
+    for (let output = 0; output < weights.length; output++) if (!kept.has(output)) weights[output] = 0;
+  }
+  if (topP !== undefined && topP < 1) keepNucleus(weights, topP);
+  let left = uniform * weights.reduce((sum, weight) => sum + weight, 0);
+  const chosen = weights.findIndex((weight) => {
+    left -= weight;
+    return left < 0;
+  });
+  return chosen >= 0 ? chosen : weights.findLastIndex((weight) => weight > 0);
+};
