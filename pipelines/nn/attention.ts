@@ -4,7 +4,7 @@
  * sequence's end, so the causal mask already keeps real rows from seeing it; without causality it takes a padding
  * mask. B sequences, T positions, H heads, D = E / H, R rows.
  */
-import type { Cells } from './cells.ts';
+import { type Cells, sumCells } from './cells.ts';
 import { type Linear, linear, linearBackward, type Update } from './layers.ts';
 import type { Ops, Tensor } from './ops.ts';
 
@@ -89,7 +89,7 @@ export const attentionBackward = (
     0,
   );
   const cells = ops.reshape(ops.transpose(stacked, [1, 3, 0, 2, 4]), [batch * length, 3 * width]);
-  return linearBackward(ops, layer.project, input, ops.gather(cells, grid.cellOfRow), update);
+  return linearBackward(ops, layer.project, input, sumCells(ops, grid, cells), update);
 };
 
 /** Keys and values of the positions so far, [B, H, t, D] each; kept, so the holder frees them. */

@@ -9,34 +9,56 @@ export interface Cells {
   length: number;
   /** [B·T] row at each cell; row 0 at padding, where it does not matter. */
   rowOfCell: Tensor;
-  /** [B·T] as above, with the number of rows at padding: index of an appended row of zeros. */
+  /**
+   * [B·T] as above, with the number of rows, index of an appended row of zeros, at padding and at all but the first
+   * cell of a row that stands in several lines.
+   */
   rowOrZeroOfCell: Tensor;
-  /** [R] cell of each row. */
+  /** [R] first cell of each row. */
   cellOfRow: Tensor;
+  /** Where rows stand in several lines: all cells but padding, [cells] by [cells] row, rows ascending. */
+  shared?: { cells: Tensor; rows: Tensor };
 }
 
-/** `lines` are the rows of each line in order; each of 0 … rows-1 is in one of them. */
+/**
+ * `lines` are the rows of each line in order; each of 0 … rows-1 is in one of them. A row may stand in several, in the
+ * same place and after the same rows: such a common beginning is computed once.
+ */
 export const layCells = (ops: Ops, lines: readonly ArrayLike<number>[], rows: number): Cells => {
   const batch = lines.length;
   const length = lines.reduce((most, line) => Math.max(most, line.length), 1);
   const rowOfCell = new Int32Array(batch * length);
   const rowOrZeroOfCell = new Int32Array(batch * length).fill(rows);
-  const cellOfRow = new Int32Array(rows);
+  const cellOfRow = new Int32Array(rows).fill(-1);
+  const filled: { cell: number; row: number }[] = [];
   for (const [b, line] of lines.entries())
     for (let i = 0; i < line.length; i++) {
       const row = line[i] as number;
-      rowOfCell[b * length + i] = row;
-      rowOrZeroOfCell[b * length + i] = row;
-      cellOfRow[row] = b * length + i;
+      const cell = b * length + i;
+      filled.push({ cell, row });
+      rowOfCell[cell] = row;
+      if (cellOfRow[row] !== -1) continue;
+      rowOrZeroOfCell[cell] = row;
+      cellOfRow[row] = cell;
     }
-  return {
+  const cells: Cells = {
     batch,
     length,
     rowOfCell: ops.uploadIndices(rowOfCell),
     rowOrZeroOfCell: ops.uploadIndices(rowOrZeroOfCell),
     cellOfRow: ops.uploadIndices(cellOfRow),
   };
+  if (filled.length === rows) return cells;
+  filled.sort((a, b) => a.row - b.row);
+  const column = (key: 'cell' | 'row') => ops.uploadIndices(Int32Array.from(filled, (entry) => entry[key]));
+  return { ...cells, shared: { cells: column('cell'), rows: column('row') } };
 };
+
+/** The gradient of reading rows at cells: [B·T, n] → [R, n], summed over the lines that a row stands in. */
+export const sumCells = (ops: Ops, { cellOfRow, shared }: Cells, grid: Tensor): Tensor =>
+  shared
+    ? ops.segmentSum(grid, shared.cells, shared.rows, cellOfRow.shape[0] as number)
+    : ops.gather(grid, cellOfRow);
 
 /** [B, 1, 1, T] zero at the cells of each line, -1e10 at its padding. */
 export const paddingMask = (ops: Ops, lines: readonly ArrayLike<number>[], length: number): Tensor => {

@@ -194,6 +194,13 @@ export class NativeOps implements Ops {
   }
   reluGradient = (dy: Operand, y: Operand): Tensor => this.#pointwise('ReluGrad', dy, y);
 
+  upperTriangle(a: Operand, strict: boolean): Tensor {
+    const types: Attribute[] = [this.#float, this.#index('Tindex')];
+    const [all, none] = [this.#integer(-1), this.#integer(0)];
+    if (!strict) return this.#run('MatrixBandPart', types, [a], [none, all]);
+    return this.tidy(() => this.subtract(a, this.#run('MatrixBandPart', types, [a], [all, none])));
+  }
+
   #reduce(operation: string, a: Operand, axes: number[], keep: boolean): Tensor {
     const attributes = [this.#float, this.#index('Tidx'), this.#flag('keep_dims', keep)];
     return this.#run(operation, attributes, [a], [this.#integers(axes)]);
@@ -234,6 +241,11 @@ export class NativeOps implements Ops {
     return this.#run('SparseSegmentSumWithNumSegments', types, [a, rows, segments], [this.#integer(count)]);
   }
   segmentSumGradient(dy: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
+    if (rows.shape[0] === 0) {
+      // TensorFlow's kernel returns early and leaves what was in memory.
+      const width = dy.shape[1] as number;
+      return this.upload(new Float32Array(count * width), [count, width]);
+    }
     const types = [this.#float, this.#index('Tidx'), this.#index('Tsegmentids')];
     return this.#run('SparseSegmentSumGrad', types, [dy, rows, segments], [this.#integer(count)]);
   }

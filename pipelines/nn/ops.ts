@@ -105,6 +105,8 @@ export interface Ops {
   meanLast(a: Operand): Tensor;
   /** [..., n] → [..., 1] */
   sumLast(a: Operand): Tensor;
+  /** [m, n] with zeros where row > column; `strict`: where row ≥ column. */
+  upperTriangle(a: Operand, strict: boolean): Tensor;
   /** [m, n] → [n] */
   sumRows(a: Operand): Tensor;
   /** All numbers added up, on our side. */

@@ -137,6 +137,12 @@ export class PortableOps implements Ops {
   reluGradient = (dy: Operand, y: Operand): Tensor =>
     this.#run(() => tf.mul(this.#get(dy), tf.cast(tf.greater(this.#get(y), 0), 'float32')));
 
+  upperTriangle = (a: Operand, strict: boolean): Tensor =>
+    this.#run(() => {
+      const x = this.#get(a);
+      return strict ? tf.sub(x, tf.linalg.bandPart(x, -1, 0)) : tf.linalg.bandPart(x, 0, -1);
+    });
+
   meanLast = (a: Operand): Tensor => this.#run(() => tf.mean(this.#get(a), -1, true));
   sumLast = (a: Operand): Tensor => this.#run(() => tf.sum(this.#get(a), -1, true));
   sumRows = (a: Operand): Tensor => this.#run(() => tf.sum(this.#get(a), 0));

@@ -165,7 +165,8 @@ for (const [name, generator] of generators) {
     const fitting = await train(await fit(generator), 3);
     const during = deviceArrays();
     await train(fitting, 3);
-    t.true(deviceArrays() - during < 40, 'steps leave arrays behind');
+    // Some twenty constants are kept for each new number of rows, 512 at most.
+    t.true(deviceArrays() - during < 80, 'steps leave arrays behind');
     await draw(generator, fitting, { first: 0, count: 10, seed: 1 });
     t.is(deviceArrays(), before);
   });

@@ -1,23 +1,28 @@
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
 import { causalMask, type RowGrid } from '../../nn/attention.ts';
+import { layCells } from '../../nn/cells.ts';
 import type { Ops } from '../../nn/ops.ts';
 import { type Layout, recordSets } from './architecture.ts';
 
 /**
- * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t holds the set
- * at position t and is asked for the set at position t + 1.
+ * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t is asked for the set
+ * at position t + 1, given those up to t. All records begin with the start token alone, so their first rows share one
+ * history, computed once: of N rows there are H = N - patients + 1 histories, those first rows' being number 0.
  */
 export interface Batch {
   patients: number;
   rows: number;
+  histories: number;
   /** Most rows of one patient. */
   length: number;
-  /** Tokens of all input sets, and the row each is in; rows ascend. */
+  /** Tokens of each history's own set, and the history; histories ascend. */
   inputs: { tokens: Int32Array; rows: Int32Array };
   /** Tokens of all target sets, and the row each is in; rows ascend, and tokens within a row. */
   targets: { tokens: Int32Array; rows: Int32Array };
-  /** `[rows]` */
+  /** `[histories]` */
   positions: Int32Array;
+  /** `[rows]` */
+  historyOf: Int32Array;
   /** `[patients + 1]`: first row of each patient. */
   offsets: Int32Array;
 }
@@ -38,27 +43,37 @@ class TokenRows {
   }
 }
 
-/** The batch of records already given as sets per position. */
+/** The batch of records already given as sets per position: the start token alone, the labels, then visits. */
 export const packSets = (records: readonly ArrayLike<number>[][]): Batch => {
   const inputs = new TokenRows();
   const targets = new TokenRows();
-  const positions: number[] = [];
+  const start = records[0]?.[0] ?? [];
+  inputs.add(start, 0);
+  const positions = [0];
+  const historyOf: number[] = [];
   const offsets = [0];
   for (const sets of records) {
+    if (sets[0]?.length !== 1 || sets[0][0] !== start[0])
+      throw new RangeError('a record begins with another set than the start token alone');
     for (let position = 0; position + 1 < sets.length; position++) {
-      inputs.add(sets[position] as ArrayLike<number>, positions.length);
-      targets.add(sets[position + 1] as ArrayLike<number>, positions.length);
-      positions.push(position);
+      if (position > 0) {
+        inputs.add(sets[position] as ArrayLike<number>, positions.length);
+        positions.push(position);
+      }
+      targets.add(sets[position + 1] as ArrayLike<number>, historyOf.length);
+      historyOf.push(position === 0 ? 0 : positions.length - 1);
     }
-    offsets.push(positions.length);
+    offsets.push(historyOf.length);
   }
   return {
     patients: records.length,
-    rows: positions.length,
+    rows: historyOf.length,
+    histories: positions.length,
     length: Math.max(...records.map((sets) => sets.length - 1)),
     inputs: inputs.build(),
     targets: targets.build(),
     positions: Int32Array.from(positions),
+    historyOf: Int32Array.from(historyOf),
     offsets: Int32Array.from(offsets),
   };
 };
@@ -71,26 +86,10 @@ export const packPatients = (
   maxVisits: number,
 ): Batch => packSets(Array.from(patients, (patient) => recordSets(layout, columns, patient, maxVisits)));
 
-/** Lays a batch's rows out for attention. Belongs to the open scope. */
-export const gridOf = (ops: Ops, { patients, rows, length, offsets }: Batch): RowGrid => {
-  const rowOfCell = new Int32Array(patients * length);
-  const rowOrZeroOfCell = new Int32Array(patients * length).fill(rows);
-  const cellOfRow = new Int32Array(rows);
-  for (let patient = 0; patient < patients; patient++) {
-    const first = offsets[patient] as number;
-    for (let row = first; row < (offsets[patient + 1] as number); row++) {
-      const cell = patient * length + row - first;
-      rowOfCell[cell] = row;
-      rowOrZeroOfCell[cell] = row;
-      cellOfRow[row] = cell;
-    }
-  }
-  return {
-    batch: patients,
-    length,
-    rowOfCell: ops.uploadIndices(rowOfCell),
-    rowOrZeroOfCell: ops.uploadIndices(rowOrZeroOfCell),
-    cellOfRow: ops.uploadIndices(cellOfRow),
-    mask: causalMask(ops, length),
-  };
+/** Lays a batch's histories out for attention. Belongs to the open scope. */
+export const gridOf = (ops: Ops, { patients, histories, length, historyOf, offsets }: Batch): RowGrid => {
+  const lines = Array.from({ length: patients }, (_, patient) =>
+    historyOf.subarray(offsets[patient], offsets[patient + 1]),
+  );
+  return { ...layCells(ops, lines, histories), mask: causalMask(ops, length) };
 };

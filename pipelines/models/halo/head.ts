@@ -3,11 +3,12 @@
  * the visit), each output seeing only inputs at or before its own place. The logit of column c is the second layer's
  * output before it, so it sees the history and columns < c. The reference multiplies square matrices by a mask;
  * here the live triangle alone is stored, as blocks of columns, and the multi-hot half of layer 1's input is summed
- * sparsely. N rows, E embedding, W width, w width of one block.
+ * sparsely. N rows, H histories, E embedding, C codes, W width, w width of one block.
  */
 import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
 import type { Pace } from '../../nn/pace.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
+import type { Batch } from './batch.ts';
 import { type Block, columnBlocks, headName } from './parts.ts';
 
 /** Layer 1 reads the block's codes; layer 2 writes the block's logits. A part of no cells is absent. */
@@ -23,6 +24,8 @@ export interface Head {
   historyToCodes: Variable; // [E, W-1]
   hiddenBias: Variable; // [E+W-1]
   logitBias: Variable; // [W]
+  /** Code columns, which come first. */
+  codes: number;
   blocks: HeadBlock[];
 }
 
@@ -39,7 +42,8 @@ export const headOf = (
     historyToCodes: find('ehr_head.auto1.history.rest'),
     hiddenBias: find('ehr_head.auto1.bias'),
     logitBias: find('ehr_head.auto2.bias'),
-    blocks: columnBlocks(layoutOf(architecture).width, blockSize).map((block, i) => ({
+    codes: architecture.codes,
+    blocks: columnBlocks(layoutOf(architecture), blockSize).map((block, i) => ({
       ...block,
       ...maybe('codesToSelf', headName(1, 'diagonal', i)),
       ...maybe('codesToRest', headName(1, 'rest', i)),
@@ -49,40 +53,58 @@ export const headOf = (
   };
 };
 
-/** Tokens of the target sets that fall into one block: column within the block, and row. */
+/** Tokens of the target sets that fall into one block: column within the block, and row or history. */
 export interface BlockTokens {
   columns: Tensor;
   rows: Tensor;
 }
 
-/** Cuts target tokens by block and uploads them. */
-const tokensByBlock = (
-  ops: Ops,
-  blocks: readonly Block[],
-  targets: { tokens: Int32Array; rows: Int32Array },
-): BlockTokens[] =>
-  blocks.map(({ from, to }) => {
+/** What is asked of the head. */
+export interface HeadInputs {
+  histories: Tensor; // [H, E]
+  historyOf: Tensor; // [N] int
+  tokens: BlockTokens[]; // of each block
+}
+
+/**
+ * Cuts a batch's target tokens by block and uploads them. Code columns are computed once per history, so their tokens
+ * lie in histories; those that rows share have none, for there only labels follow.
+ */
+export const tokensByBlock = (ops: Ops, head: Head, { targets, historyOf }: Batch): BlockTokens[] =>
+  head.blocks.map(({ from, to }) => {
     const inside = [...targets.tokens.keys()].filter((i) => {
       const token = targets.tokens[i] as number;
       return token >= from && token < to;
     });
+    const rows = Int32Array.from(inside, (i) => targets.rows[i] as number);
+    if (from < head.codes) {
+      rows.forEach((row, i) => {
+        rows[i] = historyOf[row] as number;
+      });
+      if (rows.includes(0)) throw new RangeError('codes follow the start token, where only labels may');
+    }
     return {
       columns: ops.uploadIndices(Int32Array.from(inside, (i) => (targets.tokens[i] as number) - from)),
-      rows: ops.uploadIndices(Int32Array.from(inside, (i) => targets.rows[i] as number)),
+      rows: ops.uploadIndices(rows),
     };
   });
 
-export interface HeadTrace {
-  histories: Tensor; // [N, E]
-  tokens: BlockTokens[];
+export interface HeadTrace extends HeadInputs {
+  codeHidden: Tensor; // [H, E+C] after the relu
   hidden: Tensor; // [N, E+W-1] after the relu
-  logits: Tensor; // [N, W]
+  codeLogits: Tensor; // [H, C]
+  otherLogits: Tensor; // [N, W-C] of labels and special tokens
 }
 
-/** What the target sets add to the hidden units at columns: [N, W-1]. */
-const codeSum = (ops: Ops, head: Head, tokens: BlockTokens[], rows: number): Tensor | undefined => {
-  let later: Tensor | undefined; // [N, columns from `to` on], blocks so far
-  for (const [i, block] of [...head.blocks.entries()].reverse()) {
+/** What tokens of some blocks, the last ones first, add to the hidden units from the first of these columns on. */
+const codeSum = (
+  ops: Ops,
+  blocks: readonly HeadBlock[],
+  tokens: readonly BlockTokens[],
+  rows: number,
+): Tensor | undefined => {
+  let later: Tensor | undefined; // [rows, columns from `to` on], blocks so far
+  for (const [i, block] of [...blocks.entries()].reverse()) {
     const { columns, rows: rowOf } = tokens[i] as BlockTokens;
     const sum = (weights: Variable) => ops.segmentSum(weights, columns, rowOf, rows);
     const own = block.codesToSelf ? [sum(block.codesToSelf)] : [];
@@ -95,30 +117,51 @@ const codeSum = (ops: Ops, head: Head, tokens: BlockTokens[], rows: number): Ten
   return later;
 };
 
-/** Histories [N, E] and target sets → logits [N, W]; targets are seen only by the columns after them. */
+/** The number of blocks that hold codes; they come first. */
+export const codeBlockCount = ({ blocks, codes }: Head): number =>
+  blocks.filter(({ from }) => from < codes).length;
+
+/**
+ * Histories [H, E] and target sets → logits of codes [H, C] and of the rest [N, W-C]. A column sees only those before
+ * it and labels come after all codes, so rows of one history with no code among their targets have the same codes' logits.
+ */
 export const headForward = async (
   ops: Ops,
   head: Head,
-  histories: Tensor,
-  targets: { tokens: Int32Array; rows: Int32Array },
+  inputs: HeadInputs,
   pace: Pace,
 ): Promise<HeadTrace> => {
-  const [rows, width] = histories.shape as [number, number];
-  const tokens = tokensByBlock(ops, head.blocks, targets);
+  const { histories, historyOf, tokens } = inputs;
+  const [count, width] = histories.shape as [number, number];
+  const [rows] = historyOf.shape as [number];
+  const units = width + head.codes;
+  const codeBlocks = codeBlockCount(head);
+  const sum = ops.tidy(() => {
+    const fromHistory = ops.matMul(histories, head.historyToHistory); // [H, E]
+    const toCodes = ops.matMul(histories, head.historyToCodes); // [H, W-1]
+    const codes = codeSum(ops, head.blocks.slice(0, codeBlocks), tokens, count);
+    const all = ops.concat([fromHistory, codes ? ops.add(toCodes, codes) : toCodes], 1);
+    return ops.add(all, head.hiddenBias); // [H, E+W-1]
+  });
+  const codeHidden = ops.relu(ops.slice(sum, [0, 0], [count, units])); // [H, E+C]
   const hidden = ops.tidy(() => {
-    const fromHistory = ops.matMul(histories, head.historyToHistory); // [N, E]
-    const toCodes = ops.matMul(histories, head.historyToCodes); // [N, W-1]
-    const codes = codeSum(ops, head, tokens, rows);
-    const sum = ops.concat([fromHistory, codes ? ops.add(toCodes, codes) : toCodes], 1); // [N, E+W-1]
-    return ops.relu(ops.add(sum, head.hiddenBias));
+    const rest = ops.slice(sum, [0, units], [count, (sum.shape[1] as number) - units]);
+    const shared = ops.gather(rest, historyOf); // [N, W-1-C]
+    const own = codeSum(ops, head.blocks.slice(codeBlocks), tokens.slice(codeBlocks), rows);
+    return ops.concat([ops.gather(codeHidden, historyOf), ops.relu(own ? ops.add(shared, own) : shared)], 1);
   });
   await pace.rest();
   const logits: Tensor[] = [];
-  for (const block of head.blocks) {
-    logits.push(ops.tidy(() => blockLogits(ops, block, ...hiddenOf(ops, block, hidden, width))));
+  for (const [i, block] of head.blocks.entries()) {
+    const read = i < codeBlocks ? codeHidden : hidden;
+    logits.push(ops.tidy(() => blockLogits(ops, block, ...hiddenOf(ops, block, read, width))));
     await pace.rest();
   }
-  return { histories, tokens, hidden, logits: ops.add(ops.concat(logits, 1), head.logitBias) };
+  const join = (parts: Tensor[], from: number, to: number) =>
+    ops.tidy(() => ops.add(ops.concat(parts, 1), ops.slice(head.logitBias, [from], [to - from])));
+  const codeLogits = join(logits.slice(0, codeBlocks), 0, head.codes);
+  const otherLogits = join(logits.slice(codeBlocks), head.codes, head.logitBias.shape[0] as number);
+  return { ...inputs, codeHidden, hidden, codeLogits, otherLogits };
 };
 
 /** The hidden units a block's logits read: those before it, and those at its own columns but the last. */

@@ -5,12 +5,12 @@
  */
 import type { NamedArray } from '../../checkpointable.ts';
 import type { Update } from '../../nn/layers.ts';
-import type { Ops, Tensor, Variable, VariableState } from '../../nn/ops.ts';
+import type { Ops, Variable, VariableState } from '../../nn/ops.ts';
 import { Pace } from '../../nn/pace.ts';
-import type { Architecture } from './architecture.ts';
+import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, gridOf } from './batch.ts';
-import { type Head, type HeadTrace, headForward, headOf } from './head.ts';
-import { headBackward } from './head-backward.ts';
+import { type Head, type HeadTrace, headForward, headOf, tokensByBlock } from './head.ts';
+import { headBackward, type RowsByHistory } from './head-backward.ts';
 import { type LossScale, lossCells, summedLoss } from './loss.ts';
 import { type Part, partsOf, readPart, toReference } from './parts.ts';
 import {
@@ -37,7 +37,6 @@ export class HaloNetwork {
   readonly head: Head;
   readonly pace = new Pace();
   readonly #variables = new Map<string, Variable>();
-  readonly #masks = new Map<Variable, Tensor>();
 
   /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
   constructor(
@@ -100,71 +99,72 @@ export class HaloNetwork {
       grid: gridOf(ops, batch),
     };
     const transformer = await transformerForward(ops, this.transformer, inputs, this.pace);
-    const head = await headForward(ops, this.head, transformer.finalNorm.out, batch.targets, this.pace);
-    return { inputs, transformer, head };
+    const asked = {
+      histories: transformer.finalNorm.out,
+      historyOf: ops.uploadIndices(batch.historyOf),
+      tokens: tokensByBlock(ops, this.head, batch),
+    };
+    return { inputs, transformer, head: await headForward(ops, this.head, asked, this.pace) };
   }
 
   /** Teacher-forced logits [N, W], row-major on our side. */
   logits(batch: Batch): Promise<Float32Array> {
-    return this.ops.scope(async () => this.ops.download((await this.#forward(batch)).head.logits));
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { codeLogits, otherLogits, historyOf } = (await this.#forward(batch)).head;
+      return ops.download(ops.concat([ops.gather(codeLogits, historyOf), otherLogits], 1));
+    });
   }
 
   /** The history before each row's targets [N, E], row-major on our side. */
   histories(batch: Batch): Promise<Float32Array> {
-    return this.ops.scope(async () =>
-      this.ops.download((await this.#forward(batch)).transformer.finalNorm.out),
-    );
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { histories, historyOf } = (await this.#forward(batch)).head;
+      return ops.download(ops.gather(histories, historyOf));
+    });
   }
 
   /** Summed loss of a batch and the cells it is to be divided by; nothing is learned. */
   loss(batch: Batch, scale: LossScale): Promise<{ sum: number; cells: number }> {
     return this.ops.scope(async () => {
-      const { logits } = (await this.#forward(batch)).head;
-      const { loss } = summedLoss(this.ops, batch, logits, scale.positiveWeight);
-      return { sum: loss, cells: lossCells(batch, logits.shape[1] as number, scale) };
+      const { head } = await this.#forward(batch);
+      const { loss } = summedLoss(this.ops, batch, head, scale.positiveWeight);
+      return { sum: loss, cells: lossCells(batch, this.#width, scale) };
     });
   }
 
   /** Forward and backward; every parameter's gradient goes to `update` once. Gives the normalized loss. */
   learn(batch: Batch, scale: LossScale, update: Update): Promise<number> {
-    const { ops } = this;
+    const { ops, pace } = this;
     return ops.scope(async () => {
-      const trace = await this.#forward(batch);
-      const { logits } = trace.head;
-      const cells = lossCells(batch, logits.shape[1] as number, scale);
-      const { loss, dLogits } = summedLoss(ops, batch, logits, scale.positiveWeight);
+      const { inputs, transformer, head } = await this.#forward(batch);
+      const cells = lossCells(batch, this.#width, scale);
+      const { loss, dLogits } = summedLoss(ops, batch, head, scale.positiveWeight);
+      const byHistory = rowsByHistory(ops, batch);
       const d = dLogits(cells);
-      const masks = this.#triangleMasks();
-      const dHistories = await headBackward(ops, this.head, trace.head, d, masks, update, this.pace);
-      const { inputs, transformer } = trace;
-      await transformerBackward(ops, this.transformer, inputs, transformer, dHistories, update, this.pace);
+      const dHistories = await headBackward(ops, this.head, head, d, byHistory, update, pace);
+      await transformerBackward(ops, this.transformer, inputs, transformer, dHistories, update, pace);
       return loss / cells;
     });
   }
 
-  #triangleMasks(): ReadonlyMap<Variable, Tensor> {
-    if (this.#masks.size === 0)
-      for (const part of this.parts.filter(({ triangular }) => triangular)) {
-        const mask = this.ops.upload(triangleMask(part), part.shape);
-        this.#masks.set(this.variable(part.name), this.ops.keep(mask));
-      }
-    return this.#masks;
+  get #width(): number {
+    return layoutOf(this.architecture).width;
   }
 
   dispose(): void {
-    this.#masks.clear();
     this.ops.dispose();
   }
 }
 
-const isLive = (part: Part, row: number, column: number): boolean =>
-  !part.triangular || part.row + row <= part.column + column;
-
-const triangleMask = (part: Part): Float32Array => {
-  const [rows, columns] = part.shape as [number, number];
-  return Float32Array.from({ length: rows * columns }, (_, i) =>
-    isLive(part, Math.floor(i / columns), i % columns) ? 1 : 0,
+/** Rows sorted by history. */
+const rowsByHistory = (ops: Ops, { historyOf }: Batch): RowsByHistory => {
+  const rows = Int32Array.from(historyOf.keys()).sort(
+    (a, b) => (historyOf[a] as number) - (historyOf[b] as number),
   );
+  const histories = rows.map((row) => historyOf[row] as number);
+  return { rows: ops.uploadIndices(rows), histories: ops.uploadIndices(histories) };
 };
 
 const liveCells = (part: Part): number => {

@@ -4,7 +4,7 @@
  * their live triangle only: half the memory, and half the work.
  */
 import type { NamedArray } from '../../checkpointable.ts';
-import { type Architecture, layoutOf } from './architecture.ts';
+import { type Architecture, type Layout, layoutOf } from './architecture.ts';
 
 /** A trainable array of ours as a part of a reference tensor. Vectors count as one row. */
 export interface Part {
@@ -27,12 +27,17 @@ export interface Block {
   to: number;
 }
 
-/** The width cut into blocks of at most `size` columns. */
-export const columnBlocks = (width: number, size: number): Block[] =>
-  Array.from({ length: Math.ceil(width / size) }, (_, i) => ({
-    from: i * size,
-    to: Math.min(width, (i + 1) * size),
+const cutRange = (from: number, to: number, size: number): Block[] =>
+  Array.from({ length: Math.ceil((to - from) / size) }, (_, i) => ({
+    from: from + i * size,
+    to: Math.min(to, from + (i + 1) * size),
   }));
+
+/** The width cut into blocks of at most `size` columns; none holds both codes and what comes after them. */
+export const columnBlocks = ({ codes, width }: Layout, size: number): Block[] => [
+  ...cutRange(0, codes, size),
+  ...cutRange(codes, width, size),
+];
 
 const whole = (reference: string, shape: number[], transposed = false): Part => ({
   name: reference,
@@ -76,9 +81,9 @@ export const headName = (layer: 1 | 2, part: 'diagonal' | 'rest', block: number)
 
 const headParts = (architecture: Architecture, blockSize: number): Part[] => {
   const n = architecture.embedding;
-  const { width } = layoutOf(architecture);
+  const layout = layoutOf(architecture);
   // The last output of layer 1 and the first n - 1 of layer 2 reach no logit: they are not kept.
-  const hidden = n + width - 1;
+  const hidden = n + layout.width - 1;
   const cut = (
     name: string,
     layer: 1 | 2,
@@ -94,7 +99,7 @@ const headParts = (architecture: Architecture, blockSize: number): Part[] => {
     column: columns[0],
     triangular,
   });
-  const blocks = columnBlocks(width, blockSize).flatMap(({ from, to }, i) => [
+  const blocks = columnBlocks(layout, blockSize).flatMap(({ from, to }, i) => [
     cut(headName(1, 'diagonal', i), 1, [n + from, n + to], [n + from, Math.min(n + to, hidden)], true),
     cut(headName(1, 'rest', i), 1, [n + from, n + to], [Math.min(n + to, hidden), hidden]),
     cut(headName(2, 'rest', i), 2, [0, n + from], [n - 1 + from, n - 1 + to]),
@@ -105,7 +110,7 @@ const headParts = (architecture: Architecture, blockSize: number): Part[] => {
     cut('ehr_head.auto1.history.rest', 1, [0, n], [n, hidden]),
     ...blocks.filter(({ shape }) => shape.every((size) => size > 0)),
     whole('ehr_head.auto1.bias', [hidden]),
-    { ...whole('ehr_head.auto2.bias', [width]), column: n - 1 },
+    { ...whole('ehr_head.auto2.bias', [layout.width]), column: n - 1 },
   ];
 };
 

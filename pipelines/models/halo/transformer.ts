@@ -1,6 +1,7 @@
 /**
  * The visit-level module of HALO (Theodorou, Xiao, Sun, Nat Commun 14, 5305, 2023): a GPT-2 decoder over visits.
- * A visit's set of tokens is embedded as the sum of its tokens' rows. N rows, E embedding, W width.
+ * A visit's set of tokens is embedded as the sum of its tokens' rows. Its rows are
+ * the distinct histories of a batch. H histories, E embedding, W width.
  */
 import {
   type Attention,
@@ -71,8 +72,8 @@ export const transformerOf = (
 export interface DeviceInputs {
   tokens: Tensor; // [tokens] int
   rows: Tensor; // [tokens] int, ascending
-  positions: Tensor; // [N] int
-  ownRow: Tensor; // [N] 0 … N-1
+  positions: Tensor; // [H] int
+  ownRow: Tensor; // [H] 0 … H-1
   grid: RowGrid;
 }
 
@@ -87,7 +88,7 @@ export interface TransformerTrace {
   finalNorm: NormTrace;
 }
 
-/** [N] sets → [N, E] histories, in `finalNorm.out`. */
+/** [H] sets → [H, E] histories, in `finalNorm.out`. */
 export const transformerForward = async (
   ops: Ops,
   model: Transformer,
@@ -95,16 +96,16 @@ export const transformerForward = async (
   pace: Pace,
 ): Promise<TransformerTrace> => {
   const rows = inputs.positions.shape[0] as number;
-  const embedded = ops.segmentSum(model.tokens, inputs.tokens, inputs.rows, rows); // [N, E]
-  let x = ops.add(embedded, ops.gather(model.positions, inputs.positions)); // [N, E]
+  const embedded = ops.segmentSum(model.tokens, inputs.tokens, inputs.rows, rows); // [H, E]
+  let x = ops.add(embedded, ops.gather(model.positions, inputs.positions)); // [H, E]
   const blocks: BlockTrace[] = [];
   for (const block of model.blocks) {
     const attentionNorm = layerNorm(ops, block.attentionNorm, x);
     const seen = attention(ops, block.attention, inputs.grid, attentionNorm.out);
-    x = ops.add(x, seen.out); // [N, E]
+    x = ops.add(x, seen.out); // [H, E]
     const feedNorm = layerNorm(ops, block.feedNorm, x);
-    const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [N, 4E]
-    x = ops.add(x, linear(ops, block.contract, bent.out)); // [N, E]
+    const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [H, 4E]
+    x = ops.add(x, linear(ops, block.contract, bent.out)); // [H, E]
     blocks.push({ attentionNorm, attention: seen, feedNorm, gelu: bent });
     await pace.rest();
   }
@@ -119,15 +120,15 @@ const blockBackward = (
   dx: Tensor,
   update: Update,
 ): Tensor => {
-  const dBent = linearBackward(ops, block.contract, trace.gelu.out, dx, update); // [N, 4E]
+  const dBent = linearBackward(ops, block.contract, trace.gelu.out, dx, update); // [H, 4E]
   const dExpanded = geluBackward(ops, trace.gelu, dBent);
-  const dFeed = linearBackward(ops, block.expand, trace.feedNorm.out, dExpanded, update); // [N, E]
+  const dFeed = linearBackward(ops, block.expand, trace.feedNorm.out, dExpanded, update); // [H, E]
   const dMiddle = ops.add(dx, layerNormBackward(ops, block.feedNorm, trace.feedNorm, dFeed, update));
   const dSeen = attentionBackward(ops, block.attention, grid, trace.attention, dMiddle, update);
   return ops.add(dMiddle, layerNormBackward(ops, block.attentionNorm, trace.attentionNorm, dSeen, update));
 };
 
-/** dHistories [N, E] → updates of every parameter. */
+/** dHistories [H, E] → updates of every parameter. */
 export const transformerBackward = async (
   ops: Ops,
   model: Transformer,
