@@ -11,7 +11,7 @@ export interface SpanDecoder {
   readonly live: number;
   /**
    * Appends one token to each live span (the first is its begin bracket) and gives, span by span, the logits of
-   * its head for the token after it: views that are good until the next step.
+   * its head for the token after it. Throws RangeError where the position table ends.
    */
   step(tokens: Int32Array): Promise<Float32Array[]>;
   /** Goes on with these of the live spans, in this order; an index may come twice. */

@@ -11,12 +11,14 @@ import { freeTrace } from '../../nn/trace.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
 import { lossRows, type Prompts, type Sequences, type SpanBatch, sequenceCount } from './batch.ts';
 import type { DecoderTrace, EncoderTrace } from './blocks.ts';
+import { type EncodedMemory, encodeContexts } from './encode.ts';
 import { askedRows, type Heads, headLogits, headLosses, headsBackward, headsOf } from './head.ts';
 import { type Dropout, deliverShared, dropMasks, HeldGradients } from './learn.ts';
-import type { Memory, SpanDecoder } from './memory.ts';
+import type { SpanDecoder } from './memory.ts';
 import { type Part, partsOf, readPart, toReference } from './parts.ts';
 import { type PromptInputs, promptInputs } from './prompts.ts';
 import { contextRows, type SideRows, type SpanRows, spanRows } from './rows.ts';
+import { StepDecoder } from './span-decoder.ts';
 import {
   type Decoder,
   decodeBackward,
@@ -45,10 +47,6 @@ interface Trace {
   /** Row of the decoder at which the spans' tokens begin. */
   first: number;
 }
-
-const unbuilt = (): never => {
-  throw new RangeError('this part of PromptEHR is being built');
-};
 
 /** A PromptEHR model on a device: its parameters, and what is computed with them. */
 export class PromptNetwork {
@@ -101,14 +99,14 @@ export class PromptNetwork {
     return toReference(this.parts, ({ name }) => this.ops.download(this.variable(name)));
   }
 
-  async #forward(batch: SpanBatch, dropout?: Dropout): Promise<Trace> {
+  async #forward(batch: SpanBatch, learning?: { dropout?: Dropout | undefined }): Promise<Trace> {
     const { ops, architecture, pace } = this;
     const contexts = contextRows(ops, architecture, batch.contexts);
     const spans = spanRows(ops, architecture, batch, contexts);
     const inputs = promptInputs(ops, architecture, sequenceCount(batch.contexts), batch);
-    const drop = dropMasks(ops, dropout);
-    const encoded = await encodeForward(ops, this.encoder, contexts, inputs, { pace, drop });
-    const decoded = await decodeForward(ops, this.decoder, spans, inputs, encoded.out, { pace, drop });
+    const passage = { pace, drop: dropMasks(ops, learning?.dropout), forget: !learning };
+    const encoded = await encodeForward(ops, this.encoder, contexts, inputs, passage);
+    const decoded = await decodeForward(ops, this.decoder, spans, inputs, encoded.out, passage);
     const first = sequenceCount(batch.spans) * promptRows(architecture);
     return { inputs, contexts, spans, encoded, decoded, first };
   }
@@ -163,11 +161,10 @@ export class PromptNetwork {
     const { ops } = this;
     return ops.scope(async () => {
       const { clip } = options;
-      if (clip === undefined)
-        return this.#backward(batch, await this.#forward(batch, options.dropout), update);
+      if (clip === undefined) return this.#backward(batch, await this.#forward(batch, options), update);
       const held = new HeldGradients(ops);
       try {
-        const loss = await this.#backward(batch, await this.#forward(batch, options.dropout), held.take);
+        const loss = await this.#backward(batch, await this.#forward(batch, options), held.take);
         held.pass(clip, update);
         return loss;
       } finally {
@@ -218,13 +215,16 @@ export class PromptNetwork {
   }
 
   /** Reads contexts and prompts once, for any number of spans; the holder disposes of the memory. */
-  encode(_contexts: Sequences, _prompts: Prompts): Promise<Memory> {
-    return unbuilt();
+  encode(contexts: Sequences, prompts: Prompts): Promise<EncodedMemory> {
+    return encodeContexts(this, contexts, prompts);
   }
 
-  /** Starts `sources.length` spans: each reads the context `sources[i]` of the memory and speaks by `heads[i]`. */
-  decode(_memory: Memory, _sources: Int32Array, _heads: Int32Array): SpanDecoder {
-    return unbuilt();
+  /**
+   * Starts `sources.length` spans: each reads the context `sources[i]` of the memory and speaks by `heads[i]`. The
+   * holder disposes of the decoder, and of the memory after it.
+   */
+  decode(memory: EncodedMemory, sources: Int32Array, heads: Int32Array): SpanDecoder {
+    return new StepDecoder(this, memory, sources, heads);
   }
 
   dispose(): void {

@@ -66,7 +66,38 @@ export interface SideTrace<BlockTrace> {
 export interface Passage {
   pace: Pace;
   drop?: Drop | undefined;
+  /** No backward follows: blocks leave no traces. */
+  forget?: boolean;
 }
+
+interface BlockOutput {
+  feed: { residual: { norm: { out: Tensor } } };
+}
+
+/** Rows through all blocks, one after the other. */
+const passBlocks = async <Block, BlockTrace extends BlockOutput>(
+  ops: Ops,
+  blocks: readonly Block[],
+  start: Tensor,
+  { pace, forget = false }: Passage,
+  run: (block: Block, input: Tensor) => BlockTrace,
+): Promise<{ blocks: BlockTrace[]; out: Tensor }> => {
+  const traces: BlockTrace[] = [];
+  let out = start;
+  for (const block of blocks) {
+    const input = out;
+    if (forget) {
+      out = ops.tidy(() => run(block, input).feed.residual.norm.out);
+      ops.free(input);
+    } else {
+      const trace = tidyTrace(ops, () => run(block, input));
+      traces.push(trace);
+      out = trace.feed.residual.norm.out;
+    }
+    await pace.rest();
+  }
+  return { blocks: traces, out };
+};
 
 const begin = (
   ops: Ops,
@@ -88,19 +119,12 @@ export const encodeForward = async (
   encoder: Encoder,
   rows: SideRows,
   inputs: PromptInputs,
-  { pace, drop }: Passage,
+  passage: Passage,
 ): Promise<SideTrace<EncoderTrace>> => {
+  const { drop } = passage;
   const started = begin(ops, encoder, rows, inputs, undefined, drop);
-  const blocks: EncoderTrace[] = [];
-  let out = started.stem.out;
-  for (const block of encoder.blocks) {
-    const input = out;
-    const trace = tidyTrace(ops, () => encoderBlock(ops, block, rows.grid, input, drop));
-    blocks.push(trace);
-    out = trace.feed.residual.norm.out;
-    await pace.rest();
-  }
-  return { ...started, blocks, out };
+  const run = (block: EncoderBlock, x: Tensor) => encoderBlock(ops, block, rows.grid, x, drop);
+  return { ...started, ...(await passBlocks(ops, encoder.blocks, started.stem.out, passage, run)) };
 };
 
 /** Spans and the encoder's rows → rows of the decoder. */
@@ -110,19 +134,12 @@ export const decodeForward = async (
   rows: SpanRows,
   inputs: PromptInputs,
   memory: Tensor,
-  { pace, drop }: Passage,
+  passage: Passage,
 ): Promise<SideTrace<DecoderTrace>> => {
+  const { drop } = passage;
   const started = begin(ops, decoder, rows, inputs, rows.promptRows, drop);
-  const blocks: DecoderTrace[] = [];
-  let out = started.stem.out;
-  for (const block of decoder.blocks) {
-    const input = out;
-    const trace = tidyTrace(ops, () => decoderBlock(ops, block, rows, memory, input, drop));
-    blocks.push(trace);
-    out = trace.feed.residual.norm.out;
-    await pace.rest();
-  }
-  return { ...started, blocks, out };
+  const run = (block: DecoderBlock, x: Tensor) => decoderBlock(ops, block, rows, memory, x, drop);
+  return { ...started, ...(await passBlocks(ops, decoder.blocks, started.stem.out, passage, run)) };
 };
 
 /** Gradient of the rows with which a side begins; gives what the tokens' embeddings get, [tokens, E]. */

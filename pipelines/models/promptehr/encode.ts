@@ -1,0 +1,76 @@
+/** What the decoder needs of contexts that were read. B contexts, T rows of the longest, P prompt rows, H heads. */
+import type { KeyValueCache } from '../../nn/attention.ts';
+import { type Remembered, remember } from '../../nn/cross-attention.ts';
+import type { Ops, Tensor } from '../../nn/ops.ts';
+import type { Pace } from '../../nn/pace.ts';
+import { type PromptArchitecture, promptRows } from './architecture.ts';
+import { type Prompts, packSequences, type Sequences, sequenceCount } from './batch.ts';
+import type { Memory } from './memory.ts';
+import { promptInputs } from './prompts.ts';
+import { contextRows, spanRows } from './rows.ts';
+import { type Decoder, decodeForward, type Encoder, encodeForward } from './stack.ts';
+
+/** A memory as the decoder reads it. */
+export interface EncodedMemory extends Memory {
+  /** Keys and values of each layer of the decoder, [B, H, T, D]. */
+  readonly layers: readonly Remembered[];
+  /** [B, 1, 1, T] */
+  readonly mask: Tensor;
+  /** What each layer's self-attention keeps of the prompt rows, [B, H, P, D]; none without prompts. */
+  readonly prompts: readonly KeyValueCache[];
+}
+
+/** The network that reads. */
+interface Reader {
+  ops: Ops;
+  architecture: PromptArchitecture;
+  encoder: Encoder;
+  decoder: Decoder;
+  pace: Pace;
+}
+
+/** Reads contexts: the encoder, then the decoder's prompt rows, which are the same for all spans of a context. */
+export const encodeContexts = (
+  network: Reader,
+  contexts: Sequences,
+  prompts: Prompts,
+): Promise<EncodedMemory> => {
+  const { ops, architecture, encoder, decoder, pace } = network;
+  return ops.scope(async () => {
+    const count = sequenceCount(contexts);
+    const rows = contextRows(ops, architecture, contexts);
+    const inputs = promptInputs(ops, architecture, count, prompts);
+    const { out } = await encodeForward(ops, encoder, rows, inputs, { pace, forget: true });
+    const { mask } = rows.grid;
+    if (promptRows(architecture) === 0) {
+      const layers: Remembered[] = [];
+      for (const { cross } of decoder.blocks) {
+        layers.push(remember(ops, cross, rows.grid, out));
+        await pace.rest();
+      }
+      return kept(ops, { contexts: count, layers, mask, prompts: [] });
+    }
+    const empty = packSequences(Array.from({ length: count }, () => []));
+    const sources = Int32Array.from({ length: count }, (_, i) => i);
+    const spans = spanRows(ops, architecture, { spans: empty, sources }, rows);
+    const { blocks } = await decodeForward(ops, decoder, spans, inputs, out, { pace });
+    return kept(ops, {
+      contexts: count,
+      layers: blocks.map(({ cross }) => ({ keys: cross.keys, values: cross.values })),
+      mask,
+      prompts: blocks.map(({ attention }) => ({ keys: attention.keys, values: attention.values })),
+    });
+  });
+};
+
+const kept = (ops: Ops, memory: Omit<EncodedMemory, 'dispose'>): EncodedMemory => {
+  const tensors = [...memory.layers, ...memory.prompts].flatMap(({ keys, values }) => [keys, values]);
+  const all = [memory.mask, ...tensors];
+  for (const tensor of all) ops.keep(tensor);
+  return {
+    ...memory,
+    dispose: () => {
+      for (const tensor of all) ops.free(tensor);
+    },
+  };
+};
