@@ -4,6 +4,7 @@ import { GeneratedPatients } from '../pipelines/generated-patients.ts';
 import { generatorNamed } from '../pipelines/model-card.ts';
 import { generatorFile, generators } from '../pipelines/registry.ts';
 import { sampleRequests } from '../pipelines/sample-requests.ts';
+import { finishCohort } from '../pipelines/tokens/finish-cohort.ts';
 import { readTokenCohort, writeTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import { splitColumns } from '../pipelines/tokens/training-data.ts';
 import { generate as contract } from '../schemas/stages/generate.ts';
@@ -32,15 +33,21 @@ export const generate = defineBody(contract, {
         generated.append(await sampler.sample(requestAt(first, Math.min(batch, count - first))));
         yield { step: generated.count, of: count, phase: 'sampling' };
       }
-      const { columns } = generated;
+      const { columns, changed, summary } = finishCohort(generated.columns, vocabulary, params);
       const { fraction, byChance } = copiedCodes(columns, training, vocabulary.codes.length);
       const origin = {
         seedMode: params.seedMode,
         copiedCodeFraction: fraction,
         copiedByChance: byChance,
       };
-      await writeTokenCohort(draft, { ...columns, vocabulary, generator }, { origin });
-      return { patients: count, visits: visitCount(columns), codes: columns.codes.length, ...origin };
+      await writeTokenCohort(draft, { ...columns, vocabulary, generator }, { origin, changed });
+      return {
+        patients: count,
+        visits: visitCount(columns),
+        codes: columns.codes.length,
+        ...origin,
+        ...summary,
+      };
     } finally {
       sampler.dispose();
     }

@@ -13,17 +13,19 @@ export const tokenize = defineBody(contract, {
     const { tokens, losses } = tokenizeCohort(cohort, params);
     yield { step: 2, of: 3, phase: 'tokens made' };
     const header = await writeTokenCohort(draft, tokens, { dropped: losses });
-    const lost = (what: keyof typeof losses) =>
-      losses[what].train + losses[what].validation + losses[what].holdout;
+    const lost = ({ train, validation, holdout }: typeof losses.codes) => train + validation + holdout;
+    const ranges = tokens.vocabulary.codes.filter(({ bucket }) => bucket).length;
     return {
       patients: header.patients,
       visits: header.visits,
       codes: header.codes,
       vocabulary: header.vocabulary,
       ...header.splits,
-      unknownCodes: lost('codes'),
-      visitsLeftEmpty: lost('visits'),
-      patientsLeftEmpty: lost('patients'),
+      unknownCodes: lost(losses.codes),
+      visitsLeftEmpty: lost(losses.visits),
+      patientsLeftEmpty: lost(losses.patients),
+      ...(ranges > 0 && { ranges }),
+      ...(losses.numbers && { numbersWithoutRange: lost(losses.numbers) }),
     };
   },
 });

@@ -71,6 +71,7 @@ export const train = defineBody(contract, {
         seed: params.seed,
         vocabulary: vocabularyDigest(vocabulary),
         tokens: vocabulary.codes.length,
+        ...(vocabulary.order && { order: vocabulary.order }),
         parameters: Number(fitting.facts['parameters'] ?? 0),
       };
       await draft.write('weights.safetensors', encodeSaved(fitting.model()));

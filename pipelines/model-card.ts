@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { StageError } from '../schemas/errors.ts';
-import type { Vocabulary } from '../schemas/vocabulary.ts';
+import { tokenOrder, type Vocabulary } from '../schemas/vocabulary.ts';
 import type { Generator } from './generator.ts';
 import { generators } from './registry.ts';
 
@@ -14,6 +14,7 @@ export const modelCard = z.object({
   seed: z.int(),
   vocabulary: z.string().describe('sha256 of the vocabulary it speaks'),
   tokens: z.int().describe('codes in that vocabulary'),
+  order: tokenOrder.optional().describe('of the tokens; absent where the vocabulary came from outside'),
   parameters: z.number(),
 });
 
@@ -48,8 +49,11 @@ export const generatorDrawing = (generator: Generator, drawing: Record<string, u
   throw new StageError('InvalidConfig', `drawing of ${name}: ${z.prettifyError(error)}`);
 };
 
-/** Names a vocabulary by its content: codes in their order, and labels. */
+const identityOf = ({ modality, code, bucket }: Vocabulary['codes'][number]) =>
+  bucket ? [modality, code, bucket.low, bucket.high] : [modality, code];
+
+/** Names a vocabulary by its content: codes and ranges in their order, and labels. */
 export const vocabularyDigest = ({ codes, labels }: Vocabulary): string =>
   createHash('sha256')
-    .update(JSON.stringify([codes.map(({ modality, code }) => [modality, code]), labels]))
+    .update(JSON.stringify([codes.map(identityOf), labels]))
     .digest('hex');

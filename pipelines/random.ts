@@ -12,6 +12,8 @@ export const purposes = {
   attack: 4,
   bootstrap: 5,
   corruption: 6,
+  dropout: 8,
+  values: 7,
 } as const;
 export type Purpose = keyof typeof purposes;
 

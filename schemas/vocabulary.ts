@@ -6,7 +6,15 @@ const bucket = z.object({
   low: z.number(),
   high: z.number(),
   unit: z.string().optional(),
+  decimals: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('that the numbers are written with; absent: as many as there are'),
 });
+export type Bucket = z.output<typeof bucket>;
+
+export const tokenOrder = z.enum(['frequency', 'alphabetical', 'random']);
 
 /** The ordered codes of a token cohort (index = token) and the names of its labels. */
 export const vocabulary = z.object({
@@ -19,5 +27,6 @@ export const vocabulary = z.object({
     }),
   ),
   labels: z.array(z.string()),
+  order: tokenOrder.optional().describe('how the tokens were put in order; absent where that is not known'),
 });
 export type Vocabulary = z.output<typeof vocabulary>;

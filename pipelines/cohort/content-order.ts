@@ -7,9 +7,9 @@ const mix = (state: number, value: number, multiplier: number): number => {
   return (hash ^ (hash >>> 13)) >>> 0;
 };
 
-/** 53 bits of what a patient's record holds: labels, visits and their codes. */
+/** 53 bits of what a patient's record holds: labels, visits, their codes and numbers. */
 const contentHash = (columns: VisitColumns, patient: number, labelCount: number): number => {
-  const { visitOffsets, codeOffsets, codes, labels } = columns;
+  const { visitOffsets, codeOffsets, codes, labels, values } = columns;
   let a = 1;
   let b = 2;
   const add = (value: number) => {
@@ -20,7 +20,11 @@ const contentHash = (columns: VisitColumns, patient: number, labelCount: number)
   for (let v = visitOffsets[patient] as number; v < (visitOffsets[patient + 1] as number); v++) {
     // No token is negative, so this marks where a visit begins.
     add(-1);
-    for (let i = codeOffsets[v] as number; i < (codeOffsets[v + 1] as number); i++) add(codes[i] as number);
+    for (let i = codeOffsets[v] as number; i < (codeOffsets[v + 1] as number); i++) {
+      add(codes[i] as number);
+      // In thousandths, which tell the numbers of two patients with the same codes apart; NaN counts as 0.
+      if (values) add(Math.round((values[i] as number) * 1000));
+    }
   }
   return (a >>> 5) * 67108864 + (b >>> 6);
 };

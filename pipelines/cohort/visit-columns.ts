@@ -114,6 +114,24 @@ export const selectPatients = (columns: VisitColumns, indices: ArrayLike<number>
   };
 };
 
+/** The entries of `codes` that `keep` has 1 for; patients and visits stay, also those left without a code. */
+export const keepTokens = (columns: VisitColumns, keep: Uint8Array): VisitColumns => {
+  const { codeOffsets, codes, values } = columns;
+  const offsets = new Int32Array(codeOffsets.length);
+  for (let visit = 0; visit + 1 < offsets.length; visit++) {
+    let end = offsets[visit] as number;
+    for (let i = codeOffsets[visit] as number; i < (codeOffsets[visit + 1] as number); i++)
+      end += keep[i] as number;
+    offsets[visit + 1] = end;
+  }
+  return {
+    ...columns,
+    codeOffsets: offsets,
+    codes: codes.filter((_, i) => keep[i] === 1),
+    ...(values && { values: values.filter((_, i) => keep[i] === 1) }),
+  };
+};
+
 /** Indices of the patients in one split, ascending. Throws RangeError on a cohort without a split. */
 export const patientsIn = (cohort: TokenCohort, split: number): Int32Array => {
   if (!cohort.split) throw new RangeError('this cohort has no split: it is synthetic');

@@ -46,6 +46,9 @@ export const mimicLayout: CohortLayout = {
       minCount: 1,
       unknown: 'drop',
       order: 'alphabetical',
+      labs: 'presence',
+      gaps: false,
+      buckets: { count: 2, leastPatients: 1, trim: 0 },
       seed: 0,
     });
     const { split: _everybody, ...rest } = tokens;

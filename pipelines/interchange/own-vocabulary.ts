@@ -2,10 +2,15 @@ import { type TokenKind, tokenKinds } from '../../schemas/ehr.ts';
 import type { OutsideCode } from './outside-cohort.ts';
 
 const rank = ({ modality }: OutsideCode): number => tokenKinds.indexOf(modality);
-const inOrder = (a: OutsideCode, b: OutsideCode): number =>
-  rank(a) - rank(b) || (a.code < b.code ? -1 : Number(a.code > b.code));
+const lowest = ({ bucket }: OutsideCode): number => bucket?.low ?? Number.NEGATIVE_INFINITY;
+const inOrder = (a: OutsideCode, b: OutsideCode): number => {
+  if (a.modality !== b.modality) return rank(a) - rank(b);
+  if (a.code !== b.code) return a.code < b.code ? -1 : 1;
+  return lowest(a) - lowest(b) || 0;
+};
 
-const keyOf = ({ modality, code }: OutsideCode): string => `${modality}:${code}`;
+const keyOf = ({ modality, code, bucket }: OutsideCode): string =>
+  bucket ? `${modality}:${code}:${bucket.low}:${bucket.high}` : `${modality}:${code}`;
 
 /** Numbers the codes of a cohort as they come; a code that comes again keeps its number. */
 export class CodeNumbers {

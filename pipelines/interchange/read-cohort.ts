@@ -31,8 +31,9 @@ const layoutOf = (place: Place): CohortLayout => {
   throw malformed(`${place.path} is ${foundText(place)}, which is no layout that we know:${known}`);
 };
 
-/** The cohort without the codes of other modalities; says how many that were. */
-const only = (cohort: OutsideCohort, modalities: readonly TokenKind[]): OutsideCohort => {
+/** The cohort without the codes of other modalities; says how many that were. Gaps between visits always stay. */
+const only = (cohort: OutsideCohort, chosen: readonly Modality[]): OutsideCohort => {
+  const modalities: readonly TokenKind[] = [...chosen, 'gap'];
   const others = cohort.vocabulary.codes.filter(({ modality }) => !modalities.includes(modality));
   if (others.length === 0) return cohort;
   const codes = cohort.vocabulary.codes.filter(({ modality }) => modalities.includes(modality));

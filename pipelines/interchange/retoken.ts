@@ -9,10 +9,12 @@ export const retoken = (
   columns: VisitColumns,
   tokenOf: ArrayLike<number>,
 ): { columns: VisitColumns; kept: Int32Array; lostVisits: number } => {
-  const { visitOffsets, codeOffsets, codes, labels } = columns;
+  const { visitOffsets, codeOffsets, codes, labels, values } = columns;
   const patients = visitOffsets.length - 1;
   const width = labels.length / Math.max(1, patients);
   const out = new Int32Array(codes.length);
+  const newValues = values && new Float32Array(codes.length);
+  const numbers = new Map<number, number>();
   const newCodeOffsets = new Int32Array(codeOffsets.length);
   const newVisitOffsets = new Int32Array(visitOffsets.length);
   const newLabels = new Uint8Array(labels.length);
@@ -24,11 +26,15 @@ export const retoken = (
     for (let visit = first; visit < end; visit++) {
       const [from = 0, to = 0] = codeOffsets.subarray(visit, visit + 2);
       const start = length;
+      numbers.clear();
       for (let i = from; i < to; i++) {
         const token = tokenOf[codes[i] as number] as number;
         if (token >= 0) out[length++] = token;
+        if (values) numbers.set(token, values[i] as number);
       }
       length = withoutRepeats(out, start, length);
+      if (newValues)
+        for (let i = start; i < length; i++) newValues[i] = numbers.get(out[i] as number) ?? Number.NaN;
       if (length > start || from === to) newCodeOffsets[++visits] = length;
     }
     if (visits === before && first !== end) continue;
@@ -40,6 +46,7 @@ export const retoken = (
       visitOffsets: newVisitOffsets.slice(0, kept.length + 1),
       codeOffsets: newCodeOffsets.slice(0, visits + 1),
       codes: out.slice(0, length),
+      ...(newValues && { values: newValues.slice(0, length) }),
       labels: newLabels.slice(0, kept.length * width),
     },
     kept: Int32Array.from(kept),

@@ -1,91 +1,113 @@
 import { createHash } from 'node:crypto';
-import { type Modality, modalities, splits } from '../../schemas/ehr.ts';
+import { type Modality, modalities, type TokenKind } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { Cohort } from '../cohort/cohort-columns.ts';
+import { type Candidate, type CandidateColumn, CandidateFinder } from './candidate-columns.ts';
+import type { BucketRules } from './value-buckets.ts';
 
 /** What decides which codes become tokens, and in which order. */
 export interface TokenRules {
   modalities: readonly Modality[];
   minCount: number;
   unknown: 'drop' | 'token';
-  order: 'frequency' | 'alphabetical' | 'random';
+  order: NonNullable<Vocabulary['order']>;
+  labs: 'presence' | 'buckets';
+  gaps: boolean;
+  buckets: Omit<BucketRules, 'leastVisits'>;
   seed: number;
 }
 
-/** A vocabulary, and per modality the token of each code of the cohort (-1: none). */
+/** What the visits say in one modality, in tokens: those of visit v are at `offsets[v] …`. */
+export interface TokenColumn {
+  kind: TokenKind;
+  offsets: Int32Array;
+  /** -1: not in the vocabulary. */
+  tokens: Int32Array;
+  /** The number behind each token that is a bucket; NaN elsewhere. Absent where no token of the column is one. */
+  values?: Float32Array;
+}
+
+/** A vocabulary, and the visits of the cohort in its tokens. */
 export interface TokenMap {
   vocabulary: Vocabulary;
-  tokenOf: Partial<Record<Modality, Int32Array>>;
+  columns: TokenColumn[];
 }
 
 /** The code that stands for all codes of a modality outside the vocabulary. */
 export const unknownCode = '<unknown>';
 
-interface Candidate {
-  modality: Modality;
-  index: number;
-  code: string;
-  visits: number;
-}
+// A hash per code, not a shuffle: a code that comes or goes leaves the order of the others as it was.
+const randomKey = ({ modality, code, bucket }: Candidate, seed: number): string =>
+  createHash('sha256')
+    .update(`order:${seed}:${modality}:${code}${bucket ? `:${bucket.low}` : ''}`)
+    .digest('hex');
 
-/** Training visits each code of one modality occurs in. */
-const trainingCounts = (cohort: Cohort, modality: Modality): Int32Array => {
-  const counts = new Int32Array(cohort.dictionary[modality].length);
-  const { offsets, indices } = cohort.codes[modality];
-  cohort.split.forEach((split, patient) => {
-    if (split !== splits.indexOf('train')) return;
-    const from = offsets[cohort.visitOffsets[patient] as number];
-    const to = offsets[cohort.visitOffsets[patient + 1] as number];
-    for (const index of indices.subarray(from, to)) counts[index] = (counts[index] as number) + 1;
-  });
-  return counts;
+/** Indices of the candidates, in the order of the tokens. */
+const inOrder = (candidates: readonly Candidate[], { order, seed }: TokenRules): number[] => {
+  const indices = [...candidates.keys()];
+  const of = (index: number) => candidates[index] as Candidate;
+  // Candidates come sorted by modality, code and bucket, and sorting is stable.
+  if (order === 'frequency') return indices.sort((a, b) => of(b).visits - of(a).visits);
+  if (order === 'alphabetical') return indices;
+  const keys = candidates.map((candidate) => randomKey(candidate, seed));
+  return indices.sort((a, b) => ((keys[a] as string) < (keys[b] as string) ? -1 : 1));
 };
 
-// A hash per code, not a shuffle: a code that comes or goes leaves the order of the others as it was.
-const randomKey = ({ modality, code }: Candidate, seed: number): string =>
-  createHash('sha256').update(`order:${seed}:${modality}:${code}`).digest('hex');
+/** 1 for each visit that has a code in the vocabulary. */
+const visitsWithCodes = (columns: readonly CandidateColumn[], all: boolean, visits: number): Uint8Array => {
+  const found = new Uint8Array(visits);
+  for (const { offsets, candidates } of columns)
+    for (let visit = 0; visit < visits; visit++)
+      if (candidates.subarray(offsets[visit], offsets[visit + 1]).some((candidate) => all || candidate >= 0))
+        found[visit] = 1;
+  return found;
+};
 
-const inOrder = (candidates: Candidate[], { order, seed }: TokenRules): Candidate[] => {
-  // Candidates come sorted by modality and code, and sorting is stable.
-  if (order === 'frequency') return candidates.sort((a, b) => b.visits - a.visits);
-  if (order === 'alphabetical') return candidates;
-  const keyed = candidates.map((candidate) => ({ candidate, key: randomKey(candidate, seed) }));
-  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ candidate }) => candidate);
+const checkRules = ({ labs, modalities: chosen }: TokenRules): void => {
+  if (labs === 'buckets' && !chosen.includes('lab'))
+    throw new StageError(
+      'InvalidConfig',
+      'tokens: `labs: buckets` asks for the numbers of lab tests, and `modalities` has no lab; add it, or leave `labs` out',
+    );
 };
 
 /**
  * The codes of the training split as tokens; codes of other splits alone never get one. Frequency counts
- * training visits, ties go by modality and code. Unknown tokens, one per modality, come last. Throws
+ * training visits, ties go by modality, code and bucket. Unknown tokens, one per modality, come last. Throws
  * InvalidConfig when no code is left.
  */
 export const buildVocabulary = (cohort: Cohort, rules: TokenRules): TokenMap => {
+  checkRules(rules);
   const chosen = modalities.filter((modality) => rules.modalities.includes(modality));
-  const candidates = chosen.flatMap((modality) => {
-    const counts = trainingCounts(cohort, modality);
-    return cohort.dictionary[modality]
-      .map(({ code }, index) => ({ modality, index, code, visits: counts[index] as number }))
-      .filter(({ visits }) => visits >= rules.minCount);
-  });
-  if (candidates.length === 0)
+  const finder = new CandidateFinder(cohort, rules);
+  const columns = chosen.map((modality) => finder.codes(modality));
+  if (finder.candidates.length === 0)
     throw new StageError(
       'InvalidConfig',
       `tokens: no code of ${chosen.join(', ')} occurs in minCount = ${rules.minCount} visits of the training ` +
         'split; choose other `modalities` or a smaller `minCount`',
     );
-  const tokenOf: TokenMap['tokenOf'] = {};
-  const codes: Vocabulary['codes'] = [];
-  for (const modality of chosen)
-    tokenOf[modality] = new Int32Array(cohort.dictionary[modality].length).fill(-1);
-  for (const { modality, index } of inOrder(candidates, rules)) {
-    (tokenOf[modality] as Int32Array)[index] = codes.length;
-    codes.push({ modality, ...(cohort.dictionary[modality][index] as { code: string; title?: string }) });
-  }
-  if (rules.unknown === 'token')
-    for (const modality of chosen) {
-      const token = codes.length;
-      tokenOf[modality] = (tokenOf[modality] as Int32Array).map((known) => (known < 0 ? token : known));
-      codes.push({ modality, code: unknownCode, title: `any other ${modality} code` });
-    }
-  return { vocabulary: { codes, labels: cohort.labelNames }, tokenOf };
+  const isUnknownKept = rules.unknown === 'token';
+  if (rules.gaps) columns.push(finder.gaps(visitsWithCodes(columns, isUnknownKept, cohort.hadmIds.length)));
+  const order = inOrder(finder.candidates, rules);
+  const codes: Vocabulary['codes'] = order.map((index) => {
+    const { visits: _, ...code } = finder.candidates[index] as Candidate;
+    return code;
+  });
+  const tokenOf = new Int32Array(order.length);
+  order.forEach((index, token) => {
+    tokenOf[index] = token;
+  });
+  return {
+    columns: columns.map(({ modality: kind, candidates, ...column }) => {
+      const unknown =
+        isUnknownKept && kind !== 'gap'
+          ? codes.push({ modality: kind, code: unknownCode, title: `any other ${kind} code` }) - 1
+          : -1;
+      const tokens = candidates.map((index) => (index < 0 ? unknown : (tokenOf[index] as number)));
+      return { kind, ...column, tokens };
+    }),
+    vocabulary: { codes, labels: cohort.labelNames, order: rules.order },
+  };
 };

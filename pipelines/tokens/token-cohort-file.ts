@@ -4,13 +4,15 @@ import { splits } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { seedModes } from '../../schemas/stages/generate.ts';
 import type { Draft, OpenArtifact } from '../../schemas/store.ts';
-import { type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
+import { tokenOrder, type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
 import {
   decodeColumns,
   demographicColumns,
   demographicsOf,
   encodeColumns,
   fixedListColumn,
+  float32Column,
+  float32Values,
   int32Column,
   int32Values,
   listColumn,
@@ -41,21 +43,28 @@ export const tokenCohortHeader = z.object({
   visits: z.int(),
   codes: z.int().describe('code occurrences, each once per visit'),
   vocabulary: z.int(),
+  order: tokenOrder.optional().describe('of the tokens; absent where the vocabulary came from outside'),
   splits: tally.optional().describe('patients per split; absent in synthetic cohorts'),
   dropped: z
     .record(z.string(), tally)
     .optional()
     .describe('what tokenization left out: reason → split → count'),
+  changed: z
+    .record(z.string(), tally)
+    .optional()
+    .describe('what was taken out of a synthetic cohort after it was drawn: reason → what → count'),
   ...syntheticOrigin.partial().shape,
 });
 export type TokenCohortHeader = z.output<typeof tokenCohortHeader>;
 
-const fixedColumns = ['visits', 'labels', 'split'];
+const fixedColumns = ['visits', 'values', 'labels', 'split'];
 
 const columnsOf = (cohort: TokenCohort): Record<string, Data> => {
   const columns: Record<string, Data> = {
     visits: listColumn(listColumn(int32Column(cohort.codes), cohort.codeOffsets), cohort.visitOffsets),
   };
+  const { values, codeOffsets, visitOffsets } = cohort;
+  if (values) columns['values'] = listColumn(listColumn(float32Column(values), codeOffsets), visitOffsets);
   const width = cohort.vocabulary.labels.length;
   if (width > 0) columns['labels'] = fixedListColumn(uint8Column(cohort.labels), width);
   if (cohort.split) columns['split'] = uint8Column(cohort.split);
@@ -64,7 +73,7 @@ const columnsOf = (cohort: TokenCohort): Record<string, Data> => {
 
 /** Throws RangeError unless offsets, codes, vocabulary, labels and the per-patient columns fit each other. */
 const checkShape = (cohort: TokenCohort): void => {
-  const { visitOffsets, codeOffsets, codes, labels, vocabulary, split, demographics } = cohort;
+  const { visitOffsets, codeOffsets, codes, values, labels, vocabulary, split, demographics } = cohort;
   const patients = patientCount(cohort);
   const check = (what: string, found: number | undefined, expected: number) => {
     if (found !== expected) throw new RangeError(`${what}: expected ${expected}, found ${found}`);
@@ -76,11 +85,12 @@ const checkShape = (cohort: TokenCohort): void => {
   const strange = codes.find((token) => token < 0 || token >= vocabulary.codes.length);
   if (strange !== undefined)
     throw new RangeError(`token ${strange} is not in a vocabulary of ${vocabulary.codes.length}`);
+  if (values) check('values', values.length, codes.length);
   check('labels', labels.length, patients * vocabulary.labels.length);
   if (split) check('split', split.length, patients);
-  for (const [name, { values }] of Object.entries(demographics ?? {})) {
+  for (const [name, fact] of Object.entries(demographics ?? {})) {
     if (fixedColumns.includes(name)) throw new RangeError(`a demographic cannot be named ${name}`);
-    check(name, values.length, patients);
+    check(name, fact.values.length, patients);
   }
 };
 
@@ -88,18 +98,21 @@ const checkShape = (cohort: TokenCohort): void => {
 interface Remarks {
   dropped?: TokenCohortHeader['dropped'];
   origin?: SyntheticOrigin;
+  changed?: TokenCohortHeader['changed'];
 }
 
-const headerOf = (cohort: TokenCohort, { dropped, origin }: Remarks): TokenCohortHeader => ({
+const headerOf = (cohort: TokenCohort, { dropped, origin, changed }: Remarks): TokenCohortHeader => ({
   ...(cohort.generator === undefined ? {} : { generator: cohort.generator }),
   patients: patientCount(cohort),
   visits: visitCount(cohort),
   codes: cohort.codes.length,
   vocabulary: cohort.vocabulary.codes.length,
+  ...(cohort.vocabulary.order && { order: cohort.vocabulary.order }),
   ...(cohort.split
     ? { splits: Object.fromEntries(splits.map((name, i) => [name, patientsIn(cohort, i).length])) }
     : {}),
   ...(dropped ? { dropped } : {}),
+  ...(changed && Object.keys(changed).length > 0 && { changed }),
   ...origin,
 });
 
@@ -123,7 +136,7 @@ export const writeTokenCohort = async (
 
 const cohortFrom = (bytes: Uint8Array, vocabulary: Vocabulary, generator?: string): TokenCohort => {
   const { columns } = decodeColumns(bytes);
-  const { visits, labels, split, ...others } = columns;
+  const { visits, values, labels, split, ...others } = columns;
   const outer = listParts(visits);
   const inner = listParts(outer.child);
   const demographics = demographicsOf(others);
@@ -131,6 +144,7 @@ const cohortFrom = (bytes: Uint8Array, vocabulary: Vocabulary, generator?: strin
     visitOffsets: outer.offsets,
     codeOffsets: inner.offsets,
     codes: int32Values(inner.child),
+    ...(values && { values: float32Values(listParts(listParts(values).child).child) }),
     labels: labels ? uint8Values(labels.children[0]) : new Uint8Array(0),
     vocabulary,
     ...(split ? { split: uint8Values(split) } : {}),

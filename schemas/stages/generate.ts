@@ -8,7 +8,7 @@ export type SeedMode = (typeof seedModes)[number];
 export const generate = defineStage({
   name: 'generate',
   title: 'Sample a synthetic cohort',
-  version: 2,
+  version: 3,
   inputs: { model: 'model', cohort: 'token-cohort' },
   output: 'token-cohort',
   params: z.object({
@@ -32,6 +32,12 @@ export const generate = defineStage({
       .record(z.string(), z.json())
       .default({})
       .describe("how to draw, in the generator's own words; see `understudy models NAME`"),
+    rules: z
+      .enum(['off', 'remove'])
+      .default('off')
+      .describe(
+        "remove: takes away codes that contradict a patient's sex or age, and tells how many; ICD-9-CM only",
+      ),
     batch: z.int().positive().default(256).describe('patients sampled together; does not change the result'),
   }),
   policy: { queue: 'gpu', startToClose: '24h', heartbeat: '2m', attempts: 8 },

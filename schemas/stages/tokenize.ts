@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { modality } from '../ehr.ts';
 import { defineStage } from '../stage.ts';
+import { tokenOrder } from '../vocabulary.ts';
+
+const fraction = z.number().min(0).max(0.2);
 
 export const tokenize = defineStage({
   name: 'tokenize',
   title: 'Codes to tokens, vocabulary from the training split',
-  version: 1,
+  version: 2,
   inputs: { cohort: 'cohort' },
   output: 'token-cohort',
   params: z.object({
@@ -15,10 +18,29 @@ export const tokenize = defineStage({
       .enum(['drop', 'token'])
       .default('drop')
       .describe('codes outside the vocabulary: dropped and counted, or one unknown token per modality'),
-    order: z
-      .enum(['frequency', 'alphabetical', 'random'])
-      .default('frequency')
-      .describe('order of the tokens'),
+    order: tokenOrder.default('frequency').describe('order of the tokens; recorded in the vocabulary'),
+    labs: z
+      .enum(['presence', 'buckets'])
+      .default('presence')
+      .describe('what the token of a lab test says: that it was done, or into which range its number fell'),
+    gaps: z
+      .boolean()
+      .default(false)
+      .describe('one more token per visit after the first: the range of the days since the last admission'),
+    buckets: z
+      .strictObject({
+        count: z.int().min(2).max(100).default(10).describe('ranges per lab test, and of the gaps, at most'),
+        leastPatients: z
+          .int()
+          .positive()
+          .default(11)
+          .describe(
+            'training patients that every range holds; tests with fewer keep the token of being done',
+          ),
+        trim: fraction.default(0.01).describe('share of the numbers at either end that are outliers'),
+      })
+      .prefault({})
+      .describe('ranges are quantiles of the training split; a range also holds `minCount` training visits'),
     seed: z.int().nonnegative().default(0).describe('of the random order'),
   }),
   policy: { queue: 'cpu', startToClose: '1h', heartbeat: '2m', attempts: 4 },

@@ -4,7 +4,7 @@ import { defineStage } from '../stage.ts';
 export const train = defineStage({
   name: 'train',
   title: 'Fit one generator to the training split',
-  version: 1,
+  version: 2,
   inputs: { cohort: 'token-cohort' },
   output: 'model',
   params: z.object({

@@ -24,6 +24,9 @@ test('a source is all that must be said', (t) => {
     minCount: 1,
     unknown: 'drop',
     order: 'frequency',
+    labs: 'presence',
+    gaps: false,
+    buckets: { count: 10, leastPatients: 11, trim: 0.01 },
   });
   t.is(config.generate.patients, undefined);
   t.like(config.generate, { seedMode: 'cold', labels: {}, demographics: {} });

@@ -47,6 +47,21 @@ test('a real cohort with empty visits and unknown facts survives the round trip'
   t.deepEqual(await readTokenCohort(folder), small());
 });
 
+test('numbers behind bucket tokens survive the round trip; the header tells the order and what was changed', async (t) => {
+  const folder = new MemoryFolder();
+  const cohort: TokenCohort = {
+    ...small(),
+    values: Float32Array.of(Number.NaN, 0.9, Number.NaN, Number.NaN, 1.4),
+    vocabulary: { ...small().vocabulary, order: 'random' },
+  };
+  const header = await writeTokenCohort(folder, cohort, { changed: { 'both-sexes': { codes: 2 } } });
+  t.like(header, { order: 'random', changed: { 'both-sexes': { codes: 2 } } });
+  t.deepEqual(await readTokenCohort(folder), cohort);
+  await t.throwsAsync(writeTokenCohort(folder, { ...cohort, values: new Float32Array(4) }), {
+    message: 'values: expected 5, found 4',
+  });
+});
+
 test('a synthetic cohort needs no split, no demographics, no labels and no patients', async (t) => {
   const nobody: TokenCohort = {
     visitOffsets: Int32Array.of(0),
