@@ -1,0 +1,134 @@
+import {
+  type Demographic,
+  patientCount,
+  selectPatients,
+  type VisitColumns,
+  VisitColumnsBuilder,
+} from '../../cohort/visit-columns.ts';
+import { GeneratedPatients } from '../../generated-patients.ts';
+import { drawnLabel, type SampleRequest, type Sampler } from '../../generator.ts';
+import { coldStart } from './cold-start.ts';
+import { type PromptDrawing, promptDrawing } from './decoding.ts';
+import type { DrawnFacts } from './draw-facts.ts';
+import type { PromptModel } from './model.ts';
+import type { PromptNetwork } from './network.ts';
+import { warmStart } from './warm-start.ts';
+import { writeRecords } from './write-records.ts';
+
+/**
+ * Patients drawn together: block b is patients 64b … 64b+63. Products of matrices round differently for different
+ * numbers of rows; with fixed blocks a patient does not depend on how many were asked for.
+ */
+export const patientBlock = 64;
+
+/** Rows `from` … of what is asked of `count` patients, and rows that ask nothing for the others of `size`. */
+const widened = (
+  { labels, demographics, count }: SampleRequest,
+  from: number,
+  size: number,
+): Pick<SampleRequest, 'labels' | 'demographics'> => {
+  const rows = Array.from({ length: size }, (_, i) => (i + from >= 0 && i + from < count ? i + from : -1));
+  const wide = (labels?.length ?? 0) / count;
+  const factAt = (fact: Demographic): Demographic =>
+    fact.kind === 'numeric'
+      ? { kind: 'numeric', values: Float32Array.from(rows, (row) => fact.values[row] ?? Number.NaN) }
+      : { ...fact, values: Int32Array.from(rows, (row) => fact.values[row] ?? -1) };
+  return {
+    ...(labels && {
+      labels: Uint8Array.from({ length: size * wide }, (_, i) => {
+        const row = rows[Math.floor(i / wide)] as number;
+        return row < 0 ? drawnLabel : (labels[row * wide + (i % wide)] as number);
+      }),
+    }),
+    ...(demographics && {
+      demographics: Object.fromEntries(
+        Object.entries(demographics).map(([name, fact]) => [name, factAt(fact)]),
+      ),
+    }),
+  };
+};
+
+/** Records and facts as columns. A visit without codes is left out. */
+const columnsOf = (records: readonly number[][][], { labels, demographics }: DrawnFacts): VisitColumns => {
+  const builder = new VisitColumnsBuilder();
+  const wide = labels.length / Math.max(1, records.length);
+  for (const [i, visits] of records.entries())
+    builder.addPatient(
+      visits.filter((codes) => codes.length > 0),
+      labels.subarray(i * wide, (i + 1) * wide),
+    );
+  return { ...builder.build(), ...(Object.keys(demographics).length > 0 && { demographics }) };
+};
+
+/** Draws records from a PromptEHR network: from nothing real, unless the request brings seeds. */
+export class PromptSampler implements Sampler {
+  readonly block = patientBlock;
+  readonly #network: PromptNetwork;
+  readonly #model: PromptModel;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(network: PromptNetwork, model: PromptModel) {
+    this.#network = network;
+    this.#model = model;
+  }
+
+  /** One request after the other: all share one device. */
+  sample(request: SampleRequest): Promise<VisitColumns> {
+    const result = this.#turn.then(() => this.#sample(request));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #sample(request: SampleRequest): Promise<VisitColumns> {
+    const { first, count, seeds } = request;
+    const drawing = promptDrawing.parse(request.drawing ?? {});
+    const drawn = new GeneratedPatients();
+    const end = first + count;
+    for (let block = Math.floor(first / patientBlock) * patientBlock; block < end; block += patientBlock) {
+      const [from, to] = [Math.max(block, first), Math.min(block + patientBlock, end)];
+      const wanted = Array.from({ length: to - from }, (_, i) => from + i);
+      const columns = seeds
+        ? await this.#warm(
+            request,
+            drawing,
+            selectPatients(
+              seeds,
+              wanted.map((patient) => patient - first),
+            ),
+            from,
+          )
+        : selectPatients(
+            await this.#cold(request, drawing, block),
+            wanted.map((patient) => patient - block),
+          );
+      drawn.append(columns);
+    }
+    return drawn.columns;
+  }
+
+  /** A whole block. */
+  async #cold(request: SampleRequest, drawing: PromptDrawing, block: number): Promise<VisitColumns> {
+    const asked = widened(request, block - request.first, patientBlock);
+    const { seed } = request;
+    const whole = { first: block, count: patientBlock, seed, ...asked };
+    const { facts, plan } = coldStart(this.#model, drawing, whole);
+    const at = { seed, first: block };
+    return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
+  }
+
+  async #warm(
+    { seed }: SampleRequest,
+    drawing: PromptDrawing,
+    seeds: VisitColumns,
+    first: number,
+  ): Promise<VisitColumns> {
+    const at = { seed, first };
+    const { facts, plan } = warmStart(this.#model, seeds, at);
+    if (patientCount(seeds) === 0) return columnsOf([], facts);
+    return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
+  }
+
+  dispose(): void {
+    this.#network.dispose();
+  }
+}
