@@ -4,6 +4,7 @@ import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { importCommand } from './import.ts';
+import { imputeCommand } from './impute.ts';
 import { metricsCommand } from './metrics.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   watchCommand,
   planCommand,
   evaluateCommand,
+  imputeCommand,
   importCommand,
   devCommand,
   workerCommand,

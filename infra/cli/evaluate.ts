@@ -5,13 +5,12 @@ import type { Metric } from '../../pipelines/metric.ts';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { metricParams } from '../../schemas/metric-params.ts';
-import type { Progress } from '../../schemas/progress.ts';
 import { families } from '../../schemas/scorecard.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import { type CommandIo, defineCommand } from './command.ts';
+import { driven } from './driven.ts';
 import { named } from './named.ts';
 import { type OutputFolder, outputFolder } from './output-folder.ts';
-import { durationText } from './run-view.ts';
 
 const list = z.array(z.string()).optional();
 const defaultModalities: readonly Modality[] = ['dx', 'px', 'rx'];
@@ -72,35 +71,6 @@ const engineFor = async (metrics: readonly Metric[], given: Options, io: Command
   return [name, library ?? version, device, process.arch].join(' ');
 };
 
-/** Tells on stderr when a piece of work begins, and every ten seconds how far a long one is. */
-const progressTeller = (io: CommandIo) => {
-  const began = performance.now();
-  let told = { phase: '', at: 0 };
-  return ({ phase = 'working', step, of }: Progress): void => {
-    const now = performance.now();
-    if (phase === told.phase && now - told.at < 10_000) return;
-    told = { phase, at: now };
-    const share = `${Math.floor((100 * step) / of)} %`.padStart(5);
-    io.err(`  ${durationText((now - began) / 1000).padStart(8)} ${share}  ${phase}`);
-  };
-};
-
-const drive = async (work: AsyncGenerator<Progress, Evaluation>, io: CommandIo): Promise<Evaluation> => {
-  const tell = progressTeller(io);
-  let turn = await work.next();
-  try {
-    for (; !turn.done; turn = await work.next()) {
-      tell(turn.value);
-      // Metrics compute without a pause of their own: let Ctrl-C be heard.
-      await new Promise((resume) => setImmediate(resume));
-      io.signal.throwIfAborted();
-    }
-    return turn.value;
-  } finally {
-    if (!turn.done) await work.return(undefined as never);
-  }
-};
-
 const tellCohorts = ({ sides, notes }: Evaluation, io: CommandIo): void => {
   for (const { side, layout, patients, notes: own } of sides) {
     io.err(`${side}: ${patients} patients, read as ${layout}`);
@@ -138,7 +108,7 @@ const evaluateInto = async (
     replicates,
     scratch: folder.scratch,
   });
-  const evaluation = await drive(work, io);
+  const evaluation = await driven(work, io);
   const setting = {
     title: `Evaluation of ${evaluation.card.generator}`,
     suppressBelow: stages.report.params.parse({}).suppressBelow,

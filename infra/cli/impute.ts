@@ -1,0 +1,93 @@
+import { basename, resolve } from 'node:path';
+import { z } from 'zod';
+import { type TokenKind, tokenKinds } from '../../schemas/ehr.ts';
+import { type CommandIo, defineCommand } from './command.ts';
+import { driven } from './driven.ts';
+import { named } from './named.ts';
+import { outputFile } from './output-file.ts';
+
+const tasks = ['completion', 'next-visit', 'cross-modal'] as const;
+const list = z.array(z.string()).optional();
+
+const options = z.object({
+  model: z.string().min(1).describe('folder of a fitted model, or `model:<digest>` of the store'),
+  input: z.string().min(1).describe('the patients: file or folder in any layout that `evaluate` reads'),
+  task: z
+    .enum(tasks)
+    .describe(
+      'completion: further codes of every visit; next-visit: the visit after the last; cross-modal: one kind of every visit from its other kinds',
+    ),
+  kinds: list.describe(
+    `what to fill in, of ${tokenKinds.join(', ')}, with commas; default: all; cross-modal: one`,
+  ),
+  demographics: list.describe('true of every patient, as name=value with commas: sex=F,age=70'),
+  top: z.int().positive().default(10).describe('most codes of each kind in a visit, the likeliest'),
+  out: z
+    .string()
+    .min(1)
+    .describe('.parquet, .csv or .json file for patient, visit, kind, code, title, probability'),
+  force: z.boolean().default(false).describe('replace a file that is there'),
+});
+
+const parts = (given: readonly string[] | undefined): string[] =>
+  (given ?? [])
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+
+const chosenKinds = (given: string[] | undefined): TokenKind[] | undefined => {
+  const known = new Map(tokenKinds.map((kind) => [kind as string, kind]));
+  const kinds = [...new Set(parts(given))].map((name) => named('kind', known, name));
+  return kinds.length > 0 ? kinds : undefined;
+};
+
+const imputedInto = async (given: z.output<typeof options>, io: CommandIo) => {
+  const { imputeCohort } = await import('../../pipelines/interchange/impute-cohort.ts');
+  const { checkImputationFile, writeImputation } = await import(
+    '../../pipelines/interchange/write-imputation.ts'
+  );
+  const { modelPlace } = await import('./model-place.ts');
+  const { startBackend } = await import('../backend.ts');
+  checkImputationFile(given.out);
+  const kinds = chosenKinds(given.kinds);
+  const file = await outputFile(given.out, given.force);
+  try {
+    const { input, task, top, demographics } = given;
+    const model = await modelPlace(given.model);
+    await startBackend(io.err);
+    const found = await driven(
+      imputeCohort({
+        model,
+        input,
+        task,
+        top,
+        ...(kinds && { kinds }),
+        demographics: parts(demographics),
+        scratch: file.scratch,
+      }),
+      io,
+    );
+    await writeImputation(found, { folder: file.folder, name: basename(given.out), scratch: file.scratch });
+    await file.publish();
+    return found;
+  } finally {
+    await file.discard();
+  }
+};
+
+export const imputeCommand = defineCommand({
+  name: 'impute',
+  summary: 'fill in what records do not say: further codes, the next visit, another kind of codes',
+  positionals: z.object({}),
+  options,
+  async run(given, io) {
+    const { imputation, generator, layout, patients, visits, notes } = await imputedInto(given, io);
+    for (const note of notes) io.err(`note: ${note}`);
+    const rows = imputation.code.length;
+    const file = resolve(given.out);
+    io.out(
+      `${generator}, ${given.task}: ${rows} codes for ${patients} patients with ${visits} visits, read as ${layout}\n\nresult  ${file}`,
+    );
+    return { generator, task: given.task, rows, patients, visits, layout, notes, file };
+  },
+});
