@@ -12,6 +12,9 @@ export interface AttackVariant {
 
 export const ours: AttackVariant = { prefix: '', title: '' };
 
+/** Begins the rows of attacks that learn from the patients they are asked about: no evidence of a leak. */
+export const selfTaughtPrefix = 'reference-promptehr-';
+
 const percent = (rate: number): string => `${100 * rate}`;
 
 /** Rows of one membership attack: the whole curve in three ways, then what one threshold reaches. */

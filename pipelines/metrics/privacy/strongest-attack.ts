@@ -1,8 +1,12 @@
 import { defineMetric, type PartialRow, type ScoredRow } from '../../metric.ts';
 import { strongestAttack } from '../../privacy/attack-scores.ts';
+import { selfTaughtPrefix } from '../attack-rows.ts';
 
 const isAttack = ({ metric, row, value }: ScoredRow): boolean =>
-  metric.startsWith('membership-') && /(^|-)auc$/.test(row) && value !== null;
+  metric.startsWith('membership-') &&
+  /(^|-)auc$/.test(row) &&
+  !row.startsWith(selfTaughtPrefix) &&
+  value !== null;
 
 const strongestOf = (attacks: readonly ScoredRow[]): ScoredRow | undefined => {
   const byName = new Map(attacks.map((attack) => [`${attack.metric} ${attack.row}`, attack]));

@@ -55,6 +55,14 @@ const learnable = (wrong: boolean): Parties => {
 
 const quick = { epochs: 10, leastUpdates: 40, learningRate: 0.02, batchSize: 40, patience: 10 };
 const classifier = { embedding: 12, hidden: 8, layers: 1, dropout: 0.1, ...quick };
+const attacker = {
+  embedding: 16,
+  hidden: 16,
+  middle: 32,
+  learningRate: 0.02,
+  batchSize: 40,
+  leastUpdates: 0,
+};
 const mixes = [
   { real: 0, synthetic: 40 },
   { real: 0, synthetic: 160 },
@@ -88,8 +96,15 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
   privacy: {
     better: ({ holdout }) => ({ fitted: holdout }),
     worse: ({ train }) => ({ synthetic: train.slice(0, 50), fitted: train }),
-    leading: { 'membership-nearest': 'auc', 'membership-density-ratio': 'auc', 'membership-model': 'auc' },
-    options: {},
+    leading: {
+      'membership-nearest': 'auc',
+      'membership-density-ratio': 'auc',
+      'membership-model': 'auc',
+      'membership-shadow': 'auc',
+    },
+    options: {
+      'membership-shadow': { shadow: { ...attacker, epochs: 40 }, attacker: { updates: 40 } },
+    },
   },
   utility: {
     better: () => learnable(false),

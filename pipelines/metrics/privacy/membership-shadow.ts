@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { defineMetric } from '../../metric.ts';
+import type { AttackResult } from '../../privacy/attack-scores.ts';
+import { attackerTrainingDefaults, shadowAttack } from '../../privacy/shadow-attack.ts';
+import { type AttackVariant, attackRows, ours, rocSeries, selfTaughtPrefix } from '../attack-rows.ts';
+import { defined, recordTrainingOptions } from '../record-training-options.ts';
+
+const published: AttackVariant = {
+  prefix: selfTaughtPrefix,
+  title: ', as the paper has it',
+  note: 'Computed as the PromptEHR paper says: the attack learns from the very test patients it is then asked about, so it seems to find training patients where nothing leaks. It does not count among the attacks the strongest is chosen from.',
+};
+
+const { width, learningRate, updates } = attackerTrainingDefaults;
+
+/** PromptEHR (Wang and Sun 2022), sections 3.6 and 4.2; no code of it is published: docs/privacy-metrics.md. */
+export default defineMetric({
+  name: 'membership-shadow',
+  family: 'privacy',
+  title: 'Membership by shadow model',
+  about:
+    'Can it be told who was trained on, by someone who trains a model of their own on the synthetic cohort? Whoever that model predicts as it predicts synthetic patients, and not as it predicts real ones nobody trained on, is called a training patient.',
+  better: 'lower',
+  range: [0, 1],
+  needs: ['train', 'holdout', 'synthetic'],
+  reference: 'halves',
+  options: z.object({
+    size: z.int().positive().optional().describe('most training patients attacked'),
+    shadow: recordTrainingOptions,
+    attacker: z
+      .strictObject({
+        width: z.int().positive().default(width).describe('of the two inner layers'),
+        learningRate: z.number().positive().default(learningRate),
+        updates: z.int().positive().default(updates).describe('each on all its patients at once'),
+      })
+      .prefault({}),
+  }),
+  async *compute({ train, holdout, synthetic, vocabulary, seed, replicates, options }) {
+    const { apart, published: asPublished } = yield* shadowAttack(
+      { train, test: holdout, synthetic },
+      vocabulary,
+      {
+        ...defined({ size: options.size }),
+        shadow: defined(options.shadow),
+        attacker: options.attacker,
+        seed,
+        replicates,
+      },
+    );
+    const found: [AttackVariant, AttackResult][] = [
+      [ours, apart],
+      [published, asPublished],
+    ];
+    return {
+      rows: found.flatMap(([variant, attack]) => attackRows(attack, variant)),
+      series: rocSeries(found),
+    };
+  },
+});
