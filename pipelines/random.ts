@@ -85,6 +85,19 @@ export class RandomSource {
     }
   }
 
+  /** 32 random bits at every `word`, four words to a counter; `out` takes those from `from`, which four divides. */
+  words(out: Uint32Array, from: number, major: number, minor = 0): void {
+    const block = this.#block;
+    for (let at = 0; at < out.length; at += 4) {
+      block[0] = (from + at) >>> 2;
+      block[1] = minor;
+      block[2] = major;
+      block[3] = Math.floor(major / 2 ** 32);
+      philox(block, this.#keyA, this.#keyB);
+      for (let i = 0; i < 4 && at + i < out.length; i++) out[at + i] = block[i] as number;
+    }
+  }
+
   /** A permutation of 0 … size-1, the `index`-th of this source (Fisher–Yates). */
   permutation(size: number, index: number): Int32Array {
     const order = Int32Array.from({ length: size }, (_, i) => i);

@@ -32,8 +32,6 @@ export interface Example {
   patient: number;
   context: number[];
   spans: { kind: number; inputs: number[]; targets: number[] }[];
-  /** Tokens that did not fit. */
-  cut: number;
 }
 
 /** Patient and visits of a cohort, as examples are made of them. */
@@ -84,15 +82,11 @@ const answers = (
   asked: readonly number[],
   most: number,
   arrange: (codes: readonly number[]) => number[],
-): Pick<Example, 'spans' | 'cut'> => {
-  let cut = 0;
-  const told = asked.map((kind) => {
+): Example['spans'] =>
+  asked.map((kind) => {
     const { inputs, targets } = spanSteps(layout, kind, arrange(Array.from(spans[kind] ?? [])));
-    cut += Math.max(0, inputs.length - most);
     return { kind, inputs: inputs.slice(0, most), targets: targets.slice(0, most) };
   });
-  return { spans: told, cut };
-};
 
 /** Stream of the visits of the subject's patient before the subject's visit. */
 const history = ({ columns, patient, visit }: Subject, streamOf: (visit: number) => number[]): number[][] => {
@@ -119,8 +113,8 @@ export const trainingExample = (
     corrupt ? corruptedVisit(layout, of, rules.corruption, stream) : visitStream(layout, of);
   const visits = history(subject, (visit) => streamOf(spansOf(layout, subject.columns, visit), isCorrupted));
   if (told) visits.push(streamOf(told, isCorrupted || task === 'completion'));
-  const { tokens, cut } = contextStream(visits, rules.contextTokens);
-  return { patient: subject.patient, context: tokens, spans: answered.spans, cut: answered.cut + cut };
+  const { tokens } = contextStream(visits, rules.contextTokens);
+  return { patient: subject.patient, context: tokens, spans: answered };
 };
 
 /**
@@ -137,9 +131,9 @@ export const generationExamples = (
   return spans.map((_, kind) => {
     const later = [...spans.keys()].filter((other) => other >= kind);
     const visits = kind > 0 ? [...before, visitStream(layout, without(spans, later))] : before;
-    const { tokens, cut } = contextStream(visits, contextTokens);
+    const { tokens } = contextStream(visits, contextTokens);
     const answered = answers(layout, spans, [kind], contextTokens, Array.from<number>);
-    return { patient: subject.patient, context: tokens, spans: answered.spans, cut: answered.cut + cut };
+    return { patient: subject.patient, context: tokens, spans: answered };
   });
 };
 
