@@ -20,7 +20,8 @@ const freeSpan = (
   const bounds = isGap(streams, kind)
     ? { least: 0, most: visit === 0 ? 0 : 1 }
     : { least: written === 0 && kind === lastCodes(streams) ? 1 : 0, most: room };
-  return spanRules({ outputs: streams.heads[kind]?.tokens.length ?? 1, order: settings.order, ...bounds });
+  const groups = streams.groups[kind] ?? new Int32Array(1);
+  return spanRules({ outputs: groups.length, order: settings.order, groups, ...bounds });
 };
 
 const isGap = ({ kinds }: StreamLayout, kind: number): boolean => kinds[kind] === 'gap';

@@ -8,43 +8,43 @@ export interface SpanRules {
   most: number;
   /** Outputs that may not be said. */
   without: ReadonlySet<number>;
+  /** `[outputs]` those of one group exclude each other; -1: in no group. */
+  groups: Int32Array;
 }
 
 /** Rules that can be kept: bounds no higher than the number of codes that may be said. */
 export const spanRules = (asked: Pick<SpanRules, 'outputs' | 'order'> & Partial<SpanRules>): SpanRules => {
   const { outputs, order, least = 0, without = new Set() } = asked;
+  const groups = asked.groups ?? new Int32Array(outputs).fill(-1);
   const most = Math.min(asked.most ?? outputs, outputs - 1 - without.size);
-  return { outputs, order, most, least: Math.min(least, most), without };
+  return { outputs, order, most, least: Math.min(least, most), without, groups };
 };
 
 /**
- * `[outputs]`, 1 where the output may come after those `said`: no repeats, no lower code under canonical order, no code
- * after which too few are left to reach `least`. One output at least may always come, so that every span gets closed.
+ * `[outputs]`, 1 where the output may come after those `said`: no repeats, nothing that excludes what was said, no lower
+ * code under canonical order, no code after which too few are left to reach `least` (groups not counted: they may leave
+ * fewer). One output at least may always come, so that every span gets closed.
  */
 export const allowedOutputs = (
-  { outputs, order, least, most, without }: SpanRules,
+  { outputs, order, least, most, without, groups }: SpanRules,
   said: readonly number[],
 ): Uint8Array => {
   const allowed = new Uint8Array(outputs);
   const needed = least - said.length;
-  const above = order === 'canonical' ? (said.at(-1) ?? 0) : 0;
+  const last = order === 'canonical' ? (said.at(-1) ?? 0) : 0;
   const used = new Set(said);
-  let left = 0;
+  const taken = new Set(said.map((output) => groups[output]).filter((group) => group !== -1));
+  const open: number[] = [];
   if (said.length < most)
-    for (let output = outputs - 1; output > above; output--) {
-      if (without.has(output) || used.has(output)) continue;
-      if (order === 'shuffled' || left >= needed - 1) allowed[output] = 1;
-      left++;
-    }
-  if (needed <= 0) allowed[0] = 1;
+    for (let output = outputs - 1; output > last; output--)
+      if (!without.has(output) && !used.has(output) && !taken.has(groups[output])) open.push(output);
+  // The highest come first: so many have to be left above.
+  const spared = order === 'canonical' ? Math.max(0, Math.min(needed, open.length) - 1) : 0;
+  for (const output of open.slice(spared)) allowed[output] = 1;
+  if (needed <= 0 || open.length === 0) allowed[0] = 1;
   return allowed;
 };
 
 /** Whether nothing but the end may come after those `said`: then nobody need be asked. */
-export const mustClose = (rules: SpanRules, said: readonly number[]): boolean => {
-  if (said.length >= rules.most) return true;
-  if (rules.order === 'shuffled') return false;
-  for (let output = (said.at(-1) ?? 0) + 1; output < rules.outputs; output++)
-    if (!rules.without.has(output)) return false;
-  return true;
-};
+export const mustClose = (rules: SpanRules, said: readonly number[]): boolean =>
+  said.length >= rules.most || !allowedOutputs(rules, said).includes(1, 1);

@@ -7,6 +7,7 @@
 import { type TokenKind, tokenKinds } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
+import { exclusiveGroups } from '../../tokens/draw-values.ts';
 import type { Head } from './architecture.ts';
 
 /** Stream tokens that every vocabulary has. After them come two per kind, then the codes. */
@@ -32,6 +33,8 @@ export interface StreamLayout {
   logitOf: Int32Array;
   /** One per kind: the span's end first, then its codes, ascending. */
   heads: Head[];
+  /** One per head, per output: things of which a visit has at most one (the ranges of a lab test); -1: no such thing. */
+  groups: Int32Array[];
 }
 
 export const streamsOf = ({ codes }: Pick<Vocabulary, 'codes'>): StreamLayout => {
@@ -44,7 +47,11 @@ export const streamsOf = ({ codes }: Pick<Vocabulary, 'codes'>): StreamLayout =>
     const tokens = heads[kind]?.tokens ?? [];
     logitOf[code] = tokens.push(codeBase + code) - 1;
   });
-  return { kinds, codeBase, tokens: codeBase + codes.length, kindOf, logitOf, heads };
+  const exclusive = exclusiveGroups({ codes, labels: [] });
+  const groups = heads.map(({ tokens }) =>
+    Int32Array.from(tokens, (token) => exclusive[token - codeBase] ?? -1),
+  );
+  return { kinds, codeBase, tokens: codeBase + codes.length, kindOf, logitOf, heads, groups };
 };
 
 /** The codes of one visit, per kind; undefined: the context does not say. */

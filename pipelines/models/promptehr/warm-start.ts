@@ -22,6 +22,12 @@ const factsOf = (model: PromptModel, seeds: VisitColumns): DrawnFacts => {
   };
 };
 
+/** Those outputs, and all that exclude them. */
+const excluded = (groups: Int32Array, outputs: ReadonlySet<number>): Set<number> => {
+  const taken = new Set([...outputs].map((output) => groups[output]).filter((group) => group !== -1));
+  return new Set([...groups.keys()].filter((output) => outputs.has(output) || taken.has(groups[output])));
+};
+
 /**
  * Patients built around real ones, for comparison with what was published: each code of each real visit stays with
  * probability one half, and the network adds as many others as were dropped; facts, number of visits and of codes are
@@ -41,12 +47,14 @@ export const warmStart = (
     random.fill(coins, 0, codes.length, first + patient, keptStreams + spanStream(streams, visit, kind));
     const kept = codes.filter((_, i) => (coins[i] as number) < 0.5);
     const dropped = Math.min(codes.length - kept.length, settings.contextTokens);
+    const groups = streams.groups[kind] ?? new Int32Array(1);
     const rules = spanRules({
-      outputs: streams.heads[kind]?.tokens.length ?? 1,
+      outputs: groups.length,
       order: settings.order,
       least: dropped,
       most: dropped,
-      without: new Set(kept.map((code) => streams.logitOf[code] as number)),
+      without: excluded(groups, new Set(kept.map((code) => streams.logitOf[code] as number))),
+      groups,
     });
     return { rules, kept };
   };

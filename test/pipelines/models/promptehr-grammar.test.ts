@@ -22,6 +22,16 @@ test('a span that needs codes may not skip so far that too few are left', (t) =>
   t.deepEqual(outputsOf(allowedOutputs(less, [])), [2, 3]);
 });
 
+test('of things of which a visit has one, one is said', (t) => {
+  const groups = Int32Array.of(-1, 4, 4, -1, 4, 7);
+  const shuffled = spanRules({ outputs: 6, order: 'shuffled', groups });
+  t.deepEqual(outputsOf(allowedOutputs(shuffled, [])), [0, 1, 2, 3, 4, 5]);
+  t.deepEqual(outputsOf(allowedOutputs(shuffled, [2])), [0, 3, 5]);
+  const canonical = spanRules({ outputs: 6, order: 'canonical', groups, least: 5 });
+  t.deepEqual(outputsOf(allowedOutputs(canonical, [1, 3])), [5]);
+  t.true(mustClose(canonical, [1, 3, 5]), 'no five go together');
+});
+
 test('bounds are never more than there are', (t) => {
   t.like(spanRules({ outputs: 4, order: 'shuffled', least: 9, most: 9, without: new Set([2]) }), {
     least: 2,
@@ -42,7 +52,10 @@ test('whatever is chosen, spans are well formed and get closed', (t) => {
     );
     const order = draw(1, 2) === 0 ? 'canonical' : 'shuffled';
     const least = draw(2, 5);
-    const rules = spanRules({ outputs, order, least, most: least + draw(3, 5), without });
+    const groups = Int32Array.from({ length: outputs }, (_, i) =>
+      i > 0 && trial % 2 === 0 ? draw(30 + i, 3) : -1,
+    );
+    const rules = spanRules({ outputs, order, least, most: least + draw(3, 5), without, groups });
     const said: number[] = [];
     for (let step = 0; ; step++) {
       const choices = outputsOf(allowedOutputs(rules, said));
@@ -52,7 +65,9 @@ test('whatever is chosen, spans are well formed and get closed', (t) => {
       if (output === 0) break;
       said.push(output);
     }
-    t.true(said.length >= rules.least && said.length <= rules.most);
+    t.true(said.length <= rules.most && (said.length >= rules.least || trial % 2 === 0));
+    const taken = said.map((output) => groups[output]).filter((group) => group !== -1);
+    t.is(new Set(taken).size, taken.length);
     t.is(new Set(said).size, said.length);
     t.true(said.every((output) => output > 0 && output < outputs && !without.has(output)));
     if (order === 'canonical')
