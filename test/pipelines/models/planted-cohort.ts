@@ -43,4 +43,15 @@ export const quickSettings: Record<string, unknown> = {
     batch: 16,
     start: 'random',
   },
+  promptehr: {
+    width: 16,
+    encoderLayers: 1,
+    decoderLayers: 1,
+    attentionHeads: 2,
+    feed: 16,
+    promptHidden: 4,
+    learningRate: 0.02,
+    epochs: 20,
+    batch: 40,
+  },
 };

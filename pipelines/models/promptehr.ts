@@ -1,0 +1,34 @@
+/**
+ * PromptEHR: Wang, Sun. PromptEHR: conditional electronic healthcare records generation with prompt learning. EMNLP
+ * 2022. Numbers as in its code, RyanWangZf/PromptEHR.
+ *
+ * An encoder reads a patient's visits as a stream of codes in brackets (promptehr/streams.ts), a decoder writes one
+ * span of one visit, and facts of the patient stand before both as prompts (promptehr/network.ts). It is trained to
+ * tell spans from corrupted contexts (promptehr/examples.ts, promptehr/fitting.ts), and draws records span by span
+ * (promptehr/sampler.ts), from facts that are drawn too (promptehr/marginals.ts).
+ */
+import { defineGenerator } from '../generator.ts';
+import { openOps } from '../nn/open-ops.ts';
+import { promptConfig } from './promptehr/config.ts';
+import { promptDrawing } from './promptehr/decoding.ts';
+import { PromptFitting } from './promptehr/fitting.ts';
+import { readPromptModel } from './promptehr/model.ts';
+import { PromptNetwork } from './promptehr/network.ts';
+import { PromptSampler } from './promptehr/sampler.ts';
+
+export default defineGenerator({
+  name: 'promptehr',
+  title: 'Encoder–decoder over spans of codes, prompted by facts of the patient',
+  paper:
+    'Wang, Sun 2022, PromptEHR: conditional electronic healthcare records generation with prompt learning, https://doi.org/10.18653/v1/2022.emnlp-main.185',
+  version: 1,
+  config: promptConfig,
+  drawing: promptDrawing,
+  heeds: ['demographics', 'seeds'],
+  fit: (data, config, seed) => PromptFitting.start(data, config, seed),
+  async open(saved, _config, vocabulary) {
+    const model = readPromptModel(saved.json, vocabulary);
+    const ops = await openOps();
+    return new PromptSampler(PromptNetwork.fromReference(ops, model.architecture, saved.arrays), model);
+  },
+});
