@@ -154,6 +154,24 @@ test('settings of metrics are in the plan with their defaults', (t) => {
   });
 });
 
+test('how a generator draws is in the plan of its sampling, not of its training', (t) => {
+  const planOf = (drawing: object) =>
+    compile(nightly, config({ generators: ['marginal', { name: 'promptehr', drawing }] })).nodes;
+  const params = (nodes: ReturnType<typeof planOf>, id: string) =>
+    nodes.find((node) => node.id === id)?.params;
+  const [one, two] = [planOf({}), planOf({ method: 'sample', topP: 0.9 })];
+  t.deepEqual(params(one, 'train:promptehr'), params(two, 'train:promptehr'));
+  t.like(params(one, 'generate:promptehr'), { drawing: { method: 'sample', temperature: 1 } });
+  t.like(params(two, 'generate:promptehr'), { drawing: { topP: 0.9 } });
+  t.like(params(two, 'generate:marginal'), { drawing: {} });
+});
+test(
+  'a wrong way of drawing',
+  refused,
+  { generators: [{ name: 'promptehr', drawing: { temperature: 'hot' } }] },
+  /^generators\[0\]\.drawing\.temperature: /,
+);
+
 test('a dag is drawn anew for each config', (t) => {
   const small = defineDag('small', (dag, run) => {
     dag.add(extract, {}, { source: run.source });
