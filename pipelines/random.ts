@@ -14,6 +14,7 @@ export const purposes = {
   corruption: 6,
   dropout: 8,
   values: 7,
+  imputation: 9,
 } as const;
 export type Purpose = keyof typeof purposes;
 

@@ -48,6 +48,7 @@ export default defineGenerator({
           `${vocabulary.codes.length} and ${vocabulary.labels.length}; use the cohort it was trained on`,
       );
     const ops = await openOps();
-    return new HaloSampler(HaloNetwork.fromReference(ops, architecture, samplingColumns, saved.arrays));
+    const network = await HaloNetwork.fromReference(ops, architecture, samplingColumns, saved.arrays);
+    return new HaloSampler(network);
   },
 });

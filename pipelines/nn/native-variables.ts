@@ -1,11 +1,10 @@
 import type { Attribute, NativeBinding } from './native-binding.ts';
 import type { Variable, VariableState } from './ops.ts';
 
-/** Ids of the three resources behind one variable. */
+/** Ids of the resources behind one variable; Adam's slots are there once it was updated or they were given. */
 interface Resources {
   value: number;
-  mean: number;
-  square: number;
+  slots?: { mean: number; square: number };
 }
 
 let created = 0;
@@ -28,18 +27,16 @@ export class NativeVariables {
   }
 
   get held(): number {
-    return this.#resources.size * 3;
+    return [...this.#resources.values()].reduce((sum, resources) => sum + ids(resources).length, 0);
   }
 
   create(name: string, shape: readonly number[], state: Partial<VariableState>): Variable {
     const variable: Variable = { name, shape };
-    const size = shape.reduce((product, width) => product * width, 1);
-    const resource = (values?: Float32Array) => this.#resource(shape, values ?? new Float32Array(size));
-    this.#resources.set(variable, {
-      value: resource(state.value),
-      mean: resource(state.mean),
-      square: resource(state.square),
-    });
+    const { value, mean, square } = state;
+    const resources: Resources = { value: this.#resource(shape, value) };
+    if (mean && square)
+      resources.slots = { mean: this.#resource(shape, mean), square: this.#resource(shape, square) };
+    this.#resources.set(variable, resources);
     return variable;
   }
 
@@ -49,8 +46,9 @@ export class NativeVariables {
     return handle.id;
   }
 
-  #resource(shape: readonly number[], values: Float32Array): number {
-    const { TF_ATTR_SHAPE, TF_ATTR_STRING, TF_ATTR_TYPE, TF_FLOAT } = this.#binding;
+  /** A resource that holds a copy of `values`, or zeros. */
+  #resource(shape: readonly number[], values?: Float32Array): number {
+    const { TF_ATTR_SHAPE, TF_ATTR_STRING } = this.#binding;
     const handle = this.#one(
       'VarHandleOp',
       [
@@ -61,13 +59,33 @@ export class NativeVariables {
       ],
       [],
     );
-    // Uploads are read in place, so an update would write into the caller's array: times one makes a copy.
+    const owned = values ? this.#copy(shape, values) : this.#zeros(shape);
+    this.#binding.executeOp('AssignVariableOp', [this.#dtype], [handle, owned], 0);
+    this.#binding.deleteTensor(owned);
+    return handle;
+  }
+
+  /** Uploads are read in place, so an update would write into the caller's array: times one makes a copy. */
+  #copy(shape: readonly number[], values: Float32Array): number {
+    const { TF_ATTR_TYPE, TF_FLOAT } = this.#binding;
     const lent = this.#binding.createTensor(shape, TF_FLOAT, values);
     const one = this.#binding.createTensor([], TF_FLOAT, Float32Array.of(1));
     const owned = this.#one('Mul', [{ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }], [lent, one]);
-    this.#binding.executeOp('AssignVariableOp', [this.#dtype], [handle, owned], 0);
-    for (const id of [lent, one, owned]) this.#binding.deleteTensor(id);
-    return handle;
+    for (const id of [lent, one]) this.#binding.deleteTensor(id);
+    return owned;
+  }
+
+  #zeros(shape: readonly number[]): number {
+    const { TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = this.#binding;
+    const dimensions = this.#binding.createTensor([shape.length], TF_INT32, Int32Array.from(shape));
+    const zero = this.#binding.createTensor([], TF_FLOAT, Float32Array.of(0));
+    const types = [
+      { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
+      { name: 'index_type', type: TF_ATTR_TYPE, value: TF_INT32 },
+    ];
+    const zeros = this.#one('Fill', types, [dimensions, zero]);
+    for (const id of [dimensions, zero]) this.#binding.deleteTensor(id);
+    return zeros;
   }
 
   #find(variable: Variable): Resources {
@@ -95,18 +113,22 @@ export class NativeVariables {
     return this.#download(this.#find(variable).value);
   }
   state(variable: Variable): VariableState {
-    const { value, mean, square } = this.#find(variable);
+    const { value, slots } = this.#find(variable);
+    const size = variable.shape.reduce((product, width) => product * width, 1);
     return {
       value: this.#download(value),
-      mean: this.#download(mean),
-      square: this.#download(square),
+      mean: slots ? this.#download(slots.mean) : new Float32Array(size),
+      square: slots ? this.#download(slots.square) : new Float32Array(size),
     };
   }
 
   /** `scalars`: ids of β₁ᵗ, β₂ᵗ, rate, β₁, β₂, ε. */
   adam(variable: Variable, gradient: number, scalars: number[]): void {
-    const { value, mean, square } = this.#find(variable);
-    this.#binding.executeOp('ResourceApplyAdam', this.#adam, [value, mean, square, ...scalars, gradient], 0);
+    const resources = this.#find(variable);
+    resources.slots ??= { mean: this.#resource(variable.shape), square: this.#resource(variable.shape) };
+    const { mean, square } = resources.slots;
+    const inputs = [resources.value, mean, square, ...scalars, gradient];
+    this.#binding.executeOp('ResourceApplyAdam', this.#adam, inputs, 0);
   }
 
   dispose(): void {
@@ -115,11 +137,13 @@ export class NativeVariables {
       type: this.#binding.TF_ATTR_BOOL,
       value: true,
     };
-    for (const { value, mean, square } of this.#resources.values())
-      for (const resource of [value, mean, square]) {
+    for (const resources of this.#resources.values())
+      for (const resource of ids(resources)) {
         this.#binding.executeOp('DestroyResourceOp', [ignoreMissing], [resource], 0);
         this.#binding.deleteTensor(resource);
       }
     this.#resources.clear();
   }
 }
+
+const ids = ({ value, slots }: Resources): number[] => (slots ? [value, slots.mean, slots.square] : [value]);

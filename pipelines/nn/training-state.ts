@@ -28,7 +28,7 @@ const stateSchema = z.object({
 });
 
 /** Builds a network from the value and Adam slots of each part. */
-type Build<N> = (initial: (part: TrainablePart) => Partial<VariableState>) => N;
+type Build<N> = (initial: (part: TrainablePart) => Partial<VariableState>) => N | Promise<N>;
 
 /** A network on its way: weights, Adam slots, steps done, and the best weights so far, put away and taken up bit for bit. */
 export class TrainingState<N extends TrainableNetwork> implements Checkpointable {
@@ -87,19 +87,20 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
     return this.#bestWeights.get(name) ?? this.network.ops.download(this.network.variable(name));
   }
 
-  save(): Saved {
+  async save(): Promise<Saved> {
     const arrays: Record<string, NamedArray> = {};
     for (const { name, shape } of this.network.parts) {
       const state = this.network.ops.state(this.network.variable(name));
       for (const [slot, data] of Object.entries(state)) arrays[`${slot}/${name}`] = { shape, data };
       const best = this.#bestWeights.get(name);
       if (best) arrays[`best/${name}`] = { shape, data: best };
+      await this.network.pace.rest();
     }
     return { arrays, json: structuredClone(this.#state) };
   }
 
   /** Takes up a saved training. Throws ArtifactCorrupt when it is of another shape of model. */
-  load(saved: Saved): void {
+  async load(saved: Saved): Promise<void> {
     const find = (slot: string, part: TrainablePart): Float32Array => {
       const found = saved.arrays[`${slot}/${part.name}`];
       if (!(found?.data instanceof Float32Array) || found.shape.join() !== part.shape.join())
@@ -121,7 +122,7 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
       if (state.best) best.set(part.name, find('best', part).slice());
     }
     this.network.dispose();
-    this.network = this.#build(({ name }) => slots.get(name) ?? {});
+    this.network = await this.#build(({ name }) => slots.get(name) ?? {});
     this.#state = state;
     this.#bestWeights = best;
   }

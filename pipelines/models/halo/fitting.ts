@@ -43,10 +43,8 @@ export class HaloFitting implements Fitting {
     this.#data = data;
     this.#architecture = network.architecture;
     const { ops, architecture } = network;
-    this.#state = new TrainingState(
-      'halo',
-      network,
-      (initial) => new HaloNetwork(ops, architecture, settings.blockColumns, initial),
+    this.#state = new TrainingState('halo', network, (initial) =>
+      HaloNetwork.build(ops, architecture, settings.blockColumns, initial),
     );
     this.#order = new RandomSource(seed, 'order');
     this.#training = withVisits(data.train);
@@ -76,7 +74,7 @@ export class HaloFitting implements Fitting {
       settings.start,
     );
     const ops = await openOps();
-    const network = new HaloNetwork(ops, architecture, settings.blockColumns, (part) => ({
+    const network = await HaloNetwork.build(ops, architecture, settings.blockColumns, (part) => ({
       value: initial(part),
     }));
     return new HaloFitting(data, settings, seed, network);
@@ -142,11 +140,11 @@ export class HaloFitting implements Fitting {
     return loss;
   }
 
-  save(): Saved {
+  save(): Promise<Saved> {
     return this.#state.save();
   }
-  load(saved: Saved): void {
-    this.#state.load(saved);
+  load(saved: Saved): Promise<void> {
+    return this.#state.load(saved);
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */

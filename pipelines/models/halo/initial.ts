@@ -1,14 +1,12 @@
 import { patientCount, type VisitColumns, visitCount } from '../../cohort/visit-columns.ts';
+import { type Distribution, freshValues } from '../../nn/fresh-values.ts';
 import type { RandomSource } from '../../random.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import type { HaloSettings } from './config.ts';
 import { type Part, referenceShapes } from './parts.ts';
 
 /** How the reference (PyTorch's defaults, and GPT-2's for the blocks) fills a fresh tensor. */
-const distributionOf = (
-  name: string,
-  shape: number[],
-): { kind: 'constant' | 'uniform' | 'normal'; size: number } => {
+const distributionOf = (name: string, shape: number[]): Distribution => {
   const fanIn = name.includes('vis_embed_mat') || name.includes('ehr_head') ? (shape.at(-1) as number) : 0;
   if (fanIn > 0) return { kind: 'uniform', size: 1 / Math.sqrt(fanIn) };
   if (name.includes('pos_embed_mat')) return { kind: 'normal', size: 1 };
@@ -34,10 +32,19 @@ const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Floa
   });
 };
 
+/** Zeros where a triangular part has no weights. */
+const clearDeadCells = (part: Part, values: Float32Array): void => {
+  const [rows, columns] = part.shape as [number, number];
+  for (let r = 0; r < rows; r++) {
+    const dead = Math.min(columns, Math.max(0, part.row + r - part.column));
+    values.fill(0, r * columns, r * columns + dead);
+  }
+};
+
 /**
- * A fresh model's numbers, part by part. A draw belongs to a cell of the reference's tensor, so neither the block
- * size nor the order of parts changes the weights. Starting from prevalence, the output layer's weights are zero and
- * its bias alone speaks: the untrained model is the independent marginals.
+ * A fresh model's numbers, part by part. A draw belongs to a cell of the whole tensor, so neither the block size nor
+ * the order of parts changes the weights. Starting from prevalence, the output layer's weights are zero and its bias
+ * alone speaks: the untrained model is the independent marginals.
  */
 export const initialValues = (
   architecture: Architecture,
@@ -52,27 +59,12 @@ export const initialValues = (
       return prevalenceLogits(architecture, train);
     if (start === 'prevalence' && part.reference === 'ehr_head.auto2.weight')
       return new Float32Array(part.shape.reduce((product, width) => product * width, 1));
-    const shape = shapes[part.reference] as number[];
-    const { kind, size } = distributionOf(part.reference, shape);
-    const [rows, columns] =
-      shape.length === 1 ? [1, part.shape[0] as number] : (part.shape as [number, number]);
-    const values = new Float32Array(rows * columns);
-    if (kind === 'constant') return values.fill(size);
-    // Draws run along the rows of the reference: along our columns where it is transposed.
-    const [lines, length] = part.transposed ? [columns, rows] : [rows, columns];
-    const [line, first] = part.transposed ? [part.column, part.row] : [part.row, part.column];
-    const draws = new Float64Array(length * 2);
-    for (let l = 0; l < lines; l++) {
-      random.fill(draws, first * 2, (first + length) * 2, line + l, names.indexOf(part.reference));
-      for (let k = 0; k < length; k++) {
-        const [row, column] = part.transposed ? [k, l] : [l, k];
-        if (part.triangular && part.row + row > part.column + column) continue;
-        const [u, v] = [draws[2 * k] as number, draws[2 * k + 1] as number];
-        const unit =
-          kind === 'uniform' ? 2 * u - 1 : Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
-        values[row * columns + column] = size * unit;
-      }
-    }
+    const [rows, columns] = [1, ...part.shape].slice(-2) as [number, number];
+    const { row, column } = part;
+    const values = freshValues(random, distributionOf(part.reference, shapes[part.reference] as number[]), {
+      ...{ tensor: names.indexOf(part.reference), row, column, rows, columns },
+    });
+    if (part.triangular) clearDeadCells(part, values);
     return values;
   };
 };

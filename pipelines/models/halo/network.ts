@@ -36,23 +36,37 @@ export class HaloNetwork {
   readonly transformer: Transformer;
   readonly head: Head;
   readonly pace = new Pace();
-  readonly #variables = new Map<string, Variable>();
+  readonly #variables: ReadonlyMap<string, Variable>;
 
-  /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
-  constructor(
+  private constructor(
     ops: Ops,
     architecture: Architecture,
     blockSize: number,
-    initial: (part: Part) => Partial<VariableState>,
+    variables: Map<string, Variable>,
   ) {
     this.ops = ops;
     this.architecture = architecture;
     this.parts = partsOf(architecture, blockSize);
-    for (const part of this.parts)
-      this.#variables.set(part.name, ops.variable(part.name, part.shape, initial(part)));
+    this.#variables = variables;
     const find = (name: string) => this.variable(name);
     this.transformer = transformerOf(architecture, find);
-    this.head = headOf(architecture, blockSize, find, (name) => this.#variables.has(name));
+    this.head = headOf(architecture, blockSize, find, (name) => variables.has(name));
+  }
+
+  /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
+  static async build(
+    ops: Ops,
+    architecture: Architecture,
+    blockSize: number,
+    initial: (part: Part) => Partial<VariableState>,
+  ): Promise<HaloNetwork> {
+    const pace = new Pace();
+    const variables = new Map<string, Variable>();
+    for (const part of partsOf(architecture, blockSize)) {
+      variables.set(part.name, ops.variable(part.name, part.shape, initial(part)));
+      await pace.rest();
+    }
+    return new HaloNetwork(ops, architecture, blockSize, variables);
   }
 
   /** The parameters of a reference checkpoint, in our blocks. */
@@ -61,8 +75,8 @@ export class HaloNetwork {
     architecture: Architecture,
     blockSize: number,
     tensors: Record<string, NamedArray>,
-  ): HaloNetwork {
-    return new HaloNetwork(ops, architecture, blockSize, (part) => {
+  ): Promise<HaloNetwork> {
+    return HaloNetwork.build(ops, architecture, blockSize, (part) => {
       const tensor = tensors[part.reference];
       if (!tensor) throw new RangeError(`the weights lack tensor ${part.reference}`);
       return { value: readPart(part, tensor) };

@@ -30,11 +30,11 @@ const architecture: Architecture = {
 const entangled = async (blockSize: number): Promise<HaloNetwork> => {
   const draw = initialValues(
     architecture,
-    new RandomSource(5, 'weights'),
+    new RandomSource(1, 'weights'),
     new VisitColumnsBuilder().build(),
     'random',
   );
-  return new HaloNetwork(await openOps(), architecture, blockSize, (part) => {
+  return HaloNetwork.build(await openOps(), architecture, blockSize, (part) => {
     const value = draw(part);
     // Only what labels say to each other is made strong.
     const { row, shape } = part;
@@ -102,7 +102,7 @@ for (const blockSize of [1024, 23])
 
 test.serial('a request may ask for some labels of some patients', async (t) => {
   const sampler = new HaloSampler(
-    HaloNetwork.fromReference(
+    await HaloNetwork.fromReference(
       await openOps(),
       tiny,
       samplingColumns,

@@ -34,7 +34,7 @@ const wideNetwork = async (blockSize: number): Promise<HaloNetwork> => {
   );
   const sparse = new Float32Array(layoutOf(wide).width).fill(-3.7);
   sparse[layoutOf(wide).end] = -0.5;
-  return new HaloNetwork(await openOps(), wide, blockSize, (part) => {
+  return HaloNetwork.build(await openOps(), wide, blockSize, (part) => {
     const value = draw(part);
     // Larger weights in the head make later columns truly depend on earlier ones.
     if (part.reference.startsWith('ehr_head')) for (const [i, w] of value.entries()) value[i] = w * 3;
@@ -44,7 +44,7 @@ const wideNetwork = async (blockSize: number): Promise<HaloNetwork> => {
 
 const tinySampler = async (): Promise<HaloSampler> =>
   new HaloSampler(
-    HaloNetwork.fromReference(
+    await HaloNetwork.fromReference(
       await openOps(),
       tiny,
       samplingColumns,
@@ -107,7 +107,7 @@ test.serial('a patient depends neither on how many are asked for nor on which re
 
 test.serial('frequencies are those of plain ancestral sampling, one column after the other', async (t) => {
   const sampler = await tinySampler();
-  const network = HaloNetwork.fromReference(
+  const network = await HaloNetwork.fromReference(
     await openOps(),
     tiny,
     64,
