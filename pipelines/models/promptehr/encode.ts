@@ -50,9 +50,8 @@ export const encodeContexts = (
       }
       return kept(ops, { contexts: count, layers, mask, prompts: [] });
     }
-    const empty = packSequences(Array.from({ length: count }, () => []));
-    const sources = Int32Array.from({ length: count }, (_, i) => i);
-    const spans = spanRows(ops, architecture, { spans: empty, sources }, rows);
+    const none = { spans: packSequences([]), sources: new Int32Array(0) };
+    const spans = spanRows(ops, architecture, none, rows);
     const { blocks } = await decodeForward(ops, decoder, spans, inputs, out, { pace });
     return kept(ops, {
       contexts: count,

@@ -107,7 +107,7 @@ export class PromptNetwork {
     const passage = { pace, drop: dropMasks(ops, learning?.dropout), forget: !learning };
     const encoded = await encodeForward(ops, this.encoder, contexts, inputs, passage);
     const decoded = await decodeForward(ops, this.decoder, spans, inputs, encoded.out, passage);
-    const first = sequenceCount(batch.spans) * promptRows(architecture);
+    const first = sequenceCount(batch.contexts) * promptRows(architecture);
     return { inputs, contexts, spans, encoded, decoded, first };
   }
 

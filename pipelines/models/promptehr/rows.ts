@@ -1,6 +1,7 @@
 /**
- * A batch's rows on the device. Encoder and decoder both compute one row per prompt and token, nothing padded: first
- * the prompt rows of all sequences, then their tokens. B contexts, S spans, P prompt rows each.
+ * A batch's rows on the device, nothing padded: first the prompt rows of all contexts, then the tokens. The spans that
+ * read one context stand on one line behind its prompt rows, which they all see and which see none of them: prompt
+ * rows are computed once per context. B contexts, S spans, P prompt rows each.
  */
 import { causalMask, type RowGrid } from '../../nn/attention.ts';
 import { type Cells, layCells, paddingMask } from '../../nn/cells.ts';
@@ -10,33 +11,20 @@ import { longestSequence, type PromptArchitecture, promptRows } from './architec
 import { type Sequences, type SpanBatch, sequenceCount } from './batch.ts';
 import { positionOffset, type Side } from './parts.ts';
 
-/** What a side reads: R = sequences · P + tokens rows. */
+/** What a side reads: R = B · P + tokens rows. */
 export interface SideRows {
   tokens: Tensor; // [tokens] int
   positions: Tensor; // [R] int, row of the position table
   rows: number;
-  /** Rows of each sequence in order. */
-  lines: Int32Array[];
+  /** Lines of the B contexts. */
   grid: RowGrid;
 }
 
-/** Rows of each sequence: its prompts, then its tokens. */
-const linesOf = ({ offsets }: Sequences, prompts: number): Int32Array[] => {
-  const count = offsets.length - 1;
-  return Array.from({ length: count }, (_, i) => {
-    const first = offsets[i] as number;
-    const length = (offsets[i + 1] as number) - first;
-    return Int32Array.from({ length: prompts + length }, (_, k) =>
-      k < prompts ? i * prompts + k : count * prompts + first + k - prompts,
-    );
-  });
-};
-
 const checkLengths = ({ offsets }: Sequences, side: Side, architecture: PromptArchitecture): void => {
   const most = longestSequence(architecture);
+  const least = promptRows(architecture) > 0 ? 0 : 1;
   for (let i = 0; i + 1 < offsets.length; i++) {
     const length = (offsets[i + 1] as number) - (offsets[i] as number);
-    const least = promptRows(architecture) > 0 ? 0 : 1;
     if (length > most || length < least)
       throw new RangeError(
         `${side} sequence ${i} has ${length} tokens; between ${least} and ${most} expected`,
@@ -44,77 +32,101 @@ const checkLengths = ({ offsets }: Sequences, side: Side, architecture: PromptAr
   }
 };
 
-const sideRows = (ops: Ops, side: Side, architecture: PromptArchitecture, sequences: Sequences): SideRows => {
+/** The sequences of each line; rows and positions of the line. */
+interface Line {
+  rows: number[];
+  /** Place of each row in its own sequence, prompt rows counted. */
+  positions: number[];
+}
+
+const linesOf = (contexts: number, { offsets }: Sequences, sources: Int32Array, prompts: number): Line[] => {
+  const lines = Array.from({ length: contexts }, (_, context): Line => {
+    const positions = Array.from({ length: prompts }, (_, i) => i);
+    return { rows: positions.map((i) => context * prompts + i), positions };
+  });
+  for (const [sequence, source] of sources.entries()) {
+    const line = lines[source];
+    if (!line) throw new RangeError(`span ${sequence} reads context ${source}, of ${contexts} there are`);
+    const first = offsets[sequence] as number;
+    for (let row = first; row < (offsets[sequence + 1] as number); row++) {
+      line.rows.push(contexts * prompts + row);
+      line.positions.push(prompts + row - first);
+    }
+  }
+  return lines;
+};
+
+/** [B, 1, T, T] zero where a row may see another: those of the prompts, and earlier ones of its own span. */
+const spanMask = (ops: Ops, lines: readonly Line[], prompts: number, length: number): Tensor => {
+  const mask = new Float32Array(lines.length * length * length).fill(-1e10);
+  for (const [b, { positions }] of lines.entries())
+    for (let i = 0; i < length; i++) {
+      const row = (b * length + i) * length;
+      const position = positions[i];
+      if (position === undefined) continue;
+      if (position < prompts) mask.fill(0, row, row + i + 1);
+      else mask.fill(0, row, row + prompts).fill(0, row + i - (position - prompts), row + i + 1);
+    }
+  return ops.upload(mask, [lines.length, 1, length, length]);
+};
+
+const sideRows = (
+  ops: Ops,
+  side: Side,
+  architecture: PromptArchitecture,
+  contexts: number,
+  sequences: Sequences,
+  sources: Int32Array,
+): SideRows => {
   checkLengths(sequences, side, architecture);
   const prompts = promptRows(architecture);
-  const lines = linesOf(sequences, prompts);
-  const rows = sequences.tokens.length + lines.length * prompts;
-  const positions = new Int32Array(rows);
+  const lines = linesOf(contexts, sequences, sources, prompts);
+  const count = sequences.tokens.length + contexts * prompts;
+  const positions = new Int32Array(count);
   for (const line of lines)
-    line.forEach((row, position) => {
-      positions[row] = position + positionOffset;
-    });
-  const cells = layCells(ops, lines, rows);
-  const mask = side === 'encoder' ? paddingMask(ops, lines, cells.length) : causalMask(ops, cells.length);
+    for (const [i, row] of line.rows.entries())
+      positions[row] = (line.positions[i] as number) + positionOffset;
+  const rows = lines.map((line) => line.rows);
+  const cells = layCells(ops, rows, count);
+  const shared = new Set(sources).size < sources.length;
+  const mask = (): Tensor => {
+    if (side === 'encoder') return paddingMask(ops, rows, cells.length);
+    return shared ? spanMask(ops, lines, prompts, cells.length) : causalMask(ops, cells.length);
+  };
   return {
     tokens: ops.uploadIndices(sequences.tokens),
     positions: ops.uploadIndices(positions),
-    rows,
-    lines,
-    grid: { ...cells, mask },
+    rows: count,
+    grid: { ...cells, mask: mask() },
   };
 };
 
 /** Contexts as the encoder reads them. Throws RangeError for one that is too long. Belongs to the open scope. */
-export const contextRows = (ops: Ops, architecture: PromptArchitecture, contexts: Sequences): SideRows =>
-  sideRows(ops, 'encoder', architecture, contexts);
+export const contextRows = (ops: Ops, architecture: PromptArchitecture, contexts: Sequences): SideRows => {
+  const count = sequenceCount(contexts);
+  const own = Int32Array.from({ length: count }, (_, i) => i);
+  return sideRows(ops, 'encoder', architecture, count, contexts, own);
+};
 
-/** What the decoder reads and where from. */
+/** What the decoder reads: its own rows, and the encoder's. */
 export interface SpanRows extends SideRows {
   cross: CrossGrid;
-  /** [S · P] prompt row of the contexts that each prompt row of the spans repeats. */
-  promptRows: Tensor;
 }
-
-/** Lines of one grid per context: the queries of all that read it. */
-export const queryCells = (
-  ops: Ops,
-  contexts: number,
-  sources: Int32Array,
-  linesOfSpans: readonly ArrayLike<number>[],
-  rows: number,
-): Cells => {
-  const lines = Array.from({ length: contexts }, (): number[] => []);
-  for (const [span, line] of linesOfSpans.entries()) {
-    const readers = lines[sources[span] as number];
-    if (!readers)
-      throw new RangeError(`span ${span} reads context ${sources[span]}, of ${contexts} there are`);
-    for (let i = 0; i < line.length; i++) readers.push(line[i] as number);
-  }
-  return layCells(ops, lines, rows);
-};
 
 /** Spans as the decoder reads them. Throws RangeError for one that is too long or reads no context of the batch. */
 export const spanRows = (
   ops: Ops,
   architecture: PromptArchitecture,
   { spans, sources }: Pick<SpanBatch, 'spans' | 'sources'>,
-  contexts: SideRows,
+  { grid: keys }: SideRows,
 ): SpanRows => {
-  const side = sideRows(ops, 'decoder', architecture, spans);
-  const prompts = promptRows(architecture);
-  const count = contexts.lines.length;
-  const repeated = Int32Array.from(
-    { length: sequenceCount(spans) * prompts },
-    (_, i) => (sources[Math.floor(i / prompts)] as number) * prompts + (i % prompts),
-  );
-  return {
-    ...side,
-    cross: {
-      queries: queryCells(ops, count, sources, side.lines, side.rows),
-      keys: contexts.grid,
-      mask: contexts.grid.mask,
-    },
-    promptRows: ops.uploadIndices(repeated),
-  };
+  const side = sideRows(ops, 'decoder', architecture, keys.batch, spans, sources);
+  return { ...side, cross: { queries: side.grid, keys, mask: keys.mask } };
+};
+
+/** One row for each span, on the line of the context it reads. */
+export const queryCells = (ops: Ops, contexts: number, sources: Int32Array): Cells => {
+  const lines = Array.from({ length: contexts }, (): number[] => []);
+  for (const [span, source] of sources.entries()) lines[source]?.push(span);
+  return layCells(ops, lines, sources.length);
 };

@@ -99,8 +99,7 @@ export class StepDecoder implements SpanDecoder {
   async #rows(tokens: Int32Array): Promise<Tensor> {
     const { ops, decoder, pace } = this.#network;
     const { stem } = decoder;
-    const lines = Array.from(tokens, (_, i) => [i]);
-    const queries = queryCells(ops, this.#view.contexts, this.#sources, lines, tokens.length);
+    const queries = queryCells(ops, this.#view.contexts, this.#sources);
     const width = stem.tokens.shape[1] as number;
     let rows = ops.tidy(() => {
       const position = ops.slice(stem.positions, [this.#position + positionOffset, 0], [1, width]);

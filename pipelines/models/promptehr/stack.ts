@@ -104,13 +104,11 @@ const begin = (
   { prompts: layer, stem }: SideModel<unknown>,
   rows: SideRows,
   inputs: PromptInputs,
-  repeated: Tensor | undefined,
   drop: Drop | undefined,
 ): { prompts: PromptTrace; stem: StemTrace } =>
   tidyTrace(ops, () => {
     const { trace, out } = promptForward(ops, layer, inputs);
-    const prompts = out && repeated ? ops.gather(out, repeated) : out;
-    return { prompts: trace, stem: stemForward(ops, stem, rows, prompts, drop) };
+    return { prompts: trace, stem: stemForward(ops, stem, rows, out, drop) };
   });
 
 /** Contexts → rows of the encoder. */
@@ -122,7 +120,7 @@ export const encodeForward = async (
   passage: Passage,
 ): Promise<SideTrace<EncoderTrace>> => {
   const { drop } = passage;
-  const started = begin(ops, encoder, rows, inputs, undefined, drop);
+  const started = begin(ops, encoder, rows, inputs, drop);
   const run = (block: EncoderBlock, x: Tensor) => encoderBlock(ops, block, rows.grid, x, drop);
   return { ...started, ...(await passBlocks(ops, encoder.blocks, started.stem.out, passage, run)) };
 };
@@ -137,7 +135,7 @@ export const decodeForward = async (
   passage: Passage,
 ): Promise<SideTrace<DecoderTrace>> => {
   const { drop } = passage;
-  const started = begin(ops, decoder, rows, inputs, rows.promptRows, drop);
+  const started = begin(ops, decoder, rows, inputs, drop);
   const run = (block: DecoderBlock, x: Tensor) => decoderBlock(ops, block, rows, memory, x, drop);
   return { ...started, ...(await passBlocks(ops, decoder.blocks, started.stem.out, passage, run)) };
 };
@@ -149,7 +147,6 @@ const beginBackward = (
   rows: SideRows,
   inputs: PromptInputs,
   trace: SideTrace<unknown>,
-  repeated: Tensor | undefined,
   dy: Tensor,
   update: Update,
 ): Tensor =>
@@ -160,15 +157,9 @@ const beginBackward = (
     const prompts = count - tokens;
     if (prompts === 0) return d;
     const dRows = ops.slice(d, [0, 0], [prompts, width]);
-    const dPrompts = repeated ? sumRepeated(ops, dRows, repeated, inputs) : dRows;
-    promptBackward(ops, model.prompts, inputs, trace.prompts, dPrompts, update);
+    promptBackward(ops, model.prompts, inputs, trace.prompts, dRows, update);
     return ops.slice(d, [prompts, 0], [tokens, width]);
   });
-
-const sumRepeated = (ops: Ops, dRows: Tensor, repeated: Tensor, { order }: PromptInputs): Tensor => {
-  const own = Int32Array.from({ length: dRows.shape[0] as number }, (_, i) => i);
-  return ops.segmentSumGradient(dRows, repeated, ops.uploadIndices(own), order.shape[0] as number);
-};
 
 /** dOut [R, E] → gradients of the tokens' embeddings and of the encoder's rows; traces are freed on the way. */
 export const decodeBackward = async (
@@ -195,7 +186,7 @@ export const decodeBackward = async (
     freeTrace(ops, [blockTrace, above, gathered]);
     await pace.rest();
   }
-  const dTokens = beginBackward(ops, decoder, rows, inputs, trace, rows.promptRows, d, update);
+  const dTokens = beginBackward(ops, decoder, rows, inputs, trace, d, update);
   return { dTokens, dMemory: dMemory ?? ops.scale(memory, 0) };
 };
 
@@ -218,5 +209,5 @@ export const encodeBackward = async (
     freeTrace(ops, [blockTrace, above]);
     await pace.rest();
   }
-  return beginBackward(ops, encoder, rows, inputs, trace, undefined, d, update);
+  return beginBackward(ops, encoder, rows, inputs, trace, d, update);
 };
