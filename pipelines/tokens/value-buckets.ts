@@ -96,7 +96,7 @@ const within = (value: number, least: number, greatest: number): number =>
 /**
  * The two ends. They lie where the middle of the outer bucket is the mean of the numbers in it (outliers moved to the
  * next number that is none), and never beyond those: an end is a mean of many, not the number of the one patient who
- * has the highest. One bucket alone gets the mean and the spread of all.
+ * has the highest. One bucket alone has the mean of all in its middle and at most their spread.
  */
 const outerEdges = (
   trimmed: readonly number[],
@@ -107,8 +107,9 @@ const outerEdges = (
   if (!first || !last) {
     const middle = mean(trimmed);
     const spread = Math.sqrt(3 * mean(trimmed.map((value) => (value - middle) ** 2)));
-    const low = within(middle - spread, least, greatest);
-    return [low, within(middle + spread, low, greatest) + 1];
+    const half = Math.min(spread, middle - least, greatest - middle);
+    const low = within(middle - half, least, greatest);
+    return [low, within(middle + half, low, greatest) + 1];
   }
   const low = 2 * mean(trimmed.slice(0, first.place)) - first.edge + 1;
   const high = 2 * mean(trimmed.slice(last.place)) - last.edge + 1;

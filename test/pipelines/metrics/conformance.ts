@@ -1,10 +1,12 @@
 import type { TestFn } from 'ava';
+import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import type { Metric } from '../../../pipelines/metric.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import marginal from '../../../pipelines/models/marginal.ts';
 import { metricsOf } from '../../../pipelines/registry.ts';
 import type { MetricRow } from '../../../schemas/scorecard.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';
 import { type Parties, tested } from './tested-families.ts';
 
@@ -27,9 +29,33 @@ const dealt = (patients: readonly Patient[]): Patient[] => {
 
 const usual: Parties = { train, validation: split.synthetic.slice(250, 290), holdout, synthetic: unseen };
 
+/** Codes of the fixtures that stand for ranges here: two lab tests, and days between visits. */
+const ranges: Record<number, Omit<Vocabulary['codes'][number], 'title'>> = {
+  20: { modality: 'lab', code: '1', bucket: { low: 1, high: 3 } },
+  23: { modality: 'lab', code: '1', bucket: { low: 3, high: 9 } },
+  26: { modality: 'lab', code: '2', bucket: { low: 100, high: 140 } },
+  29: { modality: 'lab', code: '2', bucket: { low: 140, high: 160 } },
+  6: { modality: 'gap', code: 'gap', bucket: { low: 0, high: 30 } },
+  15: { modality: 'gap', code: 'gap', bucket: { low: 30, high: 300 } },
+};
+
+const measuredVocabulary = (labels: number): Vocabulary => {
+  const { codes, ...rest } = vocabularyOf(120, labels);
+  return { ...rest, codes: codes.map((code, token) => ranges[token] ?? code) };
+};
+
+/** The middle of its range for every code that is one. */
+const withValues = (columns: VisitColumns): VisitColumns => ({
+  ...columns,
+  values: Float32Array.from(columns.codes, (token) => {
+    const { low, high } = ranges[token]?.bucket ?? { low: Number.NaN, high: Number.NaN };
+    return (low + high) / 2;
+  }),
+});
+
 /** A model of which everything that a metric asks of one can be computed in closed form. */
 const modelOf = (patients: readonly Patient[], labels: number) => {
-  const vocabulary = vocabularyOf(120, labels);
+  const vocabulary = measuredVocabulary(labels);
   // One more patient has every code and label, so that no record of a usual length is impossible.
   const everything = { visits: [[...Array(120).keys()]], labels: Array<number>(labels).fill(1) };
   const lengths = Array.from({ length: 12 }, (_, visits) => ({
@@ -46,11 +72,12 @@ const modelOf = (patients: readonly Patient[], labels: number) => {
 
 const score = async (family: Metric['family'], parties: Partial<Parties>, replicates = 0, labels = 5) => {
   const given = { ...usual, ...parties };
-  const side = (patients: readonly Patient[]) => (patients.length === 0 ? nobody : columnsOf(patients));
+  const side = (patients: readonly Patient[]) =>
+    patients.length === 0 ? nobody : withValues(columnsOf(patients));
   const { card } = await drainAsync(
     scoreCohort({
       generator: 'somebody',
-      vocabulary: vocabularyOf(120, labels),
+      vocabulary: measuredVocabulary(labels),
       train: side(given.train),
       validation: side(given.validation),
       holdout: side(given.holdout),

@@ -88,6 +88,8 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'cross-modality-pairs': 'all-record-r2',
       'codes-per-visit-by-modality': 'dx-wasserstein',
       duplicates: 'share',
+      'lab-values': 'shift',
+      'visit-gaps': 'by-length',
       'language-model': 'f1',
       'imputation-perplexity': 'lpl-all',
     },

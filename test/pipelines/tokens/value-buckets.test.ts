@@ -75,6 +75,15 @@ test('the number that half the visits have keeps a range of its own', (t) => {
   t.deepEqual(ranges(fit(Array.from({ length: 40 }, () => 7))), [[7, 8]]);
 });
 
+test('a test with patients for one range only keeps its mean', (t) => {
+  const values = [1, 2, 2, 3, 3, 3, 4, 5, 8, 13, 21, 34, 40, 55];
+  const buckets = fit(values);
+  t.is(buckets.count, 1);
+  // The mean with the least and the greatest moved to the next number.
+  const mean = (2 - 1 + 40 - 55 + values.reduce((sum, value) => sum + value, 0)) / values.length;
+  t.true(Math.abs(drawnMean(buckets, 0) - mean) <= 0.5, `${drawnMean(buckets, 0)} for ${mean}`);
+});
+
 test('no single patient moves an end: an outlier gives the same ranges, however far out', (t) => {
   const values = normals(120, 1).map((z) => Math.round(100 + 10 * z));
   const highest = values.indexOf(Math.max(...values));
