@@ -6,37 +6,48 @@ export interface Candidates {
   probabilities: ArrayLike<number>;
 }
 
-/** Gathers what is imputed visit by visit, likeliest first inside a visit; equals by ascending code. */
+type Entry = [code: number, probability: number];
+const byProbability = ([a, p]: Entry, [b, q]: Entry): number => q - p || a - b;
+
+/**
+ * What is told of one visit, likeliest first and equals by ascending code: of each list of candidates at most `top`
+ * codes, without the impossible ones and without `known`.
+ */
+export const chosenCodes = (
+  lists: Iterable<Candidates>,
+  top = Number.POSITIVE_INFINITY,
+  known: ArrayLike<number> = [],
+): Candidates => {
+  const left = new Set(Array.from(known));
+  const kept: Entry[] = [];
+  for (const { codes, probabilities } of lists) {
+    const possible: Entry[] = [];
+    for (let i = 0; i < codes.length; i++) {
+      const [code, probability] = [codes[i] as number, probabilities[i] as number];
+      if (probability > 0 && !left.has(code)) possible.push([code, Math.min(1, probability)]);
+    }
+    kept.push(...possible.sort(byProbability).slice(0, top));
+  }
+  kept.sort(byProbability);
+  return {
+    codes: Int32Array.from(kept, ([code]) => code),
+    probabilities: Float32Array.from(kept, ([, probability]) => probability),
+  };
+};
+
+/** Gathers what was chosen, visit by visit in their order. */
 export class ImputedCodes {
-  readonly #top: number;
   readonly #patient: number[] = [];
   readonly #visit: number[] = [];
   readonly #code: number[] = [];
   readonly #probability: number[] = [];
 
-  /** At most `top` codes are kept of each list of candidates. */
-  constructor(top = Number.POSITIVE_INFINITY) {
-    this.#top = top;
-  }
-
-  /** The codes of one visit, one list of candidates per kind; what is impossible, or in `known`, is left out. */
-  add(patient: number, visit: number, lists: Iterable<Candidates>, known?: ArrayLike<number>): void {
-    const left = new Set(known ? Array.from(known) : []);
-    const byProbability = ([a, p]: [number, number], [b, q]: [number, number]) => q - p || a - b;
-    const kept: [code: number, probability: number][] = [];
-    for (const { codes, probabilities } of lists) {
-      const possible: [number, number][] = [];
-      for (let i = 0; i < codes.length; i++) {
-        const [code, probability] = [codes[i] as number, probabilities[i] as number];
-        if (probability > 0 && !left.has(code)) possible.push([code, Math.min(1, probability)]);
-      }
-      kept.push(...possible.sort(byProbability).slice(0, this.#top));
-    }
-    for (const [code, probability] of kept.sort(byProbability)) {
+  add(patient: number, visit: number, { codes, probabilities }: Candidates): void {
+    for (let i = 0; i < codes.length; i++) {
       this.#patient.push(patient);
       this.#visit.push(visit);
-      this.#code.push(code);
-      this.#probability.push(probability);
+      this.#code.push(codes[i] as number);
+      this.#probability.push(probabilities[i] as number);
     }
   }
 

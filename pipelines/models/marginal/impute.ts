@@ -2,7 +2,7 @@ import type { TokenKind } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { patientCount } from '../../cohort/visit-columns.ts';
 import type { Imputation, ImputeRequest } from '../../generator.ts';
-import { ImputedCodes } from '../../imputed-codes.ts';
+import { chosenCodes, ImputedCodes } from '../../imputed-codes.ts';
 import type { AsyncSteps } from '../../measure.ts';
 import { tokensByKind } from '../../tokens/kind-tokens.ts';
 import type { Marginals } from './score.ts';
@@ -24,15 +24,16 @@ export async function* imputeByMarginals(
       codes,
       probabilities: Float64Array.from(codes, (code) => shares[code] as number),
     }));
-  const imputed = new ImputedCodes(top);
+  const whole = chosenCodes(lists, top);
+  const imputed = new ImputedCodes();
   const patients = patientCount(columns);
   for (let patient = 0; patient < patients; patient++) {
     const [first, end] = [visitOffsets[patient] as number, visitOffsets[patient + 1] as number];
-    if (task === 'next-visit') imputed.add(patient, end - first, lists);
+    if (task === 'next-visit') imputed.add(patient, end - first, whole);
     else
       for (let visit = first; visit < end; visit++) {
         const own = columns.codes.subarray(codeOffsets[visit], codeOffsets[visit + 1]);
-        imputed.add(patient, visit - first, lists, task === 'completion' ? own : undefined);
+        imputed.add(patient, visit - first, task === 'completion' ? chosenCodes(lists, top, own) : whole);
       }
     if ((patient + 1) % slice === 0) yield { step: patient + 1, of: patients, phase: 'imputing' };
   }

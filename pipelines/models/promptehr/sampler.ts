@@ -6,10 +6,20 @@ import {
   VisitColumnsBuilder,
 } from '../../cohort/visit-columns.ts';
 import { GeneratedPatients } from '../../generated-patients.ts';
-import { drawnLabel, type SampleRequest, type Sampler } from '../../generator.ts';
+import {
+  type ConditionalScores,
+  drawnLabel,
+  type Imputation,
+  type ImputeRequest,
+  type SampleRequest,
+  type Sampler,
+} from '../../generator.ts';
+import type { AsyncSteps } from '../../measure.ts';
 import { coldStart } from './cold-start.ts';
+import { conditionalByNetwork, scoringInquiry } from './conditional.ts';
 import { type PromptDrawing, promptDrawing } from './decoding.ts';
 import type { DrawnFacts } from './draw-facts.ts';
+import { imputeByNetwork, imputingInquiry } from './impute.ts';
 import type { PromptModel } from './model.ts';
 import type { PromptNetwork } from './network.ts';
 import { warmStart } from './warm-start.ts';
@@ -19,7 +29,7 @@ import { writeRecords } from './write-records.ts';
  * Patients drawn together: block b is patients 64b … 64b+63. Products of matrices round differently for different
  * numbers of rows; with fixed blocks a patient does not depend on how many were asked for.
  */
-export const patientBlock = 64;
+export const patientBlock = 256;
 
 /** Rows `from` … of what is asked of `count` patients, and rows that ask nothing for the others of `size`. */
 const widened = (
@@ -72,9 +82,34 @@ export class PromptSampler implements Sampler {
     this.#model = model;
   }
 
+  get features(): NonNullable<Sampler['features']> {
+    const { numeric, categorical } = this.#model.features;
+    return Object.fromEntries([
+      ...numeric.map(({ name }) => [name, 'numeric'] as const),
+      ...categorical.map(({ name, levels }) => [name, levels] as const),
+    ]);
+  }
+
   /** One request after the other: all share one device. */
   sample(request: SampleRequest): Promise<VisitColumns> {
-    const result = this.#turn.then(() => this.#sample(request));
+    return this.#inTurn(() => this.#sample(request));
+  }
+
+  conditional(columns: VisitColumns): AsyncSteps<ConditionalScores> {
+    return conditionalByNetwork(scoringInquiry({ ...this.#asking, columns }));
+  }
+
+  impute(request: ImputeRequest): AsyncSteps<Imputation> {
+    return imputeByNetwork(imputingInquiry(this.#asking, request), request);
+  }
+
+  get #asking() {
+    const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
+    return { network: this.#network, model: this.#model, inTurn };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;
   }
