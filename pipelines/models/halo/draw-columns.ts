@@ -65,86 +65,106 @@ const drawBlock = (
 
 /** What is to be drawn for N patients at one position. */
 export interface ColumnDraw {
-  histories: Tensor; // [N, E]
+  histories: Tensor; // [N, E], or [1, E] where all patients have the same
+  patients: number;
   /** Patient's row → its uniforms of all columns. */
   uniformsOf(row: number): Float64Array;
   /** 1 for the columns that can occur at this position; the others stay absent. */
   allowed: Uint8Array;
 }
 
+/** The hidden units of M rows, between two blocks of columns: M = N, or one row while all patients are alike. */
+interface Frontier {
+  hidden: Tensor; // [M, E+from] final
+  open: Tensor; // [M, W-1-from] sums before the relu, of columns that are still to be drawn
+}
+
+const frontierOf = (ops: Ops, head: Head, histories: Tensor): Frontier => {
+  const [rows, embedding] = histories.shape as [number, number];
+  const products = [head.historyToHistory, head.historyToCodes].map((weights) =>
+    ops.matMul(histories, weights),
+  );
+  const sum = ops.add(ops.concat(products, 1), head.hiddenBias); // [M, E+W-1]
+  return {
+    hidden: ops.relu(ops.slice(sum, [0, 0], [rows, embedding])),
+    open: ops.slice(sum, [0, embedding], [rows, (sum.shape[1] as number) - embedding]),
+  };
+};
+
+/** What was drawn in a block: columns within it by row, and its sums where a draw changed any. */
+interface Drawn {
+  columns: number[];
+  rows: number[];
+  corrected?: Float32Array;
+}
+
+/** The frontier after a block. */
+const passBlock = (ops: Ops, block: HeadBlock, { hidden, open }: Frontier, drawn: Drawn): Frontier => {
+  const [rows, width] = open.shape as [number, number];
+  const units = Math.min(block.to - block.from, width);
+  const { columns, rows: rowOf, corrected } = drawn;
+  const own = corrected ? ops.upload(corrected, [rows, units]) : ops.slice(open, [0, 0], [rows, units]);
+  const rest = ops.slice(open, [0, units], [rows, width - units]);
+  const place = (values: number[]) => ops.uploadIndices(Int32Array.from(values));
+  return {
+    hidden: ops.concat([hidden, ops.relu(own)], 1),
+    open:
+      block.codesToRest && columns.length > 0
+        ? ops.add(rest, ops.segmentSum(block.codesToRest, place(columns), place(rowOf), rows))
+        : rest,
+  };
+};
+
 /** The set of each patient's present columns, ascending. Belongs to a scope of the caller's. */
 export const drawColumns = async (
   ops: Ops,
   head: Head,
   triangles: readonly BlockTriangles[],
-  { histories, uniformsOf, allowed }: ColumnDraw,
+  { histories, patients, uniformsOf, allowed }: ColumnDraw,
   pace: Pace,
 ): Promise<number[][]> => {
-  const [rows, embedding] = histories.shape as [number, number];
-  const sets: number[][] = Array.from({ length: rows }, () => []);
+  const sets: number[][] = Array.from({ length: patients }, () => []);
   const uniforms = sets.map((_, row) => uniformsOf(row));
-  const historySum = ops.concat(
-    [ops.matMul(histories, head.historyToHistory), ops.matMul(histories, head.historyToCodes)],
-    1,
-  );
-  const sum = ops.add(historySum, head.hiddenBias); // [N, E+W-1] before the relu
-  let hidden = ops.relu(ops.slice(sum, [0, 0], [rows, embedding])); // [N, E+from] final
-  let open = ops.slice(sum, [0, embedding], [rows, (sum.shape[1] as number) - embedding]); // [N, W-1-from]
+  const repeat = (row: Tensor) => ops.gather(row, ops.uploadIndices(new Int32Array(patients)));
+  let frontier = frontierOf(ops, head, histories);
   const last = allowed.lastIndexOf(1);
   for (const [i, block] of head.blocks.entries()) {
     if (block.from > last) break;
-    const units = Math.min(block.to - block.from, open.shape[1] as number);
-    const sums = ops.slice(open, [0, 0], [rows, units]); // [N, units]
-    const drawn = drawRows(
-      { ops, head, block, hidden, sums },
-      triangles[i] as BlockTriangles,
-      uniforms,
-      allowed,
-    );
-    drawn.columns.forEach((column, k) => {
-      sets[drawn.rows[k] as number]?.push(block.from + column);
-    });
-    const own = drawn.corrected ? ops.upload(drawn.corrected, [rows, units]) : sums;
-    hidden = ops.concat([hidden, ops.relu(own)], 1);
-    if (block.codesToRest) {
-      open = ops.slice(open, [0, units], [rows, (open.shape[1] as number) - units]);
-      if (drawn.columns.length > 0) {
-        const columns = ops.uploadIndices(Int32Array.from(drawn.columns));
-        const rowOf = ops.uploadIndices(Int32Array.from(drawn.rows));
-        open = ops.add(open, ops.segmentSum(block.codesToRest, columns, rowOf, rows));
-      }
+    let drawn: Drawn = { columns: [], rows: [] };
+    if (allowed.subarray(block.from, block.to).includes(1)) {
+      const { hidden, open } = frontier;
+      if (open.shape[0] !== patients) frontier = { hidden: repeat(hidden), open: repeat(open) };
+      drawn = drawRows(ops, head, block, frontier, triangles[i] as BlockTriangles, uniforms, allowed);
     }
+    for (const [k, column] of drawn.columns.entries())
+      sets[drawn.rows[k] as number]?.push(block.from + column);
+    frontier = passBlock(ops, block, frontier, drawn);
     await pace.rest();
   }
   return sets;
 };
 
-interface BlockState {
-  ops: Ops;
-  head: Head;
-  block: HeadBlock;
-  hidden: Tensor; // [N, E+from]
-  sums: Tensor; // [N, units]
-}
-
-/** Draws one block of all patients: columns within the block by row, and the sums where a draw changed any. */
+/** Draws one block of all patients. */
 const drawRows = (
-  { ops, head, block, hidden, sums }: BlockState,
+  ops: Ops,
+  head: Head,
+  block: HeadBlock,
+  { hidden, open }: Frontier,
   triangles: BlockTriangles,
   uniforms: readonly Float64Array[],
   allowed: Uint8Array,
-): { columns: number[]; rows: number[]; corrected?: Float32Array } => {
+): Drawn => {
   const columns: number[] = [];
   const rows: number[] = [];
   const here = allowed.subarray(block.from, block.to);
-  if (!here.includes(1)) return { columns, rows };
   const width = block.to - block.from;
-  const units = sums.shape[1] as number;
+  const units = Math.min(width, open.shape[1] as number);
+  const sums = ops.slice(open, [0, 0], [uniforms.length, units]);
   const bias = ops.slice(head.logitBias, [block.from], [width]);
   const self = block.selfToLogits && ops.relu(ops.slice(sums, [0, 0], [uniforms.length, width - 1]));
   const logits = ops.download(ops.add(blockLogits(ops, block, hidden, self), bias)); // [N, w]
   const corrected = ops.download(sums);
-  uniforms.forEach((uniform, row) => {
+  for (const [row, uniform] of uniforms.entries()) {
     const rowState = {
       logits: logits.subarray(row * width, (row + 1) * width),
       sums: corrected.subarray(row * units, (row + 1) * units),
@@ -153,6 +173,6 @@ const drawRows = (
       columns.push(column);
       rows.push(row);
     }
-  });
+  }
   return columns.length > 0 ? { columns, rows, corrected } : { columns, rows };
 };

@@ -106,7 +106,9 @@ export class HaloSampler implements Sampler {
     let caches: KeyValueCache[] = [];
     for (let position = 0; alive.length > 0 && position <= maxVisits; position++) {
       const patients = alive.map((i) => block * patientBlock + i);
-      const inputs = alive.map((i) => records[i]?.[position] as ArrayLike<number>);
+      // Before the labels all patients are alike: one history serves them all.
+      const alike = position === 0;
+      const inputs = (alike ? [0] : alive).map((i) => records[i]?.[position] as ArrayLike<number>);
       const drawn = await this.#drawPosition(inputs, patients, position, caches, random, labelsOf);
       caches = drawn.caches;
       const going: number[] = [];
@@ -115,7 +117,8 @@ export class HaloSampler implements Sampler {
         records[i]?.push(set);
         if (!set.includes(end)) going.push(row);
       });
-      if (going.length < alive.length) caches = this.#select(caches, going);
+      const rows = alike ? going.map(() => 0) : going;
+      if (alike || going.length < alive.length) caches = this.#select(caches, rows);
       alive = going.map((row) => alive[row] as number);
     }
     for (const { keys, values } of caches)
@@ -157,7 +160,13 @@ export class HaloSampler implements Sampler {
       };
       const drawn = given.every((labels) => labels !== undefined)
         ? given.map(() => [])
-        : await drawColumns(ops, head, this.#triangles, { histories, uniformsOf, allowed }, pace);
+        : await drawColumns(
+            ops,
+            head,
+            this.#triangles,
+            { histories, patients: patients.length, uniformsOf, allowed },
+            pace,
+          );
       const sets = drawn.map((set, row) => {
         const labels = given[row];
         return labels ? labelTokens(this.#layout, labels) : set;
