@@ -211,6 +211,7 @@ export class NativeOps implements Ops {
   total(a: Operand): number {
     return this.download(this.#reduce('Sum', a, [...a.shape.keys()], false))[0] as number;
   }
+  sumOfSquares = (a: Operand): number => 2 * (this.download(this.#pointwise('L2Loss', a))[0] as number);
 
   reshape(a: Operand, shape: readonly number[]): Tensor {
     return this.#run('Reshape', [this.#float, this.#index('Tshape')], [a], [this.#integers(shape)]);

@@ -111,6 +111,8 @@ export interface Ops {
   sumRows(a: Operand): Tensor;
   /** All numbers added up, on our side. */
   total(a: Operand): number;
+  /** Their squares added up, on our side. */
+  sumOfSquares(a: Operand): number;
 
   reshape(a: Operand, shape: readonly number[]): Tensor;
   transpose(a: Operand, permutation: readonly number[]): Tensor;

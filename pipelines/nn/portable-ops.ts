@@ -147,6 +147,7 @@ export class PortableOps implements Ops {
   sumLast = (a: Operand): Tensor => this.#run(() => tf.sum(this.#get(a), -1, true));
   sumRows = (a: Operand): Tensor => this.#run(() => tf.sum(this.#get(a), 0));
   total = (a: Operand): number => this.download(this.#run(() => tf.sum(this.#get(a))))[0] as number;
+  sumOfSquares = (a: Operand): number => this.scope(() => this.total(this.square(a)));
 
   reshape = (a: Operand, shape: readonly number[]): Tensor =>
     this.#run(() => tf.reshape(this.#get(a), [...shape]));

@@ -59,7 +59,7 @@ export class HeldGradients {
   /** Takes a gradient; a second name for its memory outlives the first. */
   readonly take: Update = (parameter, gradient) => {
     const ops = this.#ops;
-    this.#square += ops.total(ops.tidy(() => ops.square(gradient)));
+    this.#square += ops.sumOfSquares(gradient);
     this.#held.set(parameter, ops.keep(ops.reshape(gradient, gradient.shape)));
   };
 

@@ -13,7 +13,7 @@ export const testOps = (test: TestFn, start: () => Promise<unknown>): void => {
     await start();
   });
 
-  test.serial('erf and exp', async (t) => {
+  test.serial('erf, exp and a sum of squares', async (t) => {
     const ops = await openOps();
     ops.scope(() => {
       const x = ops.upload(Float32Array.of(-3, -0.5, 0, 0.25, 1, 2), [2, 3]);
@@ -21,6 +21,7 @@ export const testOps = (test: TestFn, start: () => Promise<unknown>): void => {
       const erf = [-0.999977909503, -0.520499877813, 0, 0.276326390168, 0.84270079295, 0.995322265019];
       t.true(near(ops.download(ops.erf(x)), erf, 1e-6));
       t.deepEqual([...ops.erf(x).shape], [2, 3]);
+      t.true(Math.abs(ops.sumOfSquares(x) - 14.3125) < 1e-5);
       const exp = [-3, -0.5, 0, 0.25, 1, 2].map(Math.exp);
       t.true(near(ops.download(ops.exp(x)), exp, 1e-5));
     });
