@@ -19,7 +19,7 @@ import { nearest } from '../pipelines/privacy/nearest.ts';
 import { nnaa } from '../pipelines/privacy/nnaa.ts';
 import type { PrivacyCohorts } from '../pipelines/privacy/samples.ts';
 import { type Alternative, byMatrixProduct, byPopcount } from './privacy-alternatives.ts';
-import { simulatedCohort } from './simulated-cohort.ts';
+import { patientsOf, simulatedCohort } from './simulated-cohort.ts';
 
 const { values } = parseArgs({
   options: {
@@ -41,17 +41,6 @@ const cohortsOf = (count: number, test = count): PrivacyCohorts => ({
   synthetic: simulatedCohort(count, 3),
 });
 
-const plain = (columns: VisitColumns) => {
-  const perPatient = columns.labels.length / (columns.visitOffsets.length - 1);
-  return Array.from(columns.visitOffsets.subarray(1), (end, p) => ({
-    visits: Array.from({ length: end - (columns.visitOffsets[p] as number) }, (_, v) => {
-      const visit = (columns.visitOffsets[p] as number) + v;
-      return [...columns.codes.subarray(columns.codeOffsets[visit], columns.codeOffsets[visit + 1])];
-    }),
-    labels: [...columns.labels.subarray(p * perPatient, (p + 1) * perPatient)],
-  }));
-};
-
 interface PeerReport {
   peer: string;
   python: string;
@@ -61,7 +50,9 @@ interface PeerReport {
 
 function runPeer(cohorts: PrivacyCohorts): PeerReport | undefined {
   const script = new URL('./privacy-peer.py', import.meta.url).pathname;
-  const input = JSON.stringify(Object.fromEntries(Object.entries(cohorts).map(([k, v]) => [k, plain(v)])));
+  const input = JSON.stringify(
+    Object.fromEntries(Object.entries(cohorts).map(([k, v]) => [k, patientsOf(v)])),
+  );
   const done = spawnSync(values.python, [script, ...(values.halo ? [values.halo] : [])], {
     input,
     maxBuffer: 2 ** 28,

@@ -1,92 +1,48 @@
 /**
- * Unigram, bigram and sequential statistics: ours against a straightforward port of their definition (maps keyed
- * by strings, a set per patient), in one run; CPU seconds, which other work on the machine disturbs least.
- * `node bench/similarity.ts [patients]`; 46,520 as in MIMIC-III.
+ * Unigram, bigram and sequential statistics against the published script, in one run, in processor seconds, which
+ * other work on the machine disturbs least: node bench/similarity.ts [--patients 46520] [--replicates 200]
+ * The peer is HALO's evaluate_datasets.py, untouched: UNDERSTUDY_HALO names a folder of its repository (else it is
+ * cloned), UNDERSTUDY_PYTHON a Python that has numpy and scikit-learn (else an environment is made). Its R² must be
+ * ours. With --replicates, all similarity metrics with intervals are timed instead.
  */
-import { patientCount, type VisitColumns, visitCount } from '../pipelines/cohort/visit-columns.ts';
-import { drain } from '../pipelines/measure.ts';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { visitCount } from '../pipelines/cohort/visit-columns.ts';
+import { drain, drainAsync } from '../pipelines/measure.ts';
+import { metricOptions, scoreMetric } from '../pipelines/metrics/score-metric.ts';
 import codePairs from '../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../pipelines/metrics/similarity/code-prevalence.ts';
-import codesPerVisit from '../pipelines/metrics/similarity/codes-per-visit.ts';
-import labelPrevalence from '../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../pipelines/metrics/similarity/sequential-pairs.ts';
-import visitsPerRecord from '../pipelines/metrics/similarity/visits-per-record.ts';
-import { simulatedCohort } from './simulated-cohort.ts';
+import { metricsOf } from '../pipelines/registry.ts';
+import { patientsOf, simulatedCohort } from './simulated-cohort.ts';
 
-const patients = Number(process.argv[2] ?? 46_520);
+const { values } = parseArgs({
+  options: {
+    patients: { type: 'string', default: '46520' },
+    replicates: { type: 'string' },
+  },
+});
+const patients = Number(values.patients);
 
-const visitsOf = ({ visitOffsets, codeOffsets, codes }: VisitColumns, patient: number): number[][] => {
-  const visits: number[][] = [];
-  for (let v = visitOffsets[patient] as number; v < (visitOffsets[patient + 1] as number); v++)
-    visits.push([...codes.subarray(codeOffsets[v], codeOffsets[v + 1])]);
-  return visits;
-};
+const peak = (): string => `${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`;
 
-type Tables = Record<
-  'code' | 'pair' | 'sequence',
-  { visit: Map<string, number>; record: Map<string, number> }
->;
-
-/** The definition, word for word. */
-const countedPlainly = (columns: VisitColumns): Tables => {
-  const table = () => ({ visit: new Map<string, number>(), record: new Map<string, number>() });
-  const tables: Tables = { code: table(), pair: table(), sequence: table() };
-  const add = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1);
-  for (let patient = 0; patient < patientCount(columns); patient++) {
-    const seen = { code: new Set<string>(), pair: new Set<string>(), sequence: new Set<string>() };
-    const meet = (kind: keyof Tables, key: string) => {
-      add(tables[kind].visit, key);
-      seen[kind].add(key);
-    };
-    const visits = visitsOf(columns, patient);
-    visits.forEach((visit, j) => {
-      for (const code of visit) meet('code', `${code}`);
-      visit.forEach((a, i) => {
-        for (const b of visit.slice(i + 1)) meet('pair', `${a},${b}`);
-      });
-      for (const a of visits[j - 1] ?? []) for (const b of visit) meet('sequence', `${a},${b}`);
-    });
-    for (const kind of ['code', 'pair', 'sequence'] as const)
-      for (const key of seen[kind]) add(tables[kind].record, key);
-  }
-  return tables;
-};
-
-const plainR2 = (a: Map<string, number>, b: Map<string, number>, totalA: number, totalB: number): number => {
-  const keys = [...new Set([...a.keys(), ...b.keys()])];
-  const x = keys.map((key) => (a.get(key) ?? 0) / totalA);
-  const y = keys.map((key) => (b.get(key) ?? 0) / totalB);
-  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
-  const residual = x.reduce((sum, value, i) => sum + (value - (y[i] ?? 0)) ** 2, 0);
-  return 1 - residual / x.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-};
-
-const plainly = (real: VisitColumns, synthetic: VisitColumns): number[] => {
-  const [a, b] = [countedPlainly(real), countedPlainly(synthetic)];
-  return (['code', 'pair', 'sequence'] as const).flatMap((kind) => {
-    const less = kind === 'sequence' ? 1 : 0;
-    const adjacent = (columns: VisitColumns) => visitCount(columns) - less * patientCount(columns);
-    return [
-      plainR2(a[kind].record, b[kind].record, patientCount(real), patientCount(synthetic)),
-      plainR2(a[kind].visit, b[kind].visit, adjacent(real), adjacent(synthetic)),
-    ];
-  });
-};
-
-const timed = <T>(name: string, work: () => T): { seconds: number; result: T } => {
+/** Processor seconds of all threads. */
+const timed = async <T>(work: () => T | Promise<T>): Promise<{ seconds: number; result: T }> => {
   const start = process.cpuUsage();
-  const result = work();
+  const result = await work();
   const { user, system } = process.cpuUsage(start);
-  const seconds = (user + system) / 1e6;
-  const peak = process.resourceUsage().maxRSS / 1024 ** 2;
-  console.log(
-    `${name.padEnd(44)} ${seconds.toFixed(2).padStart(8)} s of CPU   peak so far ${peak.toFixed(2)} GiB`,
-  );
-  return { seconds, result };
+  return { seconds: (user + system) / 1e6, result };
 };
 
 const vocabulary = {
-  codes: Array.from({ length: 6841 }, (_, i) => ({ modality: 'dx' as const, code: String(i) })),
+  codes: Array.from({ length: 6841 }, (_, i) => ({
+    modality: (['dx', 'dx', 'dx', 'px', 'rx'] as const)[i % 5] ?? 'dx',
+    code: String(i),
+  })),
   labels: Array.from({ length: 25 }, (_, i) => `L${i}`),
 };
 const real = simulatedCohort(patients, 1);
@@ -101,23 +57,108 @@ const comparison = {
   rows: [],
   options: {},
   seed: 0,
-  replicates: 0,
+  replicates: Number(values.replicates ?? 0),
 };
-console.log(`${patients} patients, ${visitCount(real)} visits, ${real.codes.length} codes a side`);
 
-timed('lengths and labels', () => [
-  drain(codesPerVisit.compute(comparison)),
-  drain(visitsPerRecord.compute(comparison)),
-  drain(labelPrevalence.compute(comparison)),
-]);
-const ours = timed('ours: counts, R², Pearson, Spearman, series', () =>
-  [codePrevalence, codePairs, sequentialPairs].flatMap((metric) => {
-    const { rows } = drain(metric.compute(comparison));
-    const value = (row: string) => rows.find((found) => found.row === row)?.value ?? Number.NaN;
-    return [value('record-r2'), value('visit-r2')];
-  }),
-);
-const theirs = timed('port of the definition: counts, R²', () => plainly(real, synthetic));
-const apart = Math.max(...ours.result.map((value, i) => Math.abs(value - (theirs.result[i] ?? Number.NaN))));
-console.log(`greatest difference of the six R²: ${apart.toExponential(1)}`);
-console.log(`ratio: ${(theirs.seconds / ours.seconds).toFixed(1)}`);
+const say = (name: string, seconds: number) =>
+  console.log(`${name.padEnd(44)} ${seconds.toFixed(2).padStart(8)} s   peak so far ${peak()}`);
+
+/** Row of ours, by the name the script prints. */
+const rows = {
+  'Per Record Code Probabilities': ['code-prevalence', 'reference-record-r2'],
+  'Per Visit Code Probabilities': ['code-prevalence', 'visit-r2'],
+  'Per Record Bigram Probabilities': ['code-pairs', 'reference-record-r2'],
+  'Per Visit Bigram Probabilities': ['code-pairs', 'visit-r2'],
+  'Per Record Sequential Visit Bigram Probabilities': ['sequential-pairs', 'reference-record-r2'],
+  'Per Visit Sequential Visit Bigram Probabilities': ['sequential-pairs', 'reference-visit-r2'],
+} as const;
+type Table = keyof typeof rows;
+
+/** R², Pearson, Spearman and the points of the plots: all that the three metrics give. */
+const ours = (): Record<Table, number> => {
+  const found = new Map(
+    [codePrevalence, codePairs, sequentialPairs].map((metric) => [
+      metric.name,
+      drain(metric.compute(comparison)).rows,
+    ]),
+  );
+  const value = ([metric, row]: readonly [string, string]) =>
+    found.get(metric)?.find((candidate) => candidate.row === row)?.value ?? Number.NaN;
+  return Object.fromEntries(Object.entries(rows).map(([table, row]) => [table, value(row)])) as Record<
+    Table,
+    number
+  >;
+};
+
+interface PeerReport {
+  python: string;
+  count: number;
+  compare: number;
+  gibibytes: number;
+  r2: Record<string, number>;
+}
+
+const run = (program: string, args: string[]): string =>
+  execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+
+const cloned = (folder: string): string => {
+  const into = join(folder, 'HALO_Inpatient');
+  run('git', ['clone', '--quiet', '--depth', '1', 'https://github.com/btheodorou99/HALO_Inpatient', into]);
+  return into;
+};
+
+const environment = (folder: string): string => {
+  run('python3', ['-m', 'venv', join(folder, 'venv')]);
+  const python = join(folder, 'venv', 'bin', 'python');
+  run(python, ['-m', 'pip', 'install', '--quiet', 'numpy', 'scikit-learn']);
+  return python;
+};
+
+const theirs = (): PeerReport => {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
+  try {
+    const halo = process.env['UNDERSTUDY_HALO'] ?? cloned(folder);
+    const python = process.env['UNDERSTUDY_PYTHON'] ?? environment(folder);
+    const file = join(folder, 'cohorts.json');
+    writeFileSync(file, JSON.stringify({ train: patientsOf(real), synthetic: patientsOf(synthetic) }));
+    const script = fileURLToPath(new URL('./similarity-peer.py', import.meta.url));
+    return JSON.parse(run(python, [script, halo, file])) as PeerReport;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+const against = async (): Promise<void> => {
+  const mine = await timed(ours);
+  say('ours: counts, R², correlations, plot points', mine.seconds);
+  const peer = theirs();
+  const whole = peer.count + peer.compare;
+  const counted = `${peer.count.toFixed(1)} s counting, ${peer.compare.toFixed(1)} s comparing`;
+  console.log(
+    `HALO's generate_statistics and generate_plots, Python ${peer.python}: ${counted}, ${peer.gibibytes.toFixed(2)} GiB`,
+  );
+  const apart = Object.entries(mine.result).map(([table, value]) =>
+    Math.abs(value - (peer.r2[table] ?? Number.NaN)),
+  );
+  console.log(`greatest difference of the six R²: ${Math.max(...apart).toExponential(1)}`);
+  console.log(
+    `ratio: ${(whole / mine.seconds).toFixed(0)}; of their counting alone: ${(peer.count / mine.seconds).toFixed(0)}`,
+  );
+  if (!(Math.max(...apart) < 1e-9)) process.exitCode = 1;
+};
+
+/** Every similarity metric that needs no model, with its intervals. */
+const everything = async (): Promise<void> => {
+  let all = 0;
+  for (const metric of metricsOf('similarity').values()) {
+    if (metric.needs.some((need) => need !== 'train' && need !== 'synthetic')) continue;
+    const options = metricOptions(metric);
+    const { seconds } = await timed(() => drainAsync(scoreMetric(metric, { ...comparison, options })));
+    say(metric.name, seconds);
+    all += seconds;
+  }
+  say(`all, ${comparison.replicates} resamples`, all);
+};
+
+console.log(`${patients} patients, ${visitCount(real)} visits, ${real.codes.length} codes a side`);
+await (values.replicates === undefined ? against() : everything());

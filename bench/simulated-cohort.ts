@@ -62,3 +62,15 @@ export function simulatedCohort(patients: number, seed: number): VisitColumns {
   }
   return builder.build();
 }
+
+/** Patients as plain objects, as the published scripts have them. */
+export const patientsOf = (columns: VisitColumns): { visits: number[][]; labels: number[] }[] => {
+  const perPatient = columns.labels.length / (columns.visitOffsets.length - 1);
+  return Array.from(columns.visitOffsets.subarray(1), (end, p) => ({
+    visits: Array.from({ length: end - (columns.visitOffsets[p] as number) }, (_, v) => {
+      const visit = (columns.visitOffsets[p] as number) + v;
+      return [...columns.codes.subarray(columns.codeOffsets[visit], columns.codeOffsets[visit + 1])];
+    }),
+    labels: [...columns.labels.subarray(p * perPatient, (p + 1) * perPatient)],
+  }));
+};

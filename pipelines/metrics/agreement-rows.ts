@@ -1,32 +1,32 @@
 import type { VisitColumns } from '../cohort/visit-columns.ts';
 import type { PartialRow, Series } from '../metric.ts';
-import { pearson, r2, spearman } from '../statistics/agreement.ts';
-import type { Keys, OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import {
+  type CountPairs,
+  countPairs,
+  pairsPearson,
+  pairsR2,
+  pairsSpearman,
+} from '../statistics/count-agreement.ts';
+import type { OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import type { Keys } from '../statistics/postings.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
 import { referenceNote } from './empty-records.ts';
-
-/** Real and synthetic. */
-interface Sides {
-  counts: [Uint32Array, Uint32Array];
-  shares: [Float64Array, Float64Array];
-}
 
 const statistics = {
   r2: {
     name: 'R²',
-    compute: ({ shares }: Sides) => r2(...shares),
+    compute: (pairs: CountPairs, { real, synthetic }: View) => pairsR2(pairs, real.total, synthetic.total),
     about:
       'share of the differences between real frequencies that the synthetic ones reproduce: 1 is exact, 0 is no better than giving every key the mean, below 0 is worse',
   },
   pearson: {
     name: 'Pearson correlation',
-    compute: ({ shares }: Sides) => pearson(...shares),
+    compute: pairsPearson,
     about: 'how straight a line the frequencies fall on, whatever its slope: it forgives a constant bias',
   },
   spearman: {
     name: 'Spearman correlation',
-    // Shares are counts over one number, so their ranks are those of the counts.
-    compute: ({ counts }: Sides) => spearman(...counts),
+    compute: pairsSpearman,
     about: 'how alike the order from frequent to rare is; rare keys weigh as much as frequent ones',
   },
 };
@@ -117,13 +117,6 @@ export const referenceRecordView = (what: string, real: VisitColumns, synthetic:
   note: referenceNote,
 });
 
-/** Counts of every key of the union on one side, as shares of `total`. */
-const shares = (counts: Uint32Array, total: number): Float64Array => {
-  const divided = new Float64Array(counts);
-  for (let i = 0; i < divided.length; i++) divided[i] = (divided[i] as number) / total;
-  return divided;
-};
-
 const whyMissing = (view: View, keys: number): string => {
   if (view.real.total <= 0) return `The real cohort has no ${view.per}.`;
   if (view.synthetic.total <= 0) return `The synthetic cohort has no ${view.per}.`;
@@ -131,18 +124,25 @@ const whyMissing = (view: View, keys: number): string => {
   return 'All frequencies of one side are equal, so there are no differences to reproduce.';
 };
 
-const viewRows = (counts: OccurrenceCounts, view: View): PartialRow[] => {
-  const n = counts.first.length;
-  const possible = view.real.total > 0 && view.synthetic.total > 0;
-  const real = counts.real[view.counts];
-  const synthetic = counts.synthetic[view.counts];
-  const sides: Sides = {
-    counts: [real, synthetic],
-    shares: [shares(real, view.real.total), shares(synthetic, view.synthetic.total)],
+/** The counts of some keys, patients or occurrences, tallied over both sides. */
+export type Tallied = (counts: View['counts']) => CountPairs;
+
+/** Tallies each kind of counts once, when it is asked for; `members` are the keys, all of them unless told. */
+export const tallied = ({ real, synthetic }: OccurrenceCounts, members?: Int32Array): Tallied => {
+  const known: Partial<Record<View['counts'], CountPairs>> = {};
+  return (counts) => {
+    const pairs = known[counts] ?? countPairs(real[counts], synthetic[counts], members);
+    known[counts] = pairs;
+    return pairs;
   };
+};
+
+const viewRows = (pairs: CountPairs, view: View): PartialRow[] => {
+  const n = pairs.keys;
+  const possible = view.real.total > 0 && view.synthetic.total > 0;
   return view.statistics.map((name) => {
     const { name: title, compute, about } = statistics[name];
-    const value = possible ? compute(sides) : null;
+    const value = possible ? compute(pairs, view) : null;
     const note = value === null ? whyMissing(view, n) : view.note;
     return {
       row: `${view.row}-${name}`,
@@ -156,25 +156,38 @@ const viewRows = (counts: OccurrenceCounts, view: View): PartialRow[] => {
 };
 
 /** R², Pearson and Spearman of real against synthetic frequencies, for each view; `n` is the size of the union. */
-export const agreementRows = (counts: OccurrenceCounts, views: readonly View[]): PartialRow[] =>
-  views.flatMap((view) => viewRows(counts, view));
+export const agreementRows = (keys: Tallied, views: readonly View[]): PartialRow[] =>
+  views.flatMap((view) => viewRows(keys(view.counts), view));
 
 const seriesLimit = { codes: 8000, pairs: 4000, sequences: 4000 };
 
-/** Keys ordered from many real patients to few, by counting sort; keys with equally many keep their order. */
-const byPatients = (patients: Uint32Array): Int32Array => {
-  const most = patients.reduce((max, count) => Math.max(max, count), 0);
-  const next = new Int32Array(most + 2);
-  for (const count of patients) next[most - count + 1] = (next[most - count + 1] as number) + 1;
-  for (let i = 0; i < most; i++) next[i + 1] = (next[i + 1] as number) + (next[i] as number);
-  const order = new Int32Array(patients.length);
-  for (let key = 0; key < patients.length; key++) {
-    const bucket = most - (patients[key] as number);
-    const slot = next[bucket] as number;
-    order[slot] = key;
-    next[bucket] = slot + 1;
+/**
+ * The keys that have the given ranks (ascending) when ordered from many real patients to few, where keys with equally
+ * many keep their order. Nothing is sorted: how many keys have each count tells where the ranks are.
+ */
+const keysRanked = (patients: Uint32Array, ranks: readonly number[]): number[] => {
+  const keysWith = new Uint32Array(patients.reduce((max, count) => Math.max(max, count), 0) + 1);
+  for (let key = 0; key < patients.length; key++)
+    keysWith[patients[key] as number] = (keysWith[patients[key] as number] as number) + 1;
+  const groups = new Map<number, { places: number[]; keys: number[] }>();
+  for (let count = keysWith.length - 1, above = 0, next = 0; count >= 0; count--) {
+    const places: number[] = [];
+    const end = above + (keysWith[count] as number);
+    while (next < ranks.length && (ranks[next] as number) < end)
+      places.push((ranks[next++] as number) - above);
+    if (places.length > 0) groups.set(count, { places, keys: [] });
+    above = end;
   }
-  return order;
+  const upcoming = Int32Array.from(keysWith, (_, count) => groups.get(count)?.places[0] ?? -1);
+  keysWith.fill(0);
+  for (let key = 0; key < patients.length; key++) {
+    const count = patients[key] as number;
+    const place = keysWith[count] as number;
+    keysWith[count] = place + 1;
+    const group = place === upcoming[count] ? groups.get(count) : undefined;
+    if (group) upcoming[count] = group.places[group.keys.push(key)] ?? -1;
+  }
+  return [...groups.values()].flatMap(({ keys }) => keys);
 };
 
 /**
@@ -187,8 +200,8 @@ export const frequencySeries = (
   counts: OccurrenceCounts,
   totals: Pick<View, 'real' | 'synthetic'>,
 ): Record<string, Series> => {
-  const order = byPatients(counts.real.patients);
-  const chosen = rankSample(order.length, seriesLimit[keys]).map((rank) => order[rank] as number);
+  const { patients } = counts.real;
+  const chosen = keysRanked(patients, rankSample(patients.length, seriesLimit[keys]));
   const column = (of: ArrayLike<number>, total = 1) => chosen.map((key) => (of[key] as number) / total || 0);
   return {
     [keys]: {

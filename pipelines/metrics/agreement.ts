@@ -2,47 +2,27 @@ import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
 import type { Steps } from '../measure.ts';
 import type { MetricInput, PartialRow } from '../metric.ts';
 import { RandomSource } from '../random.ts';
-import { centeredIntervals } from '../statistics/bootstrap.ts';
+import { centeredIntervals, type Resample } from '../statistics/bootstrap.ts';
 import {
   type CountPairs,
-  countPairs,
+  joined,
   pairsPearson,
   pairsR2,
   pairsSpearman,
 } from '../statistics/count-agreement.ts';
-import type { Keys, OccurrenceCounts, SideCounts } from '../statistics/occurrence-counts.ts';
-import { countWeighted, patientEntries, slotsOf } from '../statistics/patient-entries.ts';
-import { agreementRows, type Divisor, type Statistic, type View } from './agreement-rows.ts';
+import type { OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import { entriesIn, type KeyLayout, layOutKeys, patientEntries } from '../statistics/patient-entries.ts';
+import type { Keys } from '../statistics/postings.ts';
+import { lanes, tallyResamples, type WeightedSide } from '../statistics/tally-resamples.ts';
+import { agreementRows, type Divisor, type Statistic, tallied, type View } from './agreement-rows.ts';
 
 export type Compared = Pick<MetricInput, 'train' | 'synthetic' | 'seed' | 'replicates'>;
 
-/** Some of the keys, and the frequencies that are compared over them. */
+/** Some of the keys, all of them unless told, and the frequencies that are compared over them. */
 export interface Part {
-  members: Int32Array;
+  members?: Int32Array;
   views: readonly View[];
 }
-
-export const allKeys = ({ first }: OccurrenceCounts): Int32Array =>
-  Int32Array.from({ length: first.length }, (_, key) => key);
-
-/** The counts of some keys, in their order. */
-const selectKeys = (counts: OccurrenceCounts, members: Int32Array): OccurrenceCounts => {
-  if (members.length === counts.first.length) return counts;
-  const gather = <T extends Int32Array | Uint32Array>(from: T, into: T): T => {
-    for (let i = 0; i < into.length; i++) into[i] = from[members[i] as number] as number;
-    return into;
-  };
-  const side = ({ occurrences, patients }: SideCounts) => ({
-    occurrences: gather(occurrences, new Uint32Array(members.length)),
-    patients: gather(patients, new Uint32Array(members.length)),
-  });
-  return {
-    first: gather(counts.first, new Int32Array(members.length)),
-    second: gather(counts.second, new Int32Array(members.length)),
-    real: side(counts.real),
-    synthetic: side(counts.synthetic),
-  };
-};
 
 /**
  * Entries (patient, key) of both sides that resamples are counted from. Above it a random part of the patients
@@ -60,68 +40,102 @@ const ranges: Record<Statistic, [number, number]> = {
   spearman: [-1, 1],
 };
 
-const entriesOf = ({ patients }: SideCounts): number => patients.reduce((sum, count) => sum + count, 0);
-
-const weighted = ({ units }: Divisor, weights: Uint16Array): number => {
-  let sum = 0;
-  for (let p = 0; p < units.length; p++) sum += (units[p] as number) * (weights[p] as number);
-  return sum;
-};
-
 /** What the entries of both sides are laid out by. */
 interface Table {
   keys: Keys;
   counts: OccurrenceCounts;
-  slots: Int32Array;
+  layout: KeyLayout;
   share: number;
   source: RandomSource;
 }
 
 /** One side, ready to be counted with other weights. */
-class ResampledSide {
+class ResampledSide implements WeightedSide {
   /** Patients that stand for all, ascending. */
   readonly bag: Int32Array;
   readonly size: number;
-  readonly counts: SideCounts;
   readonly weights: Uint16Array;
-  readonly #entries;
+  readonly entries;
 
-  constructor(columns: VisitColumns, { keys, counts, slots, share, source }: Table, index: number) {
+  constructor(columns: VisitColumns, side: 'real' | 'synthetic', table: Table) {
+    const { keys, counts, layout, share, source } = table;
     this.size = patientCount(columns);
-    const order = source.permutation(this.size, bagIndex - index);
+    const order = source.permutation(this.size, side === 'real' ? bagIndex : bagIndex - 1);
     this.bag = order.slice(0, Math.ceil(share * this.size)).sort();
-    this.weights = new Uint16Array(this.size);
+    this.weights = new Uint16Array(this.size * lanes);
     const kept = new Uint8Array(this.size);
     for (const patient of this.bag) kept[patient] = 1;
-    this.#entries = patientEntries(columns, counts, keys, slots, kept);
-    const width = counts.first.length;
-    this.counts = { patients: new Uint32Array(width), occurrences: new Uint32Array(width) };
+    this.entries = patientEntries(columns, counts, keys, layout, side, kept);
   }
 
-  /** Counts anew, each patient of the bag as often as drawn. */
-  count(drawn: Int32Array): void {
-    for (let i = 0; i < drawn.length; i++) this.weights[this.bag[i] as number] = drawn[i] as number;
-    countWeighted(this.#entries, this.weights, this.counts);
+  /** Each patient of the bag as often as drawn. */
+  weigh(drawn: Int32Array, lane: number): void {
+    for (let i = 0; i < drawn.length; i++)
+      this.weights[(this.bag[i] as number) * lanes + lane] = drawn[i] as number;
+  }
+
+  /** A divisor of the resample. */
+  total({ units }: Divisor, lane: number): number {
+    let sum = 0;
+    for (let p = 0; p < units.length; p++)
+      sum += (units[p] as number) * (this.weights[p * lanes + lane] as number);
+    return sum;
   }
 }
 
-/** All statistics of one part, in the order of its rows. */
-const partStatistics = (
-  { members, views }: Part,
-  real: ResampledSide,
-  synthetic: ResampledSide,
-): (number | null)[] => {
-  const tallied: Partial<Record<View['counts'], CountPairs>> = {};
-  return views.flatMap((view) => {
-    const [x, y] = [real.counts[view.counts], synthetic.counts[view.counts]];
-    const pairs = tallied[view.counts] ?? countPairs(x, y, members);
-    tallied[view.counts] = pairs;
-    return view.statistics.map((name) => {
+/** Both sides, and what to compute of every resample. */
+class Resampler {
+  readonly real: ResampledSide;
+  readonly synthetic: ResampledSide;
+  readonly #layout: KeyLayout;
+  readonly #parts: readonly Part[];
+
+  constructor({ train, synthetic }: Compared, parts: readonly Part[], table: Table) {
+    this.real = new ResampledSide(train, 'real', table);
+    this.synthetic = new ResampledSide(synthetic, 'synthetic', table);
+    this.#layout = table.layout;
+    this.#parts = parts;
+  }
+
+  /** All statistics of each resample, in the order of the rows. */
+  statistics(resamples: readonly Resample[]): (number | null)[][] {
+    for (const [lane, [real, synthetic]] of resamples.entries()) {
+      this.real.weigh(real as Int32Array, lane);
+      this.synthetic.weigh(synthetic as Int32Array, lane);
+    }
+    const found = tallyResamples(this.#layout.groups, this.real, this.synthetic);
+    return resamples.map((_, lane) =>
+      this.#parts.flatMap(({ views }, part) => {
+        const own = (found[lane] ?? []).filter(({ parts }) => (parts >>> part) & 1);
+        const pairs = {
+          patients: joined(own.map(({ patients }) => patients)),
+          occurrences: joined(own.map(({ occurrences }) => occurrences)),
+        };
+        return views.flatMap((view) => this.#values(view, pairs[view.counts], lane));
+      }),
+    );
+  }
+
+  #values({ real, synthetic, statistics }: View, pairs: CountPairs, lane: number): (number | null)[] {
+    return statistics.map((name) => {
       if (name === 'pearson') return pairsPearson(pairs);
       if (name === 'spearman') return pairsSpearman(pairs);
-      return pairsR2(pairs, weighted(view.real, real.weights), weighted(view.synthetic, synthetic.weights));
+      return pairsR2(pairs, this.real.total(real, lane), this.synthetic.total(synthetic, lane));
     });
-  });
+  }
+}
+
+/** A bit per part for every key. */
+const partsOf = (keys: number, parts: readonly Part[]): Uint32Array => {
+  const bits = new Uint32Array(keys);
+  for (const [part, { members }] of parts.entries()) {
+    const bit = 1 << part;
+    if (members)
+      for (let i = 0; i < members.length; i++)
+        bits[members[i] as number] = (bits[members[i] as number] as number) | bit;
+    else for (let key = 0; key < keys; key++) bits[key] = (bits[key] as number) | bit;
+  }
+  return bits;
 };
 
 /**
@@ -130,38 +144,33 @@ const partStatistics = (
  */
 export function* agreement(
   keys: Keys,
-  { train, synthetic, seed, replicates }: Compared,
+  cohorts: Compared,
   counts: OccurrenceCounts,
   parts: readonly Part[],
   budget = entriesBudget,
 ): Steps<PartialRow[]> {
+  const { train, synthetic, seed, replicates } = cohorts;
   const rows: PartialRow[] = [];
   for (const [step, { members, views }] of parts.entries()) {
     yield { step, of: parts.length };
-    rows.push(...agreementRows(selectKeys(counts, members), views));
+    rows.push(...agreementRows(tallied(counts, members), views));
   }
-  if (replicates === 0 || Math.min(patientCount(train), patientCount(synthetic)) < 2) return rows;
-  const entries = entriesOf(counts.real) + entriesOf(counts.synthetic);
+  const sizes = { real: patientCount(train), synthetic: patientCount(synthetic) };
+  if (replicates === 0 || Math.min(sizes.real, sizes.synthetic) < 2) return rows;
+  const entries = entriesIn(counts.real) + entriesIn(counts.synthetic);
   const share = Math.min(1, budget / Math.max(1, entries));
-  const slots = slotsOf(counts);
-  const table = { keys, counts, slots, share, source: new RandomSource(seed, 'bootstrap') };
-  const [theirs, ours] = [new ResampledSide(train, table, 0), new ResampledSide(synthetic, table, 1)];
-  const placed = parts.map((part) => ({
-    ...part,
-    members: part.members.map((key) => slots[key] as number).sort(),
-  }));
+  const layout = layOutKeys(counts, partsOf(counts.first.length, parts), sizes);
+  const source = new RandomSource(seed, 'bootstrap');
+  const resampler = new Resampler(cohorts, parts, { keys, counts, layout, share, source });
   const names = parts.flatMap(({ views }) => views.flatMap(({ statistics }) => statistics));
   const intervals = yield* centeredIntervals(
     {
-      sizes: [theirs.bag.length, ours.bag.length],
-      drawn: [theirs.size, ours.size],
+      sizes: [resampler.real.bag.length, resampler.synthetic.bag.length],
+      drawn: [sizes.real, sizes.synthetic],
       seed,
       replicates,
-      statistics: ([real, made]) => {
-        theirs.count(real as Int32Array);
-        ours.count(made as Int32Array);
-        return placed.flatMap((part) => partStatistics(part, theirs, ours));
-      },
+      together: lanes,
+      statistics: (resamples) => resampler.statistics(resamples),
     },
     rows.map(({ value }, i) => ({ value, range: ranges[names[i] as Statistic] })),
   );

@@ -1,6 +1,8 @@
 import type { Steps } from '../measure.ts';
 import type { MetricResult, PartialRow } from '../metric.ts';
-import { countOccurrences, type Keys, type OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import { countPairs } from '../statistics/count-agreement.ts';
+import { countOccurrences, type OccurrenceCounts } from '../statistics/occurrence-counts.ts';
+import type { Keys } from '../statistics/postings.ts';
 import { agreement, type Compared, type Part } from './agreement.ts';
 import { adjacentView, agreementRows, recordView, type View, visitView } from './agreement-rows.ts';
 
@@ -23,18 +25,10 @@ const membersOf = (counts: OccurrenceCounts, keep: KeyGroup['keep']): Int32Array
   return kept.slice(0, size);
 };
 
-const absentRow = (view: View, note: string): PartialRow[] =>
-  agreementRows({ ...nothing, first: new Int32Array(0) }, [{ ...view, statistics: ['r2'] }]).map((row) => ({
-    ...row,
-    note,
-  }));
+const noKeys = () => countPairs(new Uint32Array(0), new Uint32Array(0));
 
-const none = new Uint32Array(0);
-const nothing = {
-  second: new Int32Array(0),
-  real: { occurrences: none, patients: none },
-  synthetic: { occurrences: none, patients: none },
-};
+const absentRow = (view: View, note: string): PartialRow[] =>
+  agreementRows(noKeys, [{ ...view, statistics: ['r2'] }]).map((row) => ({ ...row, note }));
 
 /**
  * R², Pearson and Spearman per patient and per visit, group by group. Frequencies are those of the whole

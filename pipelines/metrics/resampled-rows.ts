@@ -1,7 +1,7 @@
 import { patientCount } from '../cohort/visit-columns.ts';
 import type { Steps } from '../measure.ts';
 import type { MetricInput, PartialRow } from '../metric.ts';
-import { centeredIntervals } from '../statistics/bootstrap.ts';
+import { centeredIntervals, oneByOne } from '../statistics/bootstrap.ts';
 
 /** How often each patient counts on either side. */
 export interface PatientWeights {
@@ -22,13 +22,13 @@ export function* resampledRows(
   const [real = 0, made = 0] = sizes;
   const rows = compute({ real: new Int32Array(real).fill(1), synthetic: new Int32Array(made).fill(1) });
   const intervals = yield* centeredIntervals(
-    {
+    oneByOne({
       sizes,
       seed,
       replicates,
       statistics: ([theirs, ours]) =>
         compute({ real: theirs as Int32Array, synthetic: ours as Int32Array }).map(({ value }) => value),
-    },
+    }),
     rows.map(({ value, range }) => ({
       value,
       range: [range?.[0] ?? least, range?.[1] ?? greatest],

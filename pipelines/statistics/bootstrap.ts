@@ -1,20 +1,32 @@
 import { drain, type Steps } from '../measure.ts';
 import { RandomSource } from '../random.ts';
 
-export interface Bootstrap {
+interface Resampling {
   /** Patients per group; groups (members and non-members, say) are resampled apart from each other. */
   sizes: readonly number[];
   /** How many are drawn per group, where not as many as there are. */
   drawn?: readonly number[];
-  /**
-   * The statistics of one resample, which is told as how often each patient of each group was drawn.
-   * `null` where the resample leaves a statistic undefined. The arrays are reused.
-   */
-  statistics(counts: readonly Int32Array[]): readonly (number | null)[];
   seed: number;
   replicates: number;
   /** Share of the replicates that lie inside the interval. */
   level?: number;
+}
+
+/** How often each patient of each group was drawn. The arrays are reused. */
+export type Resample = readonly Int32Array[];
+
+/** The statistics of a resample; `null` where it leaves one undefined. */
+type Statistics = readonly (number | null)[];
+
+export interface Bootstrap extends Resampling {
+  statistics(resample: Resample): Statistics;
+}
+
+/** The same for statistics that cost less when several resamples are looked at together. */
+export interface BatchedBootstrap extends Resampling {
+  /** Most resamples at a time; the last may be fewer. */
+  together: number;
+  statistics(resamples: readonly Resample[]): readonly Statistics[];
 }
 
 export type Interval = [number, number];
@@ -60,23 +72,34 @@ const ends = (ascending: Float64Array, level = 0.95): Interval => {
   return [quantile(ascending, tail), quantile(ascending, 1 - tail)];
 };
 
+/** A bootstrap that looks at one resample at a time, as one of batches. */
+export const oneByOne = ({ statistics, ...rest }: Bootstrap): BatchedBootstrap => ({
+  ...rest,
+  together: 1,
+  statistics: (resamples) => resamples.map(statistics),
+});
+
 /** Defined values of each statistic in ascending order; undefined where too many replicates are not. */
-function* resampledValues(task: Bootstrap): Steps<(Float64Array | undefined)[]> {
-  if (task.replicates < 1 || task.sizes.some((size) => size < 2)) return [];
+function* resampledValues(task: BatchedBootstrap): Steps<(Float64Array | undefined)[]> {
+  const { replicates, together, sizes } = task;
+  if (replicates < 1 || sizes.some((size) => size < 2)) return [];
   const source = new RandomSource(task.seed, 'bootstrap');
-  const counts = task.sizes.map((size) => new Int32Array(size));
-  const draws = (task.drawn ?? task.sizes).map((size) => new Float64Array(size));
+  const batch = Array.from({ length: together }, () => sizes.map((size) => new Int32Array(size)));
+  const draws = (task.drawn ?? sizes).map((size) => new Float64Array(size));
   const values: number[][] = [];
-  for (let replicate = 0; replicate < task.replicates; replicate++) {
-    for (const [group, drawn] of counts.entries())
-      draw(source, drawn, draws[group] as Float64Array, replicate, group);
-    for (const [s, value] of task.statistics(counts).entries()) {
-      values[s] ??= [];
-      if (value !== null && Number.isFinite(value)) values[s].push(value);
-    }
-    yield { step: replicate, of: task.replicates };
+  for (let first = 0; first < replicates; first += together) {
+    const resamples = batch.slice(0, replicates - first);
+    for (const [i, resample] of resamples.entries())
+      for (const [group, drawn] of resample.entries())
+        draw(source, drawn, draws[group] as Float64Array, first + i, group);
+    for (const found of task.statistics(resamples))
+      for (const [s, value] of found.entries()) {
+        values[s] ??= [];
+        if (value !== null && Number.isFinite(value)) values[s].push(value);
+      }
+    yield { step: first, of: replicates };
   }
-  const fewest = Math.max(1, task.replicates * (1 - undefinedShare));
+  const fewest = Math.max(1, replicates * (1 - undefinedShare));
   return values.map((seen) => (seen.length < fewest ? undefined : Float64Array.from(seen).sort()));
 }
 
@@ -85,7 +108,7 @@ function* resampledValues(task: Bootstrap): Steps<(Float64Array | undefined)[]> 
  * resamples. `undefined` where a group has fewer than two patients or too many replicates are undefined.
  */
 export const bootstrapIntervals = (task: Bootstrap): (Interval | undefined)[] =>
-  drain(resampledValues(task)).map((values) => values && ends(values, task.level));
+  drain(resampledValues(oneByOne(task))).map((values) => values && ends(values, task.level));
 
 const narrowest = 1e-12;
 
@@ -95,7 +118,7 @@ const narrowest = 1e-12;
  * also where all resamples agree, which says that they cannot tell, not that the value is certain.
  */
 export function* centeredIntervals(
-  task: Bootstrap,
+  task: BatchedBootstrap,
   points: readonly Point[],
 ): Steps<(Interval | undefined)[]> {
   const resampled = yield* resampledValues(task);

@@ -1,5 +1,5 @@
-import { type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
-import { type Postings, postingsOf } from './postings.ts';
+import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
+import { eachCode, type Keys, type Postings, postingSize, postingsOf } from './postings.ts';
 
 /** How often each key occurs in one cohort. */
 export interface SideCounts {
@@ -19,147 +19,181 @@ export interface OccurrenceCounts {
   synthetic: SideCounts;
 }
 
-/** What is counted: codes, unordered pairs within a visit (smaller token first), or (code, code of next visit). */
-export type Keys = 'codes' | 'pairs' | 'sequences';
+/** A column that grows. */
+const longer = <T extends Int32Array | Uint32Array>(from: T, into: T): T => {
+  into.set(from);
+  return into;
+};
 
-const columnNames = ['first', 'second', 'realVisits', 'realPatients', 'syntheticVisits', 'syntheticPatients'];
+const sideOf = (size: number): SideCounts => ({
+  occurrences: new Uint32Array(size),
+  patients: new Uint32Array(size),
+});
 
-/** Rows of six integers that grow without an object per row. */
+const longerSide = ({ occurrences, patients }: SideCounts, size: number): SideCounts => ({
+  occurrences: longer(occurrences, new Uint32Array(size)),
+  patients: longer(patients, new Uint32Array(size)),
+});
+
+/** Counts of keys in columns that grow, without an object per key. */
 class Rows {
-  #columns = columnNames.map(() => new Uint32Array(1024));
+  #first = new Int32Array(1024);
+  #second = new Int32Array(1024);
+  #real = sideOf(1024);
+  #synthetic = sideOf(1024);
   #size = 0;
 
-  push(row: readonly number[]): void {
-    if (this.#size === this.#columns[0]?.length)
-      this.#columns = this.#columns.map((column) => {
-        const longer = new Uint32Array(column.length * 2);
-        longer.set(column);
-        return longer;
-      });
-    for (let i = 0; i < row.length; i++) (this.#columns[i] as Uint32Array)[this.#size] = row[i] as number;
-    this.#size++;
+  /** Makes room for `more` rows. */
+  reserve(more: number): void {
+    const room = this.#first.length;
+    if (this.#size + more <= room) return;
+    const wanted = Math.max(this.#size + more, 2 * room);
+    this.#first = longer(this.#first, new Int32Array(wanted));
+    this.#second = longer(this.#second, new Int32Array(wanted));
+    this.#real = longerSide(this.#real, wanted);
+    this.#synthetic = longerSide(this.#synthetic, wanted);
   }
 
-  counts(): OccurrenceCounts {
-    const column = (i: number) => (this.#columns[i] as Uint32Array).subarray(0, this.#size);
+  /** Takes the counts of `second` over, where there is room. */
+  push(first: number, second: number, real: SideCounts, synthetic: SideCounts): void {
+    const row = this.#size++;
+    this.#first[row] = first;
+    this.#second[row] = second;
+    this.#real.occurrences[row] = real.occurrences[second] as number;
+    this.#real.patients[row] = real.patients[second] as number;
+    this.#synthetic.occurrences[row] = synthetic.occurrences[second] as number;
+    this.#synthetic.patients[row] = synthetic.patients[second] as number;
+    real.occurrences[second] = 0;
+    real.patients[second] = 0;
+    synthetic.occurrences[second] = 0;
+    synthetic.patients[second] = 0;
+  }
+
+  taken(): OccurrenceCounts {
+    const side = ({ occurrences, patients }: SideCounts) => ({
+      occurrences: occurrences.subarray(0, this.#size),
+      patients: patients.subarray(0, this.#size),
+    });
     return {
-      first: Int32Array.from(column(0)),
-      second: Int32Array.from(column(1)),
-      real: { occurrences: column(2), patients: column(3) },
-      synthetic: { occurrences: column(4), patients: column(5) },
+      first: this.#first.subarray(0, this.#size),
+      second: this.#second.subarray(0, this.#size),
+      real: side(this.#real),
+      synthetic: side(this.#synthetic),
     };
   }
 }
 
-/** Partners of one first token in one cohort: arrays as long as the vocabulary, small enough for the cache. */
-class PartnerTally {
-  readonly occurrences: Uint32Array;
-  readonly patients: Uint32Array;
-  readonly #lastPatient: Int32Array;
-  readonly #index: Postings;
-  readonly #keys: Keys;
-  /** Per visit, where the codes that its codes are paired with end. */
-  readonly #ends: Int32Array;
+/** What the partners of one first token have been counted to, over both sides; small enough for the cache. */
+class Partners {
+  readonly real: SideCounts;
+  readonly synthetic: SideCounts;
+  /** The patient who had each partner last; no patient is on both sides. */
+  readonly last: Int32Array;
+  /** A bit per token that was met, so that partners come out in order without being sorted. */
+  readonly met: Int32Array;
 
-  constructor(columns: VisitColumns, tokens: number, keys: Keys) {
-    this.occurrences = new Uint32Array(tokens);
-    this.patients = new Uint32Array(tokens);
-    this.#lastPatient = new Int32Array(tokens);
-    this.#index = postingsOf(columns, tokens);
-    this.#keys = keys;
-    const { patientAt } = this.#index;
-    this.#ends = Int32Array.from({ length: visitCount(columns) }, (_, visit) => {
-      const isLast = patientAt[visit] !== patientAt[visit + 1];
-      return columns.codeOffsets[keys === 'sequences' && !isLast ? visit + 2 : visit + 1] as number;
-    });
+  constructor(tokens: number) {
+    this.real = sideOf(tokens);
+    this.synthetic = sideOf(tokens);
+    this.last = new Int32Array(tokens);
+    this.met = new Int32Array((tokens >>> 5) + 1);
   }
 
-  /** Counts all partners of `token`; those met for the first time are added to `met`, whose new size is given. */
-  count(token: number, met: Int32Array, size: number, other?: PartnerTally): number {
-    const { offsets, positions, visitAt, patientAt, columns } = this.#index;
-    const { codes, codeOffsets } = columns;
-    const { occurrences, patients } = this;
-    let known = size;
-    for (let p = offsets[token] as number; p < (offsets[token + 1] as number); p++) {
-      const position = positions[p] as number;
-      const visit = visitAt[position] as number;
-      const patient = (patientAt[visit] as number) + 1;
-      const start = this.#keys === 'pairs' ? position + 1 : (codeOffsets[visit + 1] as number);
-      for (let i = start; i < (this.#ends[visit] as number); i++) {
-        const partner = codes[i] as number;
-        const before = occurrences[partner] as number;
-        if (before === 0 && !other?.occurrences[partner]) met[known++] = partner;
-        occurrences[partner] = before + 1;
-        if (this.#lastPatient[partner] === patient) continue;
-        this.#lastPatient[partner] = patient;
-        patients[partner] = (patients[partner] as number) + 1;
+  /** Moves the counts of all partners to rows, and forgets them. */
+  moveTo(rows: Rows, first: number): void {
+    const { met, last } = this;
+    for (let word = 0; word < met.length; word++) {
+      let bits = met[word] as number;
+      if (bits === 0) continue;
+      rows.reserve(32);
+      for (; bits !== 0; bits &= bits - 1) {
+        const second = word * 32 + 31 - Math.clz32(bits & -bits);
+        rows.push(first, second, this.real, this.synthetic);
+        last[second] = 0;
       }
+      met[word] = 0;
     }
-    return known;
-  }
-
-  forget(partner: number): void {
-    this.occurrences[partner] = 0;
-    this.patients[partner] = 0;
-    this.#lastPatient[partner] = 0;
   }
 }
+
+/** Counts all partners of `token` on one side, whose patients are numbered from `from`. */
+const countPartners = (
+  { offsets, records, codes }: Postings,
+  token: number,
+  { occurrences, patients }: SideCounts,
+  { last, met }: Partners,
+  from: number,
+): void => {
+  const end = (offsets[token + 1] as number) * postingSize;
+  for (let at = (offsets[token] as number) * postingSize; at < end; at += postingSize) {
+    const to = records[at + 1] as number;
+    const patient = (records[at + 2] as number) + from;
+    for (let i = records[at] as number; i < to; i++) {
+      const partner = codes[i] as number;
+      occurrences[partner] = (occurrences[partner] as number) + 1;
+      if (last[partner] === patient) continue;
+      last[partner] = patient;
+      patients[partner] = (patients[partner] as number) + 1;
+      met[partner >>> 5] = (met[partner >>> 5] as number) | (1 << (partner & 31));
+    }
+  }
+};
 
 const countPairs = (
   real: VisitColumns,
   synthetic: VisitColumns,
   tokens: number,
-  keys: Keys,
+  keys: Exclude<Keys, 'codes'>,
 ): OccurrenceCounts => {
-  const ours = new PartnerTally(synthetic, tokens, keys);
-  const theirs = new PartnerTally(real, tokens, keys);
-  const met = new Int32Array(tokens);
+  const theirs = postingsOf(real, tokens, keys);
+  const ours = postingsOf(synthetic, tokens, keys);
+  const partners = new Partners(tokens);
   const rows = new Rows();
   for (let first = 0; first < tokens; first++) {
-    const size = ours.count(first, met, theirs.count(first, met, 0), theirs);
-    for (const second of met.subarray(0, size).sort()) {
-      rows.push([
-        first,
-        second,
-        theirs.occurrences[second] as number,
-        theirs.patients[second] as number,
-        ours.occurrences[second] as number,
-        ours.patients[second] as number,
-      ]);
-      theirs.forget(second);
-      ours.forget(second);
-    }
+    // Patients are numbered from 1: 0 is nobody.
+    countPartners(theirs, first, partners.real, partners, 1);
+    countPartners(ours, first, partners.synthetic, partners, 1 + patientCount(real));
+    partners.moveTo(rows, first);
   }
-  return rows.counts();
+  return rows.taken();
 };
 
 const codeCounts = (columns: VisitColumns, tokens: number): SideCounts => {
-  const { offsets, positions, visitAt, patientAt } = postingsOf(columns, tokens);
   const occurrences = new Uint32Array(tokens);
   const patients = new Uint32Array(tokens);
-  for (let token = 0; token < tokens; token++) {
-    let last = -1;
-    for (let p = offsets[token] as number; p < (offsets[token + 1] as number); p++) {
-      const patient = patientAt[visitAt[positions[p] as number] as number] as number;
-      if (patient !== last) patients[token] = (patients[token] as number) + 1;
-      last = patient;
-    }
-    occurrences[token] = (offsets[token + 1] as number) - (offsets[token] as number);
-  }
+  const last = new Int32Array(tokens).fill(-1);
+  eachCode(columns, (token, patient) => {
+    occurrences[token] = (occurrences[token] as number) + 1;
+    if (last[token] !== patient) patients[token] = (patients[token] as number) + 1;
+    last[token] = patient;
+  });
   return { occurrences, patients };
 };
 
 const countCodes = (real: VisitColumns, synthetic: VisitColumns, tokens: number): OccurrenceCounts => {
-  const theirs = codeCounts(real, tokens);
-  const ours = codeCounts(synthetic, tokens);
-  const rows = new Rows();
-  for (let token = 0; token < tokens; token++) {
-    const row = [theirs.occurrences, theirs.patients, ours.occurrences, ours.patients].map(
-      (counts) => counts[token] as number,
-    );
-    if (row.some((count) => count > 0)) rows.push([token, 0, ...row]);
-  }
-  return rows.counts();
+  const sides = { real: codeCounts(real, tokens), synthetic: codeCounts(synthetic, tokens) };
+  const present = (token: number) =>
+    (sides.real.occurrences[token] as number) + (sides.synthetic.occurrences[token] as number) > 0;
+  const first = Int32Array.from([...Array(tokens).keys()].filter(present));
+  const chosen = (counts: Uint32Array) => Uint32Array.from(first, (token) => counts[token] as number);
+  const side = ({ occurrences, patients }: SideCounts) => ({
+    occurrences: chosen(occurrences),
+    patients: chosen(patients),
+  });
+  return {
+    first,
+    second: new Int32Array(first.length),
+    real: side(sides.real),
+    synthetic: side(sides.synthetic),
+  };
+};
+
+/** One more than the greatest token of the cohorts. */
+export const tokensOf = (cohorts: readonly Pick<VisitColumns, 'codes'>[]): number => {
+  let greatest = -1;
+  for (const { codes } of cohorts)
+    for (let i = 0; i < codes.length; i++) greatest = Math.max(greatest, codes[i] as number);
+  return greatest + 1;
 };
 
 /**
@@ -171,7 +205,6 @@ export const countOccurrences = (
   synthetic: VisitColumns,
   keys: Keys,
 ): OccurrenceCounts => {
-  let tokens = 0;
-  for (const { codes } of [real, synthetic]) for (const token of codes) tokens = Math.max(tokens, token + 1);
+  const tokens = tokensOf([real, synthetic]);
   return keys === 'codes' ? countCodes(real, synthetic, tokens) : countPairs(real, synthetic, tokens, keys);
 };

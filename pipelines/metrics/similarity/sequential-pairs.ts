@@ -1,6 +1,6 @@
 import { defineMetric } from '../../metric.ts';
 import { countOccurrences } from '../../statistics/occurrence-counts.ts';
-import { agreement, allKeys } from '../agreement.ts';
+import { agreement } from '../agreement.ts';
 import {
   adjacentView,
   divisor,
@@ -43,7 +43,7 @@ export default defineMetric({
     const reference = referenceRecordView('sequential pair', real, synthetic);
     return {
       rows: yield* agreement('sequences', input, counts, [
-        { members: allKeys(counts), views: [record, visit, reference, referenceVisit] },
+        { views: [record, visit, reference, referenceVisit] },
       ]),
       series: frequencySeries('sequences', counts, record),
     };

@@ -8,8 +8,9 @@ import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit
 import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
-import { pearson, r2 } from '../../../pipelines/statistics/agreement.ts';
-import { countOccurrences, type Keys } from '../../../pipelines/statistics/occurrence-counts.ts';
+import { countOccurrences } from '../../../pipelines/statistics/occurrence-counts.ts';
+import type { Keys } from '../../../pipelines/statistics/postings.ts';
+import { pearson, r2 } from '../statistics/plain-agreement.ts';
 import { cases, columnsOf, comparing, golden } from './golden-cohorts.ts';
 
 type Key = number | [number, number];

@@ -1,9 +1,8 @@
 import test from 'ava';
 import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
-import { selectPatients } from '../../../pipelines/cohort/visit-columns.ts';
 import { drain } from '../../../pipelines/measure.ts';
 import type { PartialRow } from '../../../pipelines/metric.ts';
-import { agreement, allKeys } from '../../../pipelines/metrics/agreement.ts';
+import { agreement } from '../../../pipelines/metrics/agreement.ts';
 import { recordView, visitView } from '../../../pipelines/metrics/agreement-rows.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
@@ -15,7 +14,6 @@ import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pa
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
 import { RandomSource } from '../../../pipelines/random.ts';
 import { countOccurrences } from '../../../pipelines/statistics/occurrence-counts.ts';
-import { countWeighted, patientEntries, slotsOf } from '../../../pipelines/statistics/patient-entries.ts';
 import { cases, columnsOf, comparing, type Patient } from './golden-cohorts.ts';
 
 const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };
@@ -56,7 +54,6 @@ test('more entries than the budget: a part of the patients gives an interval abo
   const cohorts = { ...comparing(real, synthetic, 600, 5), replicates: 60 };
   const counts = countOccurrences(cohorts.train, cohorts.synthetic, 'codes');
   const part = {
-    members: allKeys(counts),
     views: [
       recordView('code', cohorts.train, cohorts.synthetic),
       visitView('code', cohorts.train, cohorts.synthetic),
@@ -81,37 +78,6 @@ test('no interval of one patient a side, nor where all patients are the same', (
   const same = comparing(Array(9).fill(mini.real[0]), Array(9).fill(mini.real[0]), 120, 5);
   for (const cohorts of [one, same])
     t.true(drain(codePrevalence.compute({ ...cohorts, replicates: 30 })).rows.every((row) => !row.interval));
-});
-
-test('weighted entries are the counts of a cohort in which patients are there that often', (t) => {
-  const weights = Uint16Array.from(mini.real, (_, i) => (i * 5) % 4);
-  const drawn = [...weights].flatMap((times, patient) => Array<number>(times).fill(patient));
-  const real = columnsOf(mini.real);
-  const synthetic = columnsOf(mini.synthetic);
-  for (const keys of ['codes', 'pairs', 'sequences'] as const) {
-    const counts = countOccurrences(real, synthetic, keys);
-    const slots = slotsOf(counts);
-    const entries = patientEntries(real, counts, keys, slots, new Uint8Array(weights.length).fill(1));
-    const size = counts.first.length;
-    const found = { patients: new Uint32Array(size), occurrences: new Uint32Array(size) };
-    countWeighted(entries, weights, found);
-    const plain = countOccurrences(selectPatients(real, drawn), synthetic, keys);
-    const wanted = new Map(
-      [...plain.first].map((first, i) => [
-        `${first},${plain.second[i]}`,
-        [plain.real.patients[i], plain.real.occurrences[i]],
-      ]),
-    );
-    for (let key = 0; key < size; key++) {
-      const slot = slots[key] as number;
-      const name = `${counts.first[key]},${counts.second[key]}`;
-      t.deepEqual(
-        [found.patients[slot], found.occurrences[slot]],
-        wanted.get(name) ?? [0, 0],
-        `${keys} ${name}`,
-      );
-    }
-  }
 });
 
 const shape = { keys: 30, patients: 150, simulations: 100 };

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { averageRanks, pearson, r2, spearman } from '../../../pipelines/statistics/agreement.ts';
 import { gaps, lengthHistogram, moments } from '../../../pipelines/statistics/lengths.ts';
 import { rankSample } from '../../../pipelines/statistics/rank-sample.ts';
+import { averageRanks, pearson, r2, spearman } from './plain-agreement.ts';
 
 const f = (...values: number[]) => Float64Array.from(values);
 const u = (...counts: number[]) => Uint32Array.from(counts);
