@@ -29,11 +29,17 @@ export interface PromptArchitecture {
   numeric: number;
   /** Levels of each categorical feature of a prompt. */
   categories: number[];
+  /** So many of the last categorical features are added up into one row, as equation 1 has it. Default: none. */
+  pooled?: number;
 }
 
 /** Rows that prompts put in front of every sequence: numerical features first, as in the reference. */
-export const promptRows = ({ numeric, categories }: PromptArchitecture): number =>
-  numeric + categories.length;
+export const promptRows = ({
+  numeric,
+  categories,
+  pooled = 0,
+}: Pick<PromptArchitecture, 'numeric' | 'categories' | 'pooled'>): number =>
+  numeric + categories.length - Math.max(0, pooled - 1);
 
 /** Tokens that fit a sequence of encoder or decoder beside the prompt rows. */
 export const longestSequence = (architecture: PromptArchitecture): number =>

@@ -67,7 +67,9 @@ export const promptConfig = z.strictObject({
   contextTokens: size
     .min(8)
     .optional()
-    .describe('longer contexts lose their oldest visits; default: the longest training record, at most 1024'),
+    .describe(
+      'longer contexts lose their oldest visits; default: the longest training record, at most 1024, or fewer for small cohorts',
+    ),
   tied: z
     .boolean()
     .default(true)
@@ -124,7 +126,10 @@ type Preset = Pick<
   | 'dropout'
   | 'epochs'
   | 'patience'
-> & { corrupted: number };
+> & { corrupted: number; mostTokens: number };
+
+/** Rows of BART's position table. */
+const positions = 1024;
 
 /** Section 4.2, on BART-base; what it leaves open is as in the authors' code. */
 const paper: Preset = {
@@ -143,6 +148,7 @@ const paper: Preset = {
   epochs: 50,
   patience: 50,
   corrupted: 1,
+  mostTokens: positions,
 };
 
 const presetFor = (patients: number): Preset => {
@@ -151,19 +157,23 @@ const presetFor = (patients: number): Preset => {
     return {
       ...shared,
       ...{ width: 128, encoderLayers: 2, decoderLayers: 2, attentionHeads: 4, feed: 256, promptHidden: 32 },
-      ...{ learningRate: 1e-3, warmUpEpochs: 2, weightDecay: 1e-5, epochs: 60, patience: 15 },
+      ...{
+        learningRate: 1e-3,
+        warmUpEpochs: 2,
+        weightDecay: 1e-5,
+        epochs: 60,
+        patience: 15,
+        mostTokens: 256,
+      },
     };
   if (patients < 10_000)
     return {
       ...shared,
       ...{ width: 256, encoderLayers: 3, decoderLayers: 3, attentionHeads: 4, feed: 1024, promptHidden: 64 },
-      ...{ learningRate: 3e-4, warmUpEpochs: 1, weightDecay: 0, epochs: 40, patience: 6 },
+      ...{ learningRate: 3e-4, warmUpEpochs: 1, weightDecay: 0, epochs: 40, patience: 6, mostTokens: 512 },
     };
   return { ...paper, ...shared, learningRate: 1e-4, warmUpEpochs: 1, weightDecay: 0, patience: 5 };
 };
-
-/** The position table of BART. */
-const mostTokens = 1024;
 
 /** Tokens of every record as a context, all spans of all visits written. */
 export const streamLengths = ({ visitOffsets, codeOffsets }: VisitColumns, kinds: number): Int32Array =>
@@ -175,7 +185,8 @@ export const streamLengths = ({ visitOffsets, codeOffsets }: VisitColumns, kinds
 
 /** Fills a config from its preset. Throws InvalidConfig when `attentionHeads` does not divide `width`. */
 export const resolvePrompt = (config: PromptConfig, train: VisitColumns, kinds: number): PromptSettings => {
-  const { corrupted, ...preset } = config.preset === 'paper' ? paper : presetFor(patientCount(train));
+  const { corrupted, mostTokens, ...preset } =
+    config.preset === 'paper' ? paper : presetFor(patientCount(train));
   const longest = streamLengths(train, kinds).reduce((most, tokens) => Math.max(most, tokens), 8);
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
   const settings: PromptSettings = {

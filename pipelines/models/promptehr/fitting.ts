@@ -56,7 +56,7 @@ const modelOf = (data: TrainingData, settings: PromptSettings): PromptModel => {
     architecture: {
       ...shape,
       ...sides,
-      positions: contextTokens + promptRows({ ...shape, ...sides, positions: 0 }),
+      positions: contextTokens + promptRows(sides),
     },
     streams,
     features,

@@ -1,9 +1,10 @@
+import { type Distribution, freshValues } from '../../nn/fresh-values.ts';
 import type { RandomSource } from '../../random.ts';
 import type { PromptArchitecture } from './architecture.ts';
 import { type Part, partsOf } from './parts.ts';
 
 /** How the reference fills a fresh tensor: BART's normal of 0.02, Xavier's uniform for what makes prompt rows. */
-const distributionOf = ({ name, shape }: Part): { kind: 'constant' | 'uniform' | 'normal'; size: number } => {
+const distributionOf = ({ name, shape }: Part): Distribution => {
   const [rows, columns] = shape;
   if (columns === undefined)
     return { kind: 'constant', size: /layer_?norm/.test(name) && name.endsWith('.weight') ? 1 : 0 };
@@ -19,21 +20,9 @@ export const initialValues = (
 ): ((part: Part) => Float32Array) => {
   const names = partsOf(architecture).map(({ name }) => name);
   return (part) => {
-    const { kind, size } = distributionOf(part);
-    const width = part.shape.at(-1) as number;
+    const columns = part.shape.at(-1) as number;
     const rows = part.shape.length === 1 ? 1 : (part.shape[0] as number);
-    const values = new Float32Array(rows * width);
-    if (kind === 'constant') return values.fill(size);
-    const draws = new Float64Array(2 * width);
-    for (let row = 0; row < rows; row++) {
-      random.fill(draws, 0, draws.length, row, names.indexOf(part.name));
-      for (let column = 0; column < width; column++) {
-        const [u, v] = [draws[2 * column] as number, draws[2 * column + 1] as number];
-        const unit =
-          kind === 'uniform' ? 2 * u - 1 : Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
-        values[row * width + column] = size * unit;
-      }
-    }
-    return values;
+    const tensor = names.indexOf(part.name);
+    return freshValues(random, distributionOf(part), { tensor, row: 0, column: 0, rows, columns });
   };
 };

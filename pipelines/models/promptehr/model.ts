@@ -47,6 +47,7 @@ export const interfaceOf = (streams: StreamLayout, features: PromptFeatures) => 
   heads: streams.heads,
   numeric: features.numeric.length,
   categories: categoriesOf(features),
+  pooled: features.labels.length,
 });
 
 /** As it stands in a model's json; what the vocabulary says is not repeated there. */

@@ -5,7 +5,7 @@
  */
 import { deliver, type Update } from '../../nn/layers.ts';
 import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
-import type { PromptArchitecture } from './architecture.ts';
+import { type PromptArchitecture, promptRows } from './architecture.ts';
 import type { Prompts } from './batch.ts';
 import { promptName, type Side } from './parts.ts';
 
@@ -52,8 +52,12 @@ export interface PromptInputs {
   patients: number;
   numeric: Facts | undefined;
   categories: Facts | undefined;
-  /** [B·(N + C)] where each row is among those of all numerical, then all categorical features. */
+  /** [B·(N + C)] int, features by patient: each one's place among all numerical, then all categorical features. */
   order: Tensor;
+  /** [B·(N + C)] int, ascending: the row that each feature is added to. */
+  place: Tensor;
+  /** B · P */
+  rows: number;
 }
 
 const upload = (
@@ -109,11 +113,17 @@ export const promptInputs = (
     const [patient, feature] = [Math.floor(i / (n + c)), i % (n + c)];
     return feature < n ? patient * n + feature : patients * n + patient * c + feature - n;
   });
+  const width = promptRows(architecture);
+  const place = order.map(
+    (_, i) => Math.floor(i / (n + c)) * width + Math.min(i % (n + c), Math.max(0, width - 1)),
+  );
   return {
     patients,
     numeric: upload(ops, patients * n, n, number),
     categories: upload(ops, patients * c, c, level),
     order: ops.uploadIndices(order),
+    place: ops.uploadIndices(place),
+    rows: patients * width,
   };
 };
 
@@ -129,7 +139,7 @@ const hidden = (ops: Ops, { table, bias }: Featurizer, facts: Facts): Tensor =>
     ops.multiply(ops.gather(bias, facts.feature), facts.known),
   );
 
-/** Rows of all patients, [B·(N + C), E]; nothing where the model has no prompts. */
+/** Rows of all patients, [B·P, E]; nothing where the model has no prompts. */
 export const promptForward = (
   ops: Ops,
   layer: PromptLayer,
@@ -143,7 +153,10 @@ export const promptForward = (
     ...(numeric && layer.numeric ? [ops.matMul(numeric, layer.numeric.project)] : []),
     ...(categories && layer.categories ? [ops.matMul(categories, layer.categories.project)] : []),
   ];
-  const out = rows.length > 0 ? ops.gather(ops.concat(rows, 0), inputs.order) : undefined;
+  const out =
+    rows.length > 0
+      ? ops.segmentSum(ops.concat(rows, 0), inputs.order, inputs.place, inputs.rows)
+      : undefined;
   return { trace: { numeric, categories }, out };
 };
 
@@ -163,7 +176,7 @@ const featurizerBackward = (
   deliver(ops, update, bias, scatter(bias, facts.known, facts.feature));
 };
 
-/** dy [B·(N + C), E] → updates of the prompts' parameters */
+/** dy [B·P, E] → updates of the prompts' parameters */
 export const promptBackward = (
   ops: Ops,
   layer: PromptLayer,
@@ -172,9 +185,9 @@ export const promptBackward = (
   dy: Tensor,
   update: Update,
 ): void => {
-  const [rows, width] = dy.shape as [number, number];
-  const own = ops.uploadIndices(Int32Array.from({ length: rows }, (_, i) => i));
-  const sorted = ops.segmentSumGradient(dy, inputs.order, own, rows);
+  const [, width] = dy.shape as [number, number];
+  const [features] = inputs.order.shape as [number];
+  const sorted = ops.segmentSumGradient(dy, inputs.order, inputs.place, features);
   let first = 0;
   for (const kind of ['numeric', 'categories'] as const) {
     const [featurizer, facts, h] = [layer[kind], inputs[kind], trace[kind]];

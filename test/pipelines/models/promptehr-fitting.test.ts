@@ -88,7 +88,7 @@ test.serial(
     const model = readPromptModel(json, data.vocabulary);
     t.deepEqual(model.features.categorical, [{ name: 'sex', levels: ['F', 'M'] }]);
     t.deepEqual(model.architecture.categories, [2, 2, 2]);
-    t.is(model.architecture.positions, model.settings.contextTokens + 4);
+    t.is(model.architecture.positions, model.settings.contextTokens + 3);
     t.is(
       fitting.facts['parameters'],
       Object.values(arrays).reduce((sum, { data }) => sum + data.length, 0),

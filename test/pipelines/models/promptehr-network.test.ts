@@ -15,6 +15,7 @@ const batchFor = (architecture: PromptArchitecture) =>
   architecture.numeric > 0 ? smallBatch : withoutPrompts(smallBatch);
 const variants: Record<string, PromptArchitecture> = {
   'tied heads, prompts': small,
+  'two features in one prompt row': { ...small, pooled: 2 },
   'own heads, no prompts': {
     ...small,
     tied: false,
