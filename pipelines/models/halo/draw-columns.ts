@@ -6,6 +6,7 @@
  */
 import type { Ops, Tensor } from '../../nn/ops.ts';
 import type { Pace } from '../../nn/pace.ts';
+import { tidyTrace } from '../../nn/trace.ts';
 import { blockLogits, type Head, type HeadBlock } from './head.ts';
 
 /** The triangular weights of one block on our side. */
@@ -98,7 +99,7 @@ interface Drawn {
   corrected?: Float32Array;
 }
 
-/** The frontier after a block. */
+/** The frontier after a block; the one before is freed. */
 const passBlock = (ops: Ops, block: HeadBlock, { hidden, open }: Frontier, drawn: Drawn): Frontier => {
   const [rows, width] = open.shape as [number, number];
   const units = Math.min(block.to - block.from, width);
@@ -106,13 +107,15 @@ const passBlock = (ops: Ops, block: HeadBlock, { hidden, open }: Frontier, drawn
   const own = corrected ? ops.upload(corrected, [rows, units]) : ops.slice(open, [0, 0], [rows, units]);
   const rest = ops.slice(open, [0, units], [rows, width - units]);
   const place = (values: number[]) => ops.uploadIndices(Int32Array.from(values));
-  return {
+  const after = {
     hidden: ops.concat([hidden, ops.relu(own)], 1),
     open:
       block.codesToRest && columns.length > 0
         ? ops.add(rest, ops.segmentSum(block.codesToRest, place(columns), place(rowOf), rows))
         : rest,
   };
+  for (const past of [hidden, open]) ops.free(past);
+  return after;
 };
 
 /** The set of each patient's present columns, ascending. Belongs to a scope of the caller's. */
@@ -138,7 +141,8 @@ export const drawColumns = async (
     }
     for (const [k, column] of drawn.columns.entries())
       sets[drawn.rows[k] as number]?.push(block.from + column);
-    frontier = passBlock(ops, block, frontier, drawn);
+    const before = frontier;
+    frontier = tidyTrace(ops, () => passBlock(ops, block, before, drawn));
     await pace.rest();
   }
   return sets;

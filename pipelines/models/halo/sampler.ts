@@ -194,12 +194,15 @@ export class HaloSampler implements Sampler {
     let x = ops.add(embedded, place);
     const caches: KeyValueCache[] = [];
     for (const [layer, block] of transformer.blocks.entries()) {
-      const normal = layerNorm(ops, block.attentionNorm, x).out;
-      const seen = attendNext(ops, block.attention, normal, past[layer]);
-      caches.push(seen.cache);
-      x = ops.add(x, seen.out);
-      const bent = gelu(ops, linear(ops, block.expand, layerNorm(ops, block.feedNorm, x).out)).out;
-      x = ops.add(x, linear(ops, block.contract, bent));
+      const input = x;
+      x = ops.tidy(() => {
+        const normal = layerNorm(ops, block.attentionNorm, input).out;
+        const seen = attendNext(ops, block.attention, normal, past[layer]);
+        caches.push(seen.cache);
+        const middle = ops.add(input, seen.out);
+        const bent = gelu(ops, linear(ops, block.expand, layerNorm(ops, block.feedNorm, middle).out)).out;
+        return ops.add(middle, linear(ops, block.contract, bent));
+      });
       await pace.rest();
     }
     return { histories: layerNorm(ops, transformer.finalNorm, x).out, caches };

@@ -26,6 +26,7 @@ import {
 } from '../../nn/layers.ts';
 import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
 import type { Pace } from '../../nn/pace.ts';
+import { freeTrace, tidyTrace } from '../../nn/trace.ts';
 import type { Architecture } from './architecture.ts';
 import { blockName } from './parts.ts';
 
@@ -88,6 +89,22 @@ export interface TransformerTrace {
   finalNorm: NormTrace;
 }
 
+/** [H, E] → [H, E], in `out`. */
+const blockForward = (
+  ops: Ops,
+  block: TransformerBlock,
+  grid: RowGrid,
+  x: Tensor,
+): BlockTrace & { out: Tensor } => {
+  const attentionNorm = layerNorm(ops, block.attentionNorm, x);
+  const seen = attention(ops, block.attention, grid, attentionNorm.out);
+  const middle = ops.add(x, seen.out); // [H, E]
+  const feedNorm = layerNorm(ops, block.feedNorm, middle);
+  const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [H, 4E]
+  const out = ops.add(middle, linear(ops, block.contract, bent.out)); // [H, E]
+  return { attentionNorm, attention: seen, feedNorm, gelu: bent, out };
+};
+
 /** [H] sets → [H, E] histories, in `finalNorm.out`. */
 export const transformerForward = async (
   ops: Ops,
@@ -100,13 +117,10 @@ export const transformerForward = async (
   let x = ops.add(embedded, ops.gather(model.positions, inputs.positions)); // [H, E]
   const blocks: BlockTrace[] = [];
   for (const block of model.blocks) {
-    const attentionNorm = layerNorm(ops, block.attentionNorm, x);
-    const seen = attention(ops, block.attention, inputs.grid, attentionNorm.out);
-    x = ops.add(x, seen.out); // [H, E]
-    const feedNorm = layerNorm(ops, block.feedNorm, x);
-    const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [H, 4E]
-    x = ops.add(x, linear(ops, block.contract, bent.out)); // [H, E]
-    blocks.push({ attentionNorm, attention: seen, feedNorm, gelu: bent });
+    const input = x;
+    const { out, ...trace } = tidyTrace(ops, () => blockForward(ops, block, inputs.grid, input));
+    x = out;
+    blocks.push(trace);
     await pace.rest();
   }
   return { blocks, finalNorm: layerNorm(ops, model.finalNorm, x) };
@@ -143,6 +157,7 @@ export const transformerBackward = async (
     const blockTrace = trace.blocks[layer] as BlockTrace;
     const above = dx;
     dx = ops.tidy(() => blockBackward(ops, block, blockTrace, inputs.grid, above, update));
+    freeTrace(ops, blockTrace);
     await pace.rest();
   }
   const [positions] = model.positions.shape as [number];
