@@ -161,6 +161,11 @@ export interface Checkpoint {
   tensors: Record<string, NamedArray>;
   /** What the weights speak, in their order; labels may be left out where only their number is known. */
   vocabulary: Vocabulary;
+  /** Instead of the vocabulary: the rows of its tokenizer by text, and what its codes are called. */
+  tokens?: Readonly<Record<string, number>>;
+  names?: Readonly<Record<string, string>>;
+  /** What its prompts are about, to be checked by who takes it over. */
+  features?: unknown;
   /** Attention heads and longest record, where shapes do not tell. */
   heads?: number;
   maxVisits?: number;

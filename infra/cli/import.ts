@@ -8,14 +8,16 @@ export const importCommand = defineCommand({
   name: 'import',
   summary: 'make a model of weights that a paper’s own code has trained',
   positionals: z.object({
-    generator: z.string().describe('halo or promptehr'),
+    generator: z.string().describe('whose weights they are: halo, or promptehr, also for BART'),
     file: z.string().min(1).describe('its weights in the names of that code, a safetensors file'),
   }),
   options: z.object({
     vocabulary: z
       .string()
       .min(1)
-      .describe('JSON file with the codes in the order of the weights, and the labels'),
+      .describe(
+        'JSON file: codes in the order of the weights and labels, or the vocabulary of their tokenizer',
+      ),
     heads: z.int().positive().optional().describe('attention heads, which weights do not tell'),
     maxVisits: z
       .int()
@@ -37,7 +39,7 @@ export const importCommand = defineCommand({
     const folder = await outputFolder(out, modelFileNames, force);
     try {
       const { files, ...told } = await importCheckpoint(generator, file, {
-        vocabulary: await readVocabularyFile(vocabulary),
+        ...(await readVocabularyFile(vocabulary)),
         ...(heads !== undefined && { heads }),
         ...(maxVisits !== undefined && { maxVisits }),
         seed,

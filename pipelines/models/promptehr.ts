@@ -9,6 +9,7 @@
  */
 import { defineGenerator } from '../generator.ts';
 import { openOps } from '../nn/open-ops.ts';
+import { adoptPrompt } from './promptehr/adopt.ts';
 import { promptConfig } from './promptehr/config.ts';
 import { promptDrawing } from './promptehr/decoding.ts';
 import { PromptFitting } from './promptehr/fitting.ts';
@@ -26,6 +27,7 @@ export default defineGenerator({
   drawing: promptDrawing,
   heeds: ['demographics', 'seeds'],
   fit: (data, config, seed) => PromptFitting.start(data, config, seed),
+  adopt: adoptPrompt,
   async open(saved, _config, vocabulary) {
     const model = readPromptModel(saved.json, vocabulary);
     const ops = await openOps();

@@ -148,7 +148,8 @@ test('what does not fit is told in numbers, and nothing is left behind', async (
 
 test('a vocabulary is a list, or numbers in either direction', async (t) => {
   const folder = await tempFolder(t);
-  const read = async (content: unknown) => readVocabularyFile(await vocabularyIn(folder, content));
+  const read = async (content: unknown) =>
+    (await readVocabularyFile(await vocabularyIn(folder, content))).vocabulary;
   const expected = [
     { modality: 'dx', code: '4019' },
     { modality: 'px', code: '9604' },
@@ -161,6 +162,12 @@ test('a vocabulary is a list, or numbers in either direction', async (t) => {
   t.deepEqual((await read({ 1: 'px:9604', 0: '4019' })).codes, expected as never);
   const own = { codes: [{ modality: 'dx', code: '4019', title: 'Hypertension' }], labels: ['x'] };
   t.deepEqual(await read(own), own as never);
+  const tokens = { '<s>': 0, '</s>': 2, '<diag>': 9, '</diag>': 10, diag_0: 11 };
+  const names = { diag_0: '4019' };
+  const none = { vocabulary: { codes: [], labels: [] } };
+  const whole = async (content: unknown) => readVocabularyFile(await vocabularyIn(folder, content));
+  t.deepEqual(await whole(tokens), { ...none, tokens });
+  t.deepEqual(await whole({ tokens, names, features: 7 }), { ...none, tokens, names, features: 7 });
   for (const [content, message] of [
     [{ a: 0, b: 2 }, /2 codes should be numbered 0 to 1, each once; found a number 2/],
     [{ a: 1, b: 1 }, /found 1 twice/],
