@@ -12,6 +12,7 @@ import { leaderboard } from './sections/leaderboard.ts';
 import { lengths } from './sections/lengths.ts';
 import { licence } from './sections/licence.ts';
 import { lineage } from './sections/lineage.ts';
+import { perplexities } from './sections/perplexities.ts';
 import { privacy } from './sections/privacy.ts';
 import { copyButton, type Section } from './sections/section.ts';
 import { training } from './sections/training.ts';
@@ -40,6 +41,7 @@ const sectionsOf = (data: ReportData): Section[] => {
     ...(drawn ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
     drawn && lengths(data),
     drawn && labels(data),
+    drawn && perplexities(data),
     drawn && utility(data),
     drawn && privacy(data),
     data.curves.length > 0 && training(data),

@@ -1,0 +1,51 @@
+import { html, type Markup } from '../markup.ts';
+import { isReference, type MetricTable, type TableRow } from '../metric-tables.ts';
+import type { ReportData } from '../report-data.ts';
+import { generatorName, type Section } from './section.ts';
+import { sideBySide } from './side-by-side.ts';
+
+const kindNames: Readonly<Record<string, string>> = {
+  dx: 'Diagnosis',
+  px: 'Procedure',
+  rx: 'Drug',
+  lab: 'Lab test',
+  gap: 'Gap',
+  all: 'All',
+};
+
+/** Rows with columns as in Table 2 of the paper: kind by kind, lpl before mpl; those that any generator has. */
+const columnsOf = ({ rows }: MetricTable): [TableRow, string][] =>
+  Object.entries(kindNames).flatMap(([kind, name]) =>
+    ['lpl', 'mpl'].flatMap((measure): [TableRow, string][] => {
+      const row = rows.find((candidate) => candidate.row === `${measure}-${kind}`);
+      return row?.values.some(({ value }) => value !== null) ? [[row, `${name} ${measure}`]] : [];
+    }),
+  );
+
+/** Sentences of generators that have no value in a row that others have one in. */
+const absences = (data: ReportData, columns: readonly [TableRow, string][]): Markup[] => {
+  const told = new Map<string, Set<string>>();
+  for (const [{ values }] of columns)
+    for (const { generator, value, note } of values)
+      if (value === null && note !== undefined)
+        told.set(generator, (told.get(generator) ?? new Set()).add(note));
+  return [...told].flatMap(([generator, notes]) =>
+    [...notes].map((note) => html`<li>${generatorName(data, generator)}: ${note}</li>`),
+  );
+};
+
+/** What fitted models make of real visits, in the layout of PromptEHR's Table 2; null where no model was asked. */
+export const perplexities = (data: ReportData): Section | null => {
+  const metric = data.metrics.find(({ metric: name }) => name === 'imputation-perplexity');
+  const columns = metric ? columnsOf(metric) : [];
+  if (!metric || columns.length === 0) return null;
+  const notes = absences(data, columns);
+  const published = metric.rows.some(isReference);
+  return {
+    id: 'perplexities',
+    title: 'Foreseeing codes',
+    short: 'Perplexities',
+    body: html`<p>${metric.about} lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. A model that has learned nothing has the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code.</p>
+${sideBySide(data, 'Perplexities of real visits', metric.metric, columns)}${notes.length > 0 && html`<ul class="note">${notes}</ul>`}<p class="note">The model is judged here, not the synthetic cohort. Small print of each number: <a href="#metric-${metric.metric}">all numbers</a>${published && ', where rows in gray repeat what the published code computes instead'}.</p>`,
+  };
+};
