@@ -19,10 +19,14 @@ export interface RocPanel {
 const columnOf = (columns: Record<string, number[] | string[]>, name: string): number[] =>
   (columns[name] ?? []).map(Number);
 
+const isMembership = (metric: string): boolean => metric.startsWith('membership-');
+
 /** A panel for every generator that was attacked, with a curve for every attack and variant. */
-export const rocPanels = (entries: readonly MergedCard[]): RocPanel[] => {
+export const rocPanels = (entries: readonly MergedCard[], isDrawn = isMembership): RocPanel[] => {
   const titles = new Map(
-    metricsIn(entries.map(({ card }) => card)).map(({ metric, title }) => [metric, title]),
+    metricsIn(entries.map(({ card }) => card))
+      .filter(({ metric }) => isDrawn(metric))
+      .map(({ metric, title }) => [metric, title]),
   );
   const panels = entries.map(({ card, series }): RocPanel => {
     const curves = [...titles].flatMap(([metric, title]) =>
@@ -42,3 +46,33 @@ export const rocPanels = (entries: readonly MergedCard[]): RocPanel[] => {
   });
   return panels.filter(({ curves }) => curves.length > 0);
 };
+
+/** Rates of an attack on hidden codes by the threshold δ at which a code is believed. */
+export interface BeliefSweep {
+  threshold: number[];
+  falsePositive: number[];
+  truePositive: number[];
+}
+
+/** How far hidden codes of training patients are believed rightly and wrongly, for one generator. */
+export interface BeliefPanel extends RocPanel {
+  attack: BeliefSweep;
+  control: BeliefSweep;
+}
+
+const beliefs = 'attribute-imputation';
+
+/** A panel for every generator whose patients' hidden codes were guessed. */
+export const beliefPanels = (entries: readonly MergedCard[]): BeliefPanel[] =>
+  rocPanels(entries, (metric) => metric === beliefs).map((panel) => {
+    const series = entries.find(({ card }) => card.generator === panel.generator)?.series[beliefs];
+    const sweep = (plot: string): BeliefSweep => {
+      const columns = series?.[plot] ?? {};
+      return {
+        threshold: columnOf(columns, 'threshold'),
+        falsePositive: columnOf(columns, 'falsePositive'),
+        truePositive: columnOf(columns, 'truePositive'),
+      };
+    };
+    return { ...panel, attack: sweep('sweep'), control: sweep('control-sweep') };
+  });

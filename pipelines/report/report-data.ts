@@ -2,7 +2,7 @@ import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { LearningCurve } from '../learning-curve.ts';
 import type { SyntheticOrigin } from '../tokens/token-cohort-file.ts';
-import { type RocPanel, rocPanels } from './attack-plots.ts';
+import { type BeliefPanel, beliefPanels, type RocPanel, rocPanels } from './attack-plots.ts';
 import { type Check, checksOf } from './checks.ts';
 import { mergedByGenerator } from './merged-cards.ts';
 import { type MetricTable, metricTables } from './metric-tables.ts';
@@ -67,6 +67,8 @@ export interface ReportData {
   checks: Check[];
   attacks: RocPanel[];
   labelScores: LabelScorePlot[];
+  /** Attacks on hidden codes. */
+  beliefs: BeliefPanel[];
   mixes?: MixPlot;
   frequencies: FrequencyPlot[];
   lengths: LengthPlot[];
@@ -126,6 +128,7 @@ export const assembleReport = (input: ReportInput): ReportData => {
     ...(mixes && { mixes }),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
     lengths: lengthPlots(entries, suppressBelow),
+    beliefs: beliefPanels(entries),
     curves,
     lineage,
   };

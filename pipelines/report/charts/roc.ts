@@ -27,8 +27,16 @@ const decades = (from: number): number[] =>
 
 const tick = (rate: number): string => `${Number((rate * 100).toPrecision(2))}%`;
 
+/** What the axes of a curve are called. */
+export interface RocAxes {
+  x: string;
+  y: string;
+}
+
+const membershipAxes: RocAxes = { x: 'others accused →', y: '↑ training patients found' };
+
 /**
- * Members found against false alarms. On the logarithmic scale no false alarm at all stands at the left edge, and
+ * Members found against false alarms, unless `axes` says otherwise. On the logarithmic scale no false alarm at all stands at the left edge, and
  * guessing is the straight diagonal on both.
  */
 export const rocChart = (
@@ -36,6 +44,7 @@ export const rocChart = (
   scale: Scale,
   least: number,
   caption: Caption,
+  axes = membershipAxes,
 ): Markup => {
   const isLog = scale === 'log';
   const low = isLog ? least : 0;
@@ -49,8 +58,8 @@ export const rocChart = (
       marginRight: 14,
       marginTop: 22,
       marginBottom: 38,
-      x: { ...axis, label: 'others accused →', labelAnchor: 'right' },
-      y: { ...axis, label: '↑ training patients found' },
+      x: { ...axis, label: axes.x, labelAnchor: 'right' },
+      y: { ...axis, label: axes.y },
       marks: [
         ruleX(ticks, { stroke: 'var(--grid)' }),
         ruleY(ticks, { stroke: 'var(--grid)' }),

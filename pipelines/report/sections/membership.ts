@@ -49,7 +49,8 @@ const lineOf = (data: ReportData, { metric, prefix, title, ...rates }: RocCurve)
   };
 };
 
-const legend = (lines: readonly RocLine[]): Markup =>
+/** What each line is, with its color and dashes. */
+export const legend = (lines: readonly Pick<RocLine, 'title' | 'color' | 'dashes'>[]): Markup =>
   html`<ul class="legend" aria-label="Attacks">${lines.map(
     ({ title, color, dashes: dash }) =>
       html`<li><svg class="key" viewBox="0 0 28 8" aria-hidden="true"><path d="M0 4H28" style="stroke:${color};stroke-dasharray:${dash}"/></svg>${title}</li>`,

@@ -3,6 +3,7 @@ import type { MetricTable } from '../metric-tables.ts';
 import { counted, percent } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { barsFigure } from './bars-figure.ts';
+import { hiddenCodes } from './hidden-codes.ts';
 import { membership } from './membership.ts';
 import { leadOf, type Section } from './section.ts';
 import { sideBySide } from './side-by-side.ts';
@@ -66,6 +67,7 @@ const known = new Set([
   'nearest-neighbor-accuracy',
   'copies',
   'attribute-inference',
+  'attribute-imputation',
   'identity-disclosure',
 ]);
 
@@ -87,6 +89,6 @@ export const privacy = (data: ReportData): Section | null => {
     id: 'privacy',
     title: 'Privacy',
     short: 'Privacy',
-    body: html`<p>Real attacks on the synthetic cohorts, by someone who holds them and knows real patients: ${counted(data.real.patients, 'training patient')} against ${counted(data.holdout.patients, 'holdout patient')} nobody trained on. What no attack here has found may still be there.</p>${membership(data)}${neighbors(data)}${copied(data)}${attributes(data)}${identity(data)}${others(data)}`,
+    body: html`<p>Real attacks on the synthetic cohorts, by someone who holds them and knows real patients: ${counted(data.real.patients, 'training patient')} against ${counted(data.holdout.patients, 'holdout patient')} nobody trained on. What no attack here has found may still be there.</p>${membership(data)}${neighbors(data)}${copied(data)}${attributes(data)}${hiddenCodes(data)}${identity(data)}${others(data)}`,
   };
 };

@@ -105,7 +105,8 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'membership-shadow': 'auc',
     },
     options: {
-      'membership-shadow': { shadow: { ...attacker, epochs: 40 }, attacker: { updates: 40 } },
+      'membership-shadow': { shadow: { ...attacker, epochs: 20 }, attacker: { updates: 40 } },
+      'attribute-imputation': { leastPatients: 4, codeCount: 8, training: { ...attacker, epochs: 4 } },
     },
   },
   utility: {
