@@ -17,6 +17,7 @@ import { privacy } from './sections/privacy.ts';
 import { copyButton, type Section } from './sections/section.ts';
 import { training } from './sections/training.ts';
 import { utility } from './sections/utility.ts';
+import { values } from './sections/values.ts';
 
 const style = [
   new URL('./style/colors.css', import.meta.url),
@@ -40,6 +41,7 @@ const sectionsOf = (data: ReportData): Section[] => {
     checked(data),
     ...(drawn ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
     drawn && lengths(data),
+    drawn && values(data),
     drawn && labels(data),
     drawn && perplexities(data),
     drawn && utility(data),
@@ -81,8 +83,8 @@ const sharesByName = ({ panels }: ReportData['frequencies'][number]) => {
   return shares;
 };
 
-/** What the copy buttons hand out. Points of pairs and bins of lengths would double the page: see `report.json`. */
-const copyable = ({ frequencies, lengths: _, ...numbers }: ReportData) => ({
+/** What the copy buttons hand out. Points of pairs and tests and bins of lengths would double the page: see `report.json`. */
+const copyable = ({ frequencies, lengths: _lengths, labs: _labs, gaps: _gaps, ...numbers }: ReportData) => ({
   ...numbers,
   ...Object.fromEntries(
     frequencies

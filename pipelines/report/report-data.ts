@@ -10,6 +10,7 @@ import { originChecks } from './origin-check.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
 import { type Headline, headlines, ranked } from './ranking.ts';
 import { type LabelScorePlot, labelScorePlots, type MixPlot, mixPlot } from './utility-plots.ts';
+import { type GapPanel, gapPanels, type LabPanel, labPanels } from './value-plots.ts';
 
 /** How one artifact came about. */
 export interface LineageStep {
@@ -66,12 +67,15 @@ export interface ReportData {
   /** What the rows say to stated thresholds, generator by generator. */
   checks: Check[];
   attacks: RocPanel[];
-  labelScores: LabelScorePlot[];
   /** Attacks on hidden codes. */
   beliefs: BeliefPanel[];
+  labelScores: LabelScorePlot[];
   mixes?: MixPlot;
   frequencies: FrequencyPlot[];
   lengths: LengthPlot[];
+  /** Empty where the vocabulary has no lab values, or no gaps. */
+  labs: LabPanel[];
+  gaps: GapPanel[];
   curves: { generator: string; curve: LearningCurve }[];
   lineage: LineageStep[];
 }
@@ -124,11 +128,13 @@ export const assembleReport = (input: ReportInput): ReportData => {
     metrics,
     checks: [...checksOf(metrics, generators), ...originChecks(generators)],
     attacks: rocPanels(entries),
+    beliefs: beliefPanels(entries),
     labelScores: labelScorePlots(entries, suppressBelow),
     ...(mixes && { mixes }),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
-    lengths: lengthPlots(entries, suppressBelow),
-    beliefs: beliefPanels(entries),
+    lengths: lengthPlots(entries),
+    labs: labPanels(entries, suppressBelow),
+    gaps: gapPanels(entries, suppressBelow),
     curves,
     lineage,
   };

@@ -23,6 +23,7 @@ const modalityNames: Record<string, string> = {
   px: 'procedures',
   rx: 'drugs',
   lab: 'lab tests',
+  gap: 'days between visits',
 };
 
 const legend = (data: ReportData): Markup =>

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { tokenOrder } from '../../../schemas/vocabulary.ts';
 import { html, type Markup } from '../markup.ts';
 import type { LineageStep, ReportData } from '../report-data.ts';
 import { copyButton, heading, type Section, table } from './section.ts';
@@ -9,8 +11,16 @@ const digestLink = (data: ReportData, digest: string): Markup =>
     ? html`<a href="#artifact-${digest}" title="${digest}"><code>${short(digest)}</code></a>`
     : html`<code title="${digest}">${short(digest)}</code>`;
 
+const ordered = z.object({ order: tokenOrder });
+
+/** What a reader should not have to open the parameters for. */
+const remark = ({ params }: LineageStep): Markup | false => {
+  const { success, data } = ordered.safeParse(params);
+  return success && html`<br><small>codes in ${data.order} order</small>`;
+};
+
 const rowOf = (data: ReportData, step: LineageStep): Markup =>
-  html`<tr id="artifact-${step.digest}"><th scope="row">${step.title}</th><td>${step.kind}<br><code title="${step.digest}">${short(step.digest)}</code></td><td>${
+  html`<tr id="artifact-${step.digest}"><th scope="row">${step.title}${remark(step)}</th><td>${step.kind}<br><code title="${step.digest}">${short(step.digest)}</code></td><td>${
     step.inputs.length === 0
       ? step.fingerprint && html`source <code title="${step.fingerprint}">${short(step.fingerprint)}</code>`
       : step.inputs.map((digest) => html`${digestLink(data, digest)} `)

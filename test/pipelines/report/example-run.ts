@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { selectPatients, type VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import type { Metric } from '../../../pipelines/metric.ts';
 import attributeInference from '../../../pipelines/metrics/privacy/attribute-inference.ts';
@@ -62,9 +62,10 @@ const blend = (share: number): Patient[] =>
   dealt(other).map((patient, i) => ((i * 13) % 100 < share * 100 ? patient : (split.train[i] ?? patient)));
 
 const columns = (patients: Patient[]) => {
-  const whole = columnsOf(patients);
   // Through the builder, which drops the repeats that dealing makes.
-  return selectPatients(whole, Array.from(patients.keys()));
+  const builder = new VisitColumnsBuilder();
+  for (const { visits, labels } of patients) builder.addPatient(visits, labels);
+  return builder.build();
 };
 
 const curveOf = (epochs: number) =>
