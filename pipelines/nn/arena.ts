@@ -8,10 +8,11 @@ export class Arena {
   readonly #scopes: Set<number>[] = [];
   readonly #kept = new Set<number>();
   readonly #release: (id: number) => void;
-  readonly #closed: () => void;
+  readonly #closed: (newest: number) => void;
+  #newest = 0;
 
-  /** `release` frees one array; `closed` runs after the outermost scope has. */
-  constructor(release: (id: number) => void, closed: () => void = () => {}) {
+  /** `release` frees one array; `closed` is told the last id made when the outermost scope has closed. */
+  constructor(release: (id: number) => void, closed: (newest: number) => void = () => {}) {
     this.#release = release;
     this.#closed = closed;
   }
@@ -26,7 +27,11 @@ export class Arena {
       this.#release(id);
       throw new RangeError('an operation outside of any scope: wrap it in ops.scope');
     }
+    // The addon says so when it has run into an id that is in use; see LastingHandles.
+    if (this.#kept.has(id) || this.#scopes.some((open) => open.has(id)))
+      throw new RangeError(`handle ${id} was given out twice`);
     scope.add(id);
+    this.#newest = id;
   }
 
   keep(id: number): void {
@@ -44,7 +49,7 @@ export class Arena {
     const close = () => {
       this.#scopes.splice(this.#scopes.indexOf(scope), 1);
       for (const id of scope) this.#release(id);
-      if (this.#scopes.length === 0) this.#closed();
+      if (this.#scopes.length === 0) this.#closed(this.#newest);
     };
     let result: T;
     try {

@@ -1,5 +1,7 @@
 import { Arena } from './arena.ts';
+import { type LastingHolder, lastingHandles } from './lasting-handles.ts';
 import type { Attribute, NativeBinding } from './native-binding.ts';
+import { NativeConstants } from './native-constants.ts';
 import { NativeVariables } from './native-variables.ts';
 import {
   type AdamRates,
@@ -13,19 +15,15 @@ import {
   type VariableState,
 } from './ops.ts';
 
-/** Shapes and scalars kept on the device between operations; the oldest go when a scope closes. */
-const constantLimit = 512;
-
 /**
  * Ops as eager TensorFlow operations through the addon's raw binding: no tensor objects, no engine tracking,
- * resource variables updated in place. Handle ids are 32-bit and about 2,000 are used per training step of a
- * 12-layer model, so one process is good for about a million steps.
+ * resource variables updated in place.
  */
-export class NativeOps implements Ops {
+export class NativeOps implements Ops, LastingHolder {
   readonly #binding: NativeBinding;
   readonly #arena: Arena;
   readonly #variables: NativeVariables;
-  readonly #constants = new Map<string, number>();
+  readonly #constants: NativeConstants;
   readonly #float: Attribute;
   readonly #index: (name: string) => Attribute;
   readonly #flag: (name: string, value: boolean) => Attribute;
@@ -35,9 +33,14 @@ export class NativeOps implements Ops {
     this.#binding = binding;
     this.#arena = new Arena(
       (id) => binding.deleteTensor(id),
-      () => this.#trimConstants(),
+      (newest) => {
+        this.#constants.trim();
+        lastingHandles(binding).note(newest);
+      },
     );
     this.#variables = new NativeVariables(binding);
+    this.#constants = new NativeConstants(binding);
+    lastingHandles(binding).join(this);
     this.#float = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
     this.#index = (name) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 });
     this.#flag = (name, value) => ({ name, type: binding.TF_ATTR_BOOL, value });
@@ -79,33 +82,10 @@ export class NativeOps implements Ops {
     }
   }
 
-  #constant(key: string, shape: number[], values: Float32Array | Int32Array): number {
-    const known = this.#constants.get(key);
-    if (known !== undefined) {
-      this.#constants.delete(key);
-      this.#constants.set(key, known);
-      return known;
-    }
-    const { createTensor, TF_FLOAT, TF_INT32 } = this.#binding;
-    const id = createTensor(shape, values instanceof Float32Array ? TF_FLOAT : TF_INT32, values);
-    this.#constants.set(key, id);
-    return id;
-  }
-  #number(value: number): number {
-    return this.#constant(`f${value}`, [], Float32Array.of(value));
-  }
-  #integer(value: number): number {
-    return this.#constant(`i${value}`, [], Int32Array.of(value));
-  }
-  #integers(values: readonly number[]): number {
-    return this.#constant(`v${values.join()}`, [values.length], Int32Array.from(values));
-  }
-  #trimConstants(): void {
-    for (const [key, id] of this.#constants) {
-      if (this.#constants.size <= constantLimit) return;
-      this.#constants.delete(key);
-      this.#binding.deleteTensor(id);
-    }
+  /** See LastingHandles. Kept tensors are not renewed: nobody keeps one for billions of operations. */
+  renew(): void {
+    this.#variables.renew();
+    this.#constants.trim(0);
   }
 
   scope<T>(work: () => T): T {
@@ -124,8 +104,8 @@ export class NativeOps implements Ops {
   dispose(): void {
     this.#arena.dispose();
     this.#variables.dispose();
-    for (const id of this.#constants.values()) this.#binding.deleteTensor(id);
-    this.#constants.clear();
+    this.#constants.trim(0);
+    lastingHandles(this.#binding).leave(this);
   }
   get held(): number {
     return this.#arena.size + this.#variables.held;
@@ -155,7 +135,7 @@ export class NativeOps implements Ops {
   adam(variable: Variable, gradient: Tensor, rates: AdamRates): void {
     const { beta1, beta2, rate, epsilon } = rates;
     // Beta powers of zero turn the operation's own bias correction off; `rates` has it in double precision.
-    const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => this.#number(value));
+    const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => this.#constants.number(value));
     this.#variables.adam(variable, gradient.id, scalars);
   }
 
@@ -174,8 +154,9 @@ export class NativeOps implements Ops {
   subtract = (a: Operand, b: Operand): Tensor => this.#pointwise('Sub', a, b);
   multiply = (a: Operand, b: Operand): Tensor => this.#pointwise('Mul', a, b);
   scale = (a: Operand, factor: number): Tensor =>
-    this.#run('Mul', [this.#float], [a], [this.#number(factor)]);
-  shift = (a: Operand, term: number): Tensor => this.#run('AddV2', [this.#float], [a], [this.#number(term)]);
+    this.#run('Mul', [this.#float], [a], [this.#constants.number(factor)]);
+  shift = (a: Operand, term: number): Tensor =>
+    this.#run('AddV2', [this.#float], [a], [this.#constants.number(term)]);
   square = (a: Operand): Tensor => this.#pointwise('Square', a);
   rsqrt = (a: Operand): Tensor => this.#pointwise('Rsqrt', a);
   exp = (a: Operand): Tensor => this.#pointwise('Exp', a);
@@ -196,14 +177,14 @@ export class NativeOps implements Ops {
 
   upperTriangle(a: Operand, strict: boolean): Tensor {
     const types: Attribute[] = [this.#float, this.#index('Tindex')];
-    const [all, none] = [this.#integer(-1), this.#integer(0)];
+    const [all, none] = [this.#constants.integer(-1), this.#constants.integer(0)];
     if (!strict) return this.#run('MatrixBandPart', types, [a], [none, all]);
     return this.tidy(() => this.subtract(a, this.#run('MatrixBandPart', types, [a], [all, none])));
   }
 
   #reduce(operation: string, a: Operand, axes: number[], keep: boolean): Tensor {
     const attributes = [this.#float, this.#index('Tidx'), this.#flag('keep_dims', keep)];
-    return this.#run(operation, attributes, [a], [this.#integers(axes)]);
+    return this.#run(operation, attributes, [a], [this.#constants.integers(axes)]);
   }
   meanLast = (a: Operand): Tensor => this.#reduce('Mean', a, [a.shape.length - 1], true);
   sumLast = (a: Operand): Tensor => this.#reduce('Sum', a, [a.shape.length - 1], true);
@@ -214,19 +195,24 @@ export class NativeOps implements Ops {
   sumOfSquares = (a: Operand): number => 2 * (this.download(this.#pointwise('L2Loss', a))[0] as number);
 
   reshape(a: Operand, shape: readonly number[]): Tensor {
-    return this.#run('Reshape', [this.#float, this.#index('Tshape')], [a], [this.#integers(shape)]);
+    return this.#run('Reshape', [this.#float, this.#index('Tshape')], [a], [this.#constants.integers(shape)]);
   }
   transpose(a: Operand, permutation: readonly number[]): Tensor {
-    return this.#run('Transpose', [this.#float, this.#index('Tperm')], [a], [this.#integers(permutation)]);
+    return this.#run(
+      'Transpose',
+      [this.#float, this.#index('Tperm')],
+      [a],
+      [this.#constants.integers(permutation)],
+    );
   }
   slice(a: Operand, begin: readonly number[], size: readonly number[]): Tensor {
-    const ends = [this.#integers(begin), this.#integers(size)];
+    const ends = [this.#constants.integers(begin), this.#constants.integers(size)];
     return this.#run('Slice', [this.#float, this.#index('Index')], [a], ends);
   }
   concat(parts: readonly Operand[], axis: number): Tensor {
     if (parts.length === 1) return this.#run('Identity', [this.#float], parts);
     const attributes = [this.#count('N', parts.length), this.#float, this.#index('Tidx')];
-    return this.#run('ConcatV2', attributes, parts, [this.#integer(axis)]);
+    return this.#run('ConcatV2', attributes, parts, [this.#constants.integer(axis)]);
   }
   gather(a: Operand, rows: Tensor): Tensor {
     const types: Attribute[] = [
@@ -234,12 +220,17 @@ export class NativeOps implements Ops {
       this.#index('Tindices'),
       this.#index('Taxis'),
     ];
-    return this.#run('GatherV2', types, [a, rows], [this.#integer(0)]);
+    return this.#run('GatherV2', types, [a, rows], [this.#constants.integer(0)]);
   }
 
   segmentSum(a: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
     const types = [this.#float, ...['Tidx', 'Tnumsegments', 'Tsegmentids'].map(this.#index)];
-    return this.#run('SparseSegmentSumWithNumSegments', types, [a, rows, segments], [this.#integer(count)]);
+    return this.#run(
+      'SparseSegmentSumWithNumSegments',
+      types,
+      [a, rows, segments],
+      [this.#constants.integer(count)],
+    );
   }
   segmentSumGradient(dy: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
     if (rows.shape[0] === 0) {
@@ -248,6 +239,6 @@ export class NativeOps implements Ops {
       return this.upload(new Float32Array(count * width), [count, width]);
     }
     const types = [this.#float, this.#index('Tidx'), this.#index('Tsegmentids')];
-    return this.#run('SparseSegmentSumGrad', types, [dy, rows, segments], [this.#integer(count)]);
+    return this.#run('SparseSegmentSumGrad', types, [dy, rows, segments], [this.#constants.integer(count)]);
   }
 }

@@ -7,6 +7,9 @@ interface Resources {
   slots?: { mean: number; square: number };
 }
 
+/** TF_RESOURCE of TensorFlow's C API. */
+const resourceType = 20;
+
 let created = 0;
 
 /** TensorFlow resource variables: read without copying, updated in place. */
@@ -129,6 +132,21 @@ export class NativeVariables {
     const { mean, square } = resources.slots;
     const inputs = [resources.value, mean, square, ...scalars, gradient];
     this.#binding.executeOp('ResourceApplyAdam', this.#adam, inputs, 0);
+  }
+
+  /** New handles on the same memory. */
+  renew(): void {
+    const type = { name: 'T', type: this.#binding.TF_ATTR_TYPE, value: resourceType };
+    const renewed = (id: number): number => {
+      const fresh = this.#one('Identity', [type], [id]);
+      this.#binding.deleteTensor(id);
+      return fresh;
+    };
+    for (const resources of this.#resources.values()) {
+      resources.value = renewed(resources.value);
+      const { slots } = resources;
+      if (slots) resources.slots = { mean: renewed(slots.mean), square: renewed(slots.square) };
+    }
   }
 
   dispose(): void {
