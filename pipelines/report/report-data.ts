@@ -67,9 +67,9 @@ export interface ReportData {
   /** What the rows say to stated thresholds, generator by generator. */
   checks: Check[];
   attacks: RocPanel[];
+  labelScores: LabelScorePlot[];
   /** Attacks on hidden codes. */
   beliefs: BeliefPanel[];
-  labelScores: LabelScorePlot[];
   mixes?: MixPlot;
   frequencies: FrequencyPlot[];
   lengths: LengthPlot[];
@@ -128,13 +128,13 @@ export const assembleReport = (input: ReportInput): ReportData => {
     metrics,
     checks: [...checksOf(metrics, generators), ...originChecks(generators)],
     attacks: rocPanels(entries),
-    beliefs: beliefPanels(entries),
     labelScores: labelScorePlots(entries, suppressBelow),
     ...(mixes && { mixes }),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
-    lengths: lengthPlots(entries),
+    lengths: lengthPlots(entries, suppressBelow),
     labs: labPanels(entries, suppressBelow),
     gaps: gapPanels(entries, suppressBelow),
+    beliefs: beliefPanels(entries),
     curves,
     lineage,
   };
