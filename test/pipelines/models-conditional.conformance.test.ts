@@ -36,7 +36,8 @@ for (const [name, generator] of generators) {
     const sampler = await opened(generator);
     if (!sampler.conditional) {
       sampler.dispose();
-      return t.pass();
+      t.pass();
+      return;
     }
     const scores = await drainAsync(sampler.conditional(held));
     const cells = visitCount(held) * tokenKinds.length;
@@ -66,7 +67,8 @@ for (const [name, generator] of generators) {
       drainAsync(sampler.impute?.({ columns: held, task: 'completion', ...request }) ?? t.fail());
     if (!sampler.impute) {
       sampler.dispose();
-      return t.pass();
+      t.pass();
+      return;
     }
     const requests: Partial<ImputeRequest>[] = [
       { task: 'completion' },
