@@ -28,8 +28,9 @@ export interface SpanAnswer {
   /** `[outputs]` that the span has the code; of the end, 0. */
   chances: Float64Array;
   /**
-   * −ln probability of each output of the truth among the codes of the head, the end not counted, given the outputs
-   * before it: as the reference's head, which has no end, tells it. NaN beyond the longest span.
+   * −ln probability of each output of the truth among the codes that can come, the end not counted, given the outputs
+   * before it: as the reference's head, which has no end, tells it; in canonical order, codes below the last cannot
+   * come. NaN beyond the longest span.
    */
   forced: Float64Array;
 }
@@ -41,21 +42,25 @@ interface Row {
   draws: number;
 }
 
-/** −ln probability of an output among all of the head but its end. */
-const lossAmongCodes = (logits: Float32Array, output: number): number => {
-  const codes = new Uint8Array(logits.length).fill(1);
-  codes[0] = 0;
+/** −ln probability of an output among the codes that can come: all of the head, or those above the last said. */
+const lossAmongCodes = (
+  logits: Float32Array,
+  output: number,
+  { order }: SpanRules,
+  said: readonly number[],
+): number => {
+  const codes = new Uint8Array(logits.length).fill(1, 1 + (order === 'canonical' ? (said.at(-1) ?? 0) : 0));
   return -(logSoftmax(logits, codes)[output] as number);
 };
 
 /** How many of `draws` take each output: those that systematic sampling with one uniform gives. */
-export const spread = (logs: Float64Array, draws: number, uniform: number): Map<number, number> => {
+export const spread = (probabilities: Float64Array, draws: number, uniform: number): Map<number, number> => {
   const taken = new Map<number, number>();
   let next = uniform;
   let cumulative = 0;
   let last = -1;
-  for (let output = 0; output < logs.length; output++) {
-    const probability = Math.exp(logs[output] as number);
+  for (let output = 0; output < probabilities.length; output++) {
+    const probability = probabilities[output] as number;
     if (probability === 0) continue;
     last = output;
     cumulative += probability * draws;
@@ -126,7 +131,7 @@ class Asking {
     const at = said.length;
     const output = truth[at];
     if (output === undefined) return [];
-    (this.answers[question] as SpanAnswer).forced[at] = lossAmongCodes(logits, output);
+    (this.answers[question] as SpanAnswer).forced[at] = lossAmongCodes(logits, output, rules, said);
     return at + 1 < Math.min(truth.length, rules.most)
       ? [{ question, said: [...said, output], draws: 0 }]
       : [];
@@ -135,12 +140,12 @@ class Asking {
   #draw({ question, said, draws }: Row, logits: Float32Array): Row[] {
     const { rules, uniform } = this.#questions[question] as SpanQuestion;
     if (mustClose(rules, said)) return [];
-    const logs = logSoftmax(logits, allowedOutputs(rules, said));
+    const probabilities = logSoftmax(logits, allowedOutputs(rules, said)).map(Math.exp);
     const { chances } = this.answers[question] as SpanAnswer;
     for (let output = 1; output < rules.outputs; output++)
       chances[output] =
-        (chances[output] as number) + (Math.exp(logs[output] as number) * draws) / this.#draws;
-    return [...spread(logs, draws, uniform())].flatMap(([output, count]) => {
+        (chances[output] as number) + ((probabilities[output] as number) * draws) / this.#draws;
+    return [...spread(probabilities, draws, uniform())].flatMap(([output, count]) => {
       const longer = [...said, output];
       return output > 0 && !mustClose(rules, longer) ? [{ question, said: longer, draws: count }] : [];
     });

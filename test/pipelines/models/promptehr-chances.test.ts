@@ -161,8 +161,8 @@ test('the truth is told beside the draws, each output after those before it', as
   const asked = { ...questionOf(0, 0, rules), truth };
   const [answer] = await codeChances(new PretendedNetwork(), memory, layout, [asked], 20);
   t.deepEqual(answer?.chances, plain[0]?.chances);
-  const codes = Uint8Array.of(0, 1, 1, 1, 1);
   truth.slice(0, 3).forEach((output, i) => {
+    const codes = Uint8Array.from({ length: 5 }, (_, code) => (code > (truth[i - 1] ?? 0) ? 1 : 0));
     const tokens = [6, ...truth.slice(0, i).map((said) => layout.heads[0]?.tokens[said] as number)];
     const expected = -(logSoftmax(logitsAfter(0, tokens), codes)[output] as number);
     t.true(Math.abs((answer?.forced[i] ?? 0) - expected) < 1e-12);
@@ -171,9 +171,9 @@ test('the truth is told beside the draws, each output after those before it', as
 });
 
 test('draws are spread as evenly as whole numbers allow', (t) => {
-  const logs = Float64Array.from([0.5, 0.2, 0, 0.3], Math.log);
+  const shares = Float64Array.of(0.5, 0.2, 0, 0.3);
   for (const uniform of [0, 0.3, 0.7, 0.999999]) {
-    const taken = spread(logs, 10, uniform);
+    const taken = spread(shares, 10, uniform);
     t.deepEqual(
       [...taken],
       [
@@ -183,9 +183,9 @@ test('draws are spread as evenly as whole numbers allow', (t) => {
       ],
     );
   }
-  const single = [0.1, 0.6, 0.95].map((uniform) => [...spread(logs, 1, uniform)]);
+  const single = [0.1, 0.6, 0.95].map((uniform) => [...spread(shares, 1, uniform)]);
   t.deepEqual(single, [[[0, 1]], [[1, 1]], [[3, 1]]]);
-  const third = Float64Array.of(1, 1, 1).map((x) => Math.log(x / 3));
+  const third = new Float64Array(3).fill(1 / 3);
   t.is(
     [...spread(third, 7, 1 - 2 ** -53).values()].reduce((a, b) => a + b),
     7,
