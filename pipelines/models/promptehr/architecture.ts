@@ -25,6 +25,8 @@ export interface PromptArchitecture {
   heads: Head[];
   /** True: a head's rows are rows of the shared embedding. False: a matrix of its own, as in the reference. */
   tied: boolean;
+  /** Heads add a number per output to their logits; the reference does not. Default: false. */
+  biased?: boolean;
   /** Numerical features of a prompt. */
   numeric: number;
   /** Levels of each categorical feature of a prompt. */

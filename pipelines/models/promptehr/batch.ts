@@ -24,6 +24,11 @@ export interface SpanBatch extends Prompts {
   heads: Int32Array;
   /** `[tokens of spans]` index into the span's head that each row is to say; -1 where it is not in the loss. */
   targets: Int32Array;
+  /**
+   * `[tokens of spans]` outputs 1 … floor - 1 cannot come at this row, as where codes ascend; the end, output 0,
+   * always can. Absent: any output can come anywhere.
+   */
+  floors?: Int32Array;
 }
 
 /** Lays sequences one after the other. */

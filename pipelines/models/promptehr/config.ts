@@ -81,6 +81,12 @@ export const promptConfig = z.strictObject({
     .describe('codes in a span are told ascending, or in any order as in the paper’s code'),
   tasks,
   corruption,
+  start: z
+    .enum(['prevalence', 'random'])
+    .optional()
+    .describe(
+      'heads begin with a bias that gives every code its training prevalence, or without any, as in BART',
+    ),
   batch: size.optional().describe('visits per step'),
   learningRate: z.number().positive().optional().describe('of Adam, at its peak'),
   warmUpEpochs: z.number().min(0).optional().describe('in which the learning rate rises to its peak'),
@@ -118,6 +124,7 @@ type Preset = Pick<
   | 'attentionHeads'
   | 'feed'
   | 'promptHidden'
+  | 'start'
   | 'batch'
   | 'learningRate'
   | 'warmUpEpochs'
@@ -139,6 +146,7 @@ const paper: Preset = {
   attentionHeads: 12,
   feed: 3072,
   promptHidden: 128,
+  start: 'random',
   batch: 16,
   learningRate: 1e-5,
   warmUpEpochs: 3,
@@ -152,7 +160,13 @@ const paper: Preset = {
 };
 
 const presetFor = (patients: number): Preset => {
-  const shared = { batch: 16, schedule: 'cosine', dropout: 0.1, corrupted: 0.3 } as const;
+  const shared = {
+    start: 'prevalence',
+    batch: 16,
+    schedule: 'cosine',
+    dropout: 0.1,
+    corrupted: 0.3,
+  } as const;
   if (patients < 1000)
     return {
       ...shared,

@@ -51,12 +51,18 @@ export const logSoftmax = (logits: Float32Array, allowed: Uint8Array): Float64Ar
 
 /** The outputs that are possible, likeliest first; of equally likely ones the lower. At most `most` of them. */
 export const likeliest = (logs: Float64Array, most: number): number[] => {
-  if (most === 1) {
-    const best = logs.reduce((at, log, i) => (log > (logs[at] as number) ? i : at), 0);
-    return (logs[best] as number) > Number.NEGATIVE_INFINITY ? [best] : [];
+  const best: number[] = [];
+  let least = Number.NEGATIVE_INFINITY;
+  for (let output = 0; output < logs.length; output++) {
+    const log = logs[output] as number;
+    if (log <= least) continue;
+    let at = best.length;
+    while (at > 0 && (logs[best[at - 1] as number] as number) < log) at--;
+    best.splice(at, 0, output);
+    if (best.length > most) best.pop();
+    if (best.length === most) least = logs[best[most - 1] as number] as number;
   }
-  const possible = [...logs.keys()].filter((i) => (logs[i] as number) > Number.NEGATIVE_INFINITY);
-  return possible.sort((a, b) => (logs[b] as number) - (logs[a] as number) || a - b).slice(0, most);
+  return best;
 };
 
 /** Sets to zero the weights of all but those that make up `topP` of their sum, likeliest first. */

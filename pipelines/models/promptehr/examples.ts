@@ -137,11 +137,12 @@ export const generationExamples = (
   });
 };
 
-/** Examples as one batch for the network. */
+/** Examples as one batch for the network; in canonical order, no code can come below the one before. */
 export const packExamples = (
   examples: readonly Example[],
   features: PromptFeatures,
   columns: VisitColumns,
+  order: ExampleRules['order'],
 ): SpanBatch => {
   const spans = examples.flatMap(({ spans }, source) => spans.map((span) => ({ ...span, source })));
   const patients = examples.map(({ patient }) => patient);
@@ -151,6 +152,9 @@ export const packExamples = (
     sources: Int32Array.from(spans, ({ source }) => source),
     heads: Int32Array.from(spans, ({ kind }) => kind),
     targets: Int32Array.from(spans.flatMap(({ targets }) => targets)),
+    ...(order === 'canonical' && {
+      floors: Int32Array.from(spans.flatMap(({ targets }) => [1, ...targets.slice(0, -1).map((t) => t + 1)])),
+    }),
     ...promptsOf(features, columns, patients),
   };
 };

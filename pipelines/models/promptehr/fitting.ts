@@ -19,7 +19,7 @@ import {
   trainingExample,
 } from './examples.ts';
 import { fitFeatures } from './features.ts';
-import { initialValues } from './initial.ts';
+import { initialValues, prevalenceBias } from './initial.ts';
 import { fitMarginals } from './marginals.ts';
 import { interfaceOf, type PromptModel, writePromptModel } from './model.ts';
 import { PromptNetwork } from './network.ts';
@@ -55,6 +55,7 @@ const modelOf = (data: TrainingData, settings: PromptSettings): PromptModel => {
   return {
     architecture: {
       ...shape,
+      biased: settings.start === 'prevalence',
       ...sides,
       positions: contextTokens + promptRows(sides),
     },
@@ -131,7 +132,9 @@ export class PromptFitting implements Fitting {
     const { kinds } = streamsOf(data.vocabulary);
     const settings = resolvePrompt(config, data.train, kinds.length);
     const model = modelOf(data, settings);
-    const initial = initialValues(model.architecture, new RandomSource(seed, 'weights'));
+    const random = new RandomSource(seed, 'weights');
+    const biases = prevalenceBias(model.streams, data.train, settings.order);
+    const initial = initialValues(model.architecture, random, biases);
     const ops = await openOps();
     const network = new PromptNetwork(ops, model.architecture, (part) => ({ value: initial(part) }));
     return new PromptFitting(data, model, settings, seed, network);
@@ -181,7 +184,7 @@ export class PromptFitting implements Fitting {
   }
 
   #pack(examples: readonly Example[], [first]: readonly Subject[]) {
-    return packExamples(examples, this.#model.features, (first as Subject).columns);
+    return packExamples(examples, this.#model.features, (first as Subject).columns, this.settings.order);
   }
 
   /** −ln probability per code and span end of the validation split, as generation factorizes it. */

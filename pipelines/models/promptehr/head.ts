@@ -15,6 +15,7 @@ export interface Heads {
   architecture: PromptArchitecture;
   shared: Variable; // [T, E]
   own: Variable[]; // [V, E] each; none where tied
+  biases: Variable[]; // [V] each; none where unbiased
 }
 
 /** The heads by their names in the reference. */
@@ -22,6 +23,7 @@ export const headsOf = (architecture: PromptArchitecture, find: (name: string) =
   architecture,
   shared: find('model.shared.weight'),
   own: architecture.tied ? [] : architecture.heads.map(({ name }) => find(headName(name))),
+  biases: architecture.biased ? architecture.heads.map(({ name }) => find(headName(name, 'bias'))) : [],
 });
 
 const tokensOf = ({ architecture }: Heads, head: number): Int32Array => {
@@ -41,6 +43,8 @@ export interface Asked {
   rows: Int32Array;
   /** [rows] -1 where a row is not in the loss. */
   targets: Int32Array;
+  /** [rows] outputs 1 … floor - 1 cannot come. */
+  floors: Int32Array | undefined;
 }
 
 /** Which rows each head is asked about, heads in their order; `all` takes rows without a target as well. */
@@ -61,9 +65,32 @@ export const askedRows = (batch: SpanBatch, heads: number, all = false): Asked[]
             head,
             rows: Int32Array.from(list),
             targets: Int32Array.from(list, (row) => batch.targets[row] as number),
+            floors: batch.floors && Int32Array.from(list, (row) => batch.floors?.[row] ?? 1),
           },
         ],
   );
+};
+
+/** [rows, V] zero where an output can come, low where it cannot. */
+const floorMask = (ops: Ops, floors: Int32Array, outputs: number): Tensor => {
+  const mask = new Float32Array(floors.length * outputs);
+  floors.forEach((floor, row) => {
+    mask.fill(-1e9, row * outputs + 1, row * outputs + floor);
+  });
+  return ops.upload(mask, [floors.length, outputs]);
+};
+
+/** What a head makes of rows of the decoder, with its bias. [rows, V] */
+export const headOutputs = (
+  ops: Ops,
+  { biases }: Heads,
+  head: number,
+  rows: Tensor,
+  matrix: Operand,
+): Tensor => {
+  const logits = ops.matMul(rows, matrix, { transposeB: true });
+  const bias = biases[head];
+  return bias ? ops.add(logits, bias) : logits;
 };
 
 /** Logits [rows, V] of one head; `first` is the row of the decoder at which the spans' tokens begin. */
@@ -71,13 +98,15 @@ export const headLogits = (
   ops: Ops,
   heads: Heads,
   decoded: Tensor,
-  { head, rows }: Asked,
+  { head, rows, floors }: Asked,
   first: number,
 ): { rows: Tensor; input: Tensor; matrix: Operand; logits: Tensor } => {
   const index = ops.uploadIndices(rows.map((row) => row + first));
   const input = ops.gather(decoded, index);
   const matrix = headMatrix(ops, heads, head);
-  return { rows: index, input, matrix, logits: ops.matMul(input, matrix, { transposeB: true }) };
+  const free = headOutputs(ops, heads, head, input, matrix);
+  const logits = floors ? ops.add(free, floorMask(ops, floors, free.shape[1] as number)) : free;
+  return { rows: index, input, matrix, logits };
 };
 
 const checkTargets = ({ architecture }: Heads, { head, targets }: Asked): void => {
@@ -133,6 +162,8 @@ const headLearn = (
   for (const done of [logits, slopes]) ops.free(done);
   const dRows = ops.matMul(dLogits, matrix);
   const dMatrix = ops.matMul(dLogits, input, { transposeA: true }); // [V, E]
+  const bias = heads.biases[asked.head];
+  if (bias) deliver(ops, update, bias, ops.sumRows(dLogits));
   for (const done of [dLogits, input]) ops.free(done);
   const own = heads.own[asked.head];
   if (own) deliver(ops, update, own, dMatrix);

@@ -1,7 +1,9 @@
+import { type VisitColumns, visitCount } from '../../cohort/visit-columns.ts';
 import { type Distribution, freshValues } from '../../nn/fresh-values.ts';
 import type { RandomSource } from '../../random.ts';
 import type { PromptArchitecture } from './architecture.ts';
-import { type Part, partsOf } from './parts.ts';
+import { headName, type Part, partsOf } from './parts.ts';
+import type { StreamLayout } from './streams.ts';
 
 /** How the reference fills a fresh tensor: BART's normal of 0.02, Xavier's uniform for what makes prompt rows. */
 const distributionOf = ({ name, shape }: Part): Distribution => {
@@ -13,13 +15,47 @@ const distributionOf = ({ name, shape }: Part): Distribution => {
   return { kind: 'normal', size: 0.02 };
 };
 
-/** A fresh model's numbers, part by part; a draw is addressed by its part, row and column. */
+/**
+ * What a head adds to its logits so that, where rows say nothing, each code is in a span as often as in the training
+ * visits and independently of the others. Codes that ascend: the next is c when none between is there, so p(c) times
+ * 1 - p of all codes before it; the end when none is left. In any order: p(c), and one for the end.
+ */
+export const prevalenceBias = (
+  { kindOf, logitOf, heads }: StreamLayout,
+  train: VisitColumns,
+  order: 'canonical' | 'shuffled',
+): Float32Array[] => {
+  const counts = heads.map(({ tokens }) => new Float64Array(tokens.length));
+  for (const code of train.codes) {
+    const own = counts[kindOf[code] as number] as Float64Array;
+    const logit = logitOf[code] as number;
+    own[logit] = (own[logit] as number) + 1;
+  }
+  const visits = visitCount(train);
+  return counts.map((count) => {
+    const bias = new Float32Array(count.length);
+    let absent = 0;
+    for (let logit = 1; logit < count.length; logit++) {
+      const share = ((count[logit] as number) + 0.5) / (visits + 1);
+      bias[logit] = Math.log(share) + absent;
+      if (order === 'canonical') absent += Math.log1p(-share);
+    }
+    bias[0] = absent;
+    return bias;
+  });
+};
+
+/** A fresh model's numbers, part by part; a draw is addressed by its part, row and column. `biases`: by head. */
 export const initialValues = (
   architecture: PromptArchitecture,
   random: RandomSource,
+  biases: readonly Float32Array[] = [],
 ): ((part: Part) => Float32Array) => {
   const names = partsOf(architecture).map(({ name }) => name);
+  const given = new Map(architecture.heads.map(({ name }, head) => [headName(name, 'bias'), biases[head]]));
   return (part) => {
+    const bias = given.get(part.name);
+    if (bias) return bias;
     const columns = part.shape.at(-1) as number;
     const rows = part.shape.length === 1 ? 1 : (part.shape[0] as number);
     const tensor = names.indexOf(part.name);

@@ -26,6 +26,7 @@ const stored = z.object({
     positions: size,
     promptHidden: size,
     tied: z.boolean(),
+    biased: z.boolean().default(false),
   }),
   features: promptFeatures,
   marginals: promptMarginals,

@@ -127,8 +127,9 @@ const promptParts = (
   ];
 };
 
-/** Name of the matrix of an untied head. */
-export const headName = (head: string): string => `lm_head.${head}.weight`;
+/** Name of the matrix of an untied head, or of what any head adds to its logits. */
+export const headName = (head: string, tensor: 'weight' | 'bias' = 'weight'): string =>
+  `lm_head.${head}.${tensor}`;
 
 /** Every trainable array of a model, in a fixed order. */
 export const partsOf = (architecture: PromptArchitecture): Part[] => [
@@ -138,6 +139,9 @@ export const partsOf = (architecture: PromptArchitecture): Part[] => [
   ...(architecture.tied
     ? []
     : architecture.heads.map(({ name, tokens }) => whole(headName(name), tokens.length, architecture.width))),
+  ...(architecture.biased
+    ? architecture.heads.map(({ name, tokens }) => whole(headName(name, 'bias'), tokens.length))
+    : []),
 ];
 
 /** Shapes of the reference's tensors, by name. */

@@ -7,7 +7,7 @@ import type { Pace } from '../../nn/pace.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
 import { addRows, feedRows } from './blocks.ts';
 import type { EncodedMemory } from './encode.ts';
-import { type Heads, headMatrix } from './head.ts';
+import { type Heads, headMatrix, headOutputs } from './head.ts';
 import type { SpanDecoder } from './memory.ts';
 import { positionOffset } from './parts.ts';
 import { queryCells } from './rows.ts';
@@ -135,13 +135,13 @@ export class StepDecoder implements SpanDecoder {
   }
 
   #logits(rows: Tensor): Float32Array[] {
-    const { ops, architecture } = this.#network;
+    const { ops, architecture, heads } = this.#network;
     const logits: Float32Array[] = new Array(this.live);
     for (const head of architecture.heads.keys()) {
       const spans = Int32Array.from(this.#heads.keys()).filter((span) => this.#heads[span] === head);
       if (spans.length === 0) continue;
       const own = spans.length === this.live ? rows : ops.gather(rows, ops.uploadIndices(spans));
-      const values = ops.download(ops.matMul(own, this.#matrix(head), { transposeB: true }));
+      const values = ops.download(headOutputs(ops, heads, head, own, this.#matrix(head)));
       const count = values.length / spans.length;
       spans.forEach((span, i) => {
         logits[span] = values.subarray(i * count, (i + 1) * count);

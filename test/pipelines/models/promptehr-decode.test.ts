@@ -26,6 +26,7 @@ const column = (position: number, of: number[]): Int32Array =>
 
 const variants: Record<string, PromptArchitecture> = {
   'tied heads, prompts': small,
+  'biased heads, a row for two features': { ...small, biased: true, pooled: 2 },
   'own heads, no prompts': { ...small, tied: false, numeric: 0, categories: [] },
 };
 

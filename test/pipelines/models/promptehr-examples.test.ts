@@ -167,7 +167,12 @@ test('a batch lays contexts and spans out, several spans on one context', (t) =>
     exampleIn('longitudinal', 0),
     ...generationExamples(layout, 64, { columns, patient: 1, visit: 2 }),
   ];
-  const batch = packExamples(examples.slice(0, 2), { numeric: [], categorical: [], labels: [0] }, columns);
+  const batch = packExamples(
+    examples.slice(0, 2),
+    { numeric: [], categorical: [], labels: [0] },
+    columns,
+    'canonical',
+  );
   t.deepEqual([...batch.contexts.offsets], [0, 12, 14]);
   t.deepEqual([...batch.spans.tokens], [6, 15, 16, 8, 10, 14, 6]);
   t.deepEqual([...batch.spans.offsets], [0, 3, 4, 6, 7]);
@@ -175,6 +180,7 @@ test('a batch lays contexts and spans out, several spans on one context', (t) =>
   t.deepEqual([...batch.heads], [0, 1, 2, 0]);
   t.deepEqual([...batch.targets], [2, 3, 0, 0, 1, 0, 0]);
   t.deepEqual([...batch.categories], [1, 0]);
+  t.deepEqual([...(batch.floors ?? [])], [1, 3, 4, 1, 1, 2, 1], 'no code comes below the one before');
 });
 
 test('batches hold every item once, of similar length, in an order of their own per epoch', (t) => {

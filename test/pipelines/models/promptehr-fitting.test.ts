@@ -4,7 +4,7 @@ import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohor
 import type { TrainingData } from '../../../pipelines/generator.ts';
 import { promptConfig, resolvePrompt } from '../../../pipelines/models/promptehr/config.ts';
 import { PromptFitting } from '../../../pipelines/models/promptehr/fitting.ts';
-import { initialValues } from '../../../pipelines/models/promptehr/initial.ts';
+import { initialValues, prevalenceBias } from '../../../pipelines/models/promptehr/initial.ts';
 import { interfaceOf, readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
 import { partsOf } from '../../../pipelines/models/promptehr/parts.ts';
 import { streamsOf } from '../../../pipelines/models/promptehr/streams.ts';
@@ -170,6 +170,29 @@ test('settings come from the cohort’s size, the paper or the person, and must 
   });
   const none = { longitudinal: 0, crossModal: 0, generation: 0, completion: 0 };
   t.throws(() => promptConfig.parse({ tasks: none }), { message: /one of them must be above 0/ });
+});
+
+test('heads that begin at prevalence say independent codes, in any order of theirs', (t) => {
+  // In 3 visits code 0 is twice, code 1 never, code 2 three times: of four and a half each, 2.5/4, 0.5/4 and 3.5/4.
+  const columns = columnsOf([[[0, 2], [2]], [[0, 2]]]);
+  const codes = [0, 1, 2].map((i) => ({ modality: 'dx' as const, code: `${i}` }));
+  const layout = streamsOf({ codes });
+  const p = [2.5 / 4, 0.5 / 4, 3.5 / 4] as const;
+  const [bias] = prevalenceBias(layout, columns, 'canonical') as [Float32Array];
+  const chance = (from: number, output: number) => {
+    const weights = [...bias].map((b, i) => (i === 0 || i >= from ? Math.exp(b) : 0));
+    return (weights[output] as number) / weights.reduce((a, b) => a + b, 0);
+  };
+  const near = (a: number, b: number) => t.true(Math.abs(a - b) < 1e-6, `${a}, ${b}`);
+  near(chance(1, 0), (1 - p[0]) * (1 - p[1]) * (1 - p[2]));
+  near(chance(1, 1), p[0]);
+  near(chance(1, 3), (1 - p[0]) * (1 - p[1]) * p[2]);
+  near(chance(2, 3), (1 - p[1]) * p[2]);
+  near(chance(4, 0), 1);
+  const [free] = prevalenceBias(layout, columns, 'shuffled') as [Float32Array];
+  [0, ...p.map(Math.log)].forEach((expected, i) => {
+    near(free[i] as number, expected);
+  });
 });
 
 test('fresh weights are as the reference draws them, whatever else there is', (t) => {

@@ -50,7 +50,7 @@ const forced = async (columns: VisitColumns, patient: number, visit: number, kin
   });
   return targets.slice(0, -1).map((target, row) => {
     const own = logits[row] as Float32Array;
-    const codes = new Uint8Array(own.length).fill(1, 1);
+    const codes = new Uint8Array(own.length).fill(1, 1 + (targets[row - 1] ?? 0));
     return -(logSoftmax(own, codes)[target] as number);
   });
 };

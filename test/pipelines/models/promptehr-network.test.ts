@@ -11,11 +11,14 @@ test.before(async () => {
   await startBackend();
 });
 
-const batchFor = (architecture: PromptArchitecture) =>
-  architecture.numeric > 0 ? smallBatch : withoutPrompts(smallBatch);
+const batchFor = (architecture: PromptArchitecture) => {
+  const batch = architecture.numeric > 0 ? smallBatch : withoutPrompts(smallBatch);
+  const floors = Int32Array.of(1, 2, 4, 1, 1, 1, 3, 4, 1, 2, 2, 1, 1);
+  return architecture.biased ? { ...batch, floors } : batch;
+};
 const variants: Record<string, PromptArchitecture> = {
   'tied heads, prompts': small,
-  'two features in one prompt row': { ...small, pooled: 2 },
+  'two features in one prompt row, biased heads, ascending codes': { ...small, pooled: 2, biased: true },
   'own heads, no prompts': {
     ...small,
     tied: false,
@@ -73,6 +76,26 @@ for (const [name, architecture] of Object.entries(variants))
     }
     network.dispose();
   });
+
+test.serial(
+  'an output below its floor has no part in the probabilities, and what heads add has',
+  async (t) => {
+    const architecture = { ...small, biased: true };
+    const network = await openSmall(architecture);
+    const [free, floored] = [await network.logits(smallBatch), await network.logits(batchFor(architecture))];
+    const logs = await network.logProbabilities(batchFor(architecture));
+    const allowed = [...(floored[2] ?? [])].map((logit) => logit > -1e8);
+    t.deepEqual(allowed, [true, false, false, false, true]);
+    const chances = [...(free[2] ?? [])].map((logit, i) => (allowed[i] ? Math.exp(logit) : 0));
+    const expected = Math.log((chances[0] as number) / chances.reduce((a, b) => a + b, 0));
+    t.true(Math.abs((logs[2] as number) - expected) < 1e-5);
+    const plain = await openSmall(small);
+    const bias = network.ops.download(network.variable('lm_head.dx.bias'));
+    const added = (free[0] ?? new Float32Array(0)).map((logit, i) => logit - (bias[i] as number));
+    t.true(distance(added, (await plain.logits(smallBatch))[0] ?? []) < 1e-5);
+    for (const one of [network, plain]) one.dispose();
+  },
+);
 
 test.serial('unknown facts leave a row of zeros and learn nothing', async (t) => {
   const unknown = {

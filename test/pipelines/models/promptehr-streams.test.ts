@@ -62,7 +62,7 @@ test('a model is read again as it was written; another thing is refused', (t) =>
   const model = {
     architecture: {
       ...{ width: 8, encoderLayers: 1, decoderLayers: 2, attentionHeads: 2, feed: 16, positions: 33 },
-      ...{ promptHidden: 4, tied: true },
+      ...{ promptHidden: 4, tied: true, biased: false },
       ...interfaceOf(layout, features),
     },
     streams: layout,
