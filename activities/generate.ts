@@ -11,6 +11,9 @@ import { generate as contract } from '../schemas/stages/generate.ts';
 import { openSampler } from './open-sampler.ts';
 import { defineBody } from './stage-body.ts';
 
+/** Patients between two safe points, of a generator that draws them one by one. */
+const unblocked = 256;
+
 /** Model to synthetic token cohort, as many patients as the training split has unless told otherwise. */
 export const generate = defineBody(contract, {
   code: import.meta.url,
@@ -24,8 +27,8 @@ export const generate = defineBody(contract, {
     const { generator, sampler } = await openSampler(await open(inputs.model), vocabulary);
     try {
       const requestAt = sampleRequests(generatorNamed(generator), params, cohort, training);
-      const block = sampler.block ?? 1;
-      const batch = Math.ceil(params.batch / block) * block;
+      const { block = 1 } = sampler;
+      const batch = Math.ceil((params.batch ?? sampler.block ?? unblocked) / block) * block;
       const generated = new GeneratedPatients();
       await resume(generated);
       while (generated.count < count) {

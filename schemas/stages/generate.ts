@@ -38,7 +38,13 @@ export const generate = defineStage({
       .describe(
         "remove: takes away codes that contradict a patient's sex or age, and tells how many; ICD-9-CM only",
       ),
-    batch: z.int().positive().default(256).describe('patients sampled together; does not change the result'),
+    batch: z
+      .int()
+      .positive()
+      .optional()
+      .describe(
+        'patients between two checkpoints, in whole blocks of those the generator draws together; default: one block',
+      ),
   }),
   policy: { queue: 'gpu', startToClose: '24h', heartbeat: '2m', attempts: 8 },
 });

@@ -15,6 +15,7 @@ import {
   type Sampler,
 } from '../../generator.ts';
 import type { AsyncSteps } from '../../measure.ts';
+import type { PromptArchitecture } from './architecture.ts';
 import { coldStart } from './cold-start.ts';
 import { conditionalByNetwork, scoringInquiry } from './conditional.ts';
 import { type PromptDrawing, promptDrawing } from './decoding.ts';
@@ -26,10 +27,12 @@ import { warmStart } from './warm-start.ts';
 import { writeRecords } from './write-records.ts';
 
 /**
- * Patients drawn together: block b is patients 64b … 64b+63. Products of matrices round differently for different
- * numbers of rows; with fixed blocks a patient does not depend on how many were asked for.
+ * Patients drawn together: with 64, block b is patients 64b … 64b+63. Products of matrices round differently for
+ * different numbers of rows; with fixed blocks a patient does not depend on how many were asked for. A wide model has
+ * small blocks, so that a worker is heard from between two: 256 up to a width of 192, 64 at BART-base's 768.
  */
-export const patientBlock = 256;
+export const patientBlock = ({ width }: Pick<PromptArchitecture, 'width'>): number =>
+  Math.max(16, Math.min(256, 2 ** Math.floor(Math.log2(49152 / width))));
 
 /** Rows `from` … of what is asked of `count` patients, and rows that ask nothing for the others of `size`. */
 const widened = (
@@ -70,9 +73,12 @@ const columnsOf = (records: readonly number[][][], { labels, demographics }: Dra
   return { ...builder.build(), ...(Object.keys(demographics).length > 0 && { demographics }) };
 };
 
-/** Draws records from a PromptEHR network: from nothing real, unless the request brings seeds. */
+/**
+ * Draws records from a PromptEHR network: from nothing real, unless the request brings seeds. With seeds nobody stands in
+ * for the patients of a block that are not asked for: requests along block borders give the same patients.
+ */
 export class PromptSampler implements Sampler {
-  readonly block = patientBlock;
+  readonly block: number;
   readonly #network: PromptNetwork;
   readonly #model: PromptModel;
   #turn: Promise<unknown> = Promise.resolve();
@@ -80,6 +86,7 @@ export class PromptSampler implements Sampler {
   constructor(network: PromptNetwork, model: PromptModel) {
     this.#network = network;
     this.#model = model;
+    this.block = patientBlock(model.architecture);
   }
 
   get features(): NonNullable<Sampler['features']> {
@@ -118,9 +125,9 @@ export class PromptSampler implements Sampler {
     const { first, count, seeds } = request;
     const drawing = promptDrawing.parse(request.drawing ?? {});
     const drawn = new GeneratedPatients();
-    const end = first + count;
-    for (let block = Math.floor(first / patientBlock) * patientBlock; block < end; block += patientBlock) {
-      const [from, to] = [Math.max(block, first), Math.min(block + patientBlock, end)];
+    const [end, size] = [first + count, this.block];
+    for (let block = Math.floor(first / size) * size; block < end; block += size) {
+      const [from, to] = [Math.max(block, first), Math.min(block + size, end)];
       const wanted = Array.from({ length: to - from }, (_, i) => from + i);
       const columns = seeds
         ? await this.#warm(
@@ -143,9 +150,9 @@ export class PromptSampler implements Sampler {
 
   /** A whole block. */
   async #cold(request: SampleRequest, drawing: PromptDrawing, block: number): Promise<VisitColumns> {
-    const asked = widened(request, block - request.first, patientBlock);
+    const asked = widened(request, block - request.first, this.block);
     const { seed } = request;
-    const whole = { first: block, count: patientBlock, seed, ...asked };
+    const whole = { first: block, count: this.block, seed, ...asked };
     const { facts, plan } = coldStart(this.#model, drawing, whole);
     const at = { seed, first: block };
     return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
