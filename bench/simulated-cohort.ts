@@ -12,15 +12,15 @@ const shape = {
 };
 
 /** Running totals of Zipf weights 1 / (rank + 8): the commonest code is in about a third of the visits. */
-const zipf = (() => {
+const zipfOf = (codes: number): Float64Array => {
   let total = 0;
-  return Float64Array.from({ length: shape.codes }, (_, rank) => {
+  return Float64Array.from({ length: codes }, (_, rank) => {
     total += 1 / (rank + 8);
     return total;
   });
-})();
+};
 
-function codeAt(unit: number): number {
+function codeAt(zipf: Float64Array, unit: number): number {
   const wanted = unit * (zipf[zipf.length - 1] as number);
   let low = 0;
   let high = zipf.length - 1;
@@ -42,7 +42,8 @@ function* units(source: RandomSource, patient: number): Generator<number, never>
 }
 
 /** Invented patients with MIMIC-like sparsity. Patient i of a seed is always the same. */
-export function simulatedCohort(patients: number, seed: number): VisitColumns {
+export function simulatedCohort(patients: number, seed: number, codeCount = shape.codes): VisitColumns {
+  const zipf = zipfOf(codeCount);
   const source = new RandomSource(seed, 'patients');
   const builder = new VisitColumnsBuilder();
   for (let patient = 0; patient < patients; patient++) {
@@ -52,7 +53,7 @@ export function simulatedCohort(patients: number, seed: number): VisitColumns {
     do {
       const size = 1 + Math.floor(next() * shape.mostCodes);
       const codes = new Set<number>();
-      while (codes.size < size) codes.add(codeAt(next()));
+      while (codes.size < size) codes.add(codeAt(zipf, next()));
       visits.push(codes);
     } while (visits.length < shape.mostVisits && next() < shape.anotherVisit);
     builder.addPatient(
