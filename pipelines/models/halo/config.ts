@@ -50,6 +50,13 @@ export const haloConfig = z.strictObject({
     .enum(['prevalence', 'random'])
     .optional()
     .describe('untrained, give every code its training prevalence, or be random as the reference is'),
+  calibration: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'rounds of shifting output biases after training until drawn records have the training prevalences; the paper has none',
+    ),
   blockColumns: size.default(1024).describe('columns per block of the code-level head; memory against speed'),
 });
 export type HaloConfig = z.output<typeof haloConfig>;
@@ -69,6 +76,7 @@ type Preset = Pick<
   | 'patience'
   | 'schedule'
   | 'start'
+  | 'calibration'
 >;
 
 /** The paper's experiment setup, with the sizes of the reference's config.py. */
@@ -83,6 +91,7 @@ const paper: Preset = {
   patience: 50,
   schedule: 'constant',
   start: 'random',
+  calibration: 0,
 };
 
 /**
@@ -90,7 +99,13 @@ const paper: Preset = {
  * The middle one is a guess between it and the paper's.
  */
 const presetFor = (patients: number): Preset => {
-  const shared = { batch: 48, schedule: 'cosine', start: 'prevalence', weightDecay: 3e-5 } as const;
+  const shared = {
+    batch: 48,
+    schedule: 'cosine',
+    start: 'prevalence',
+    weightDecay: 3e-5,
+    calibration: 4,
+  } as const;
   if (patients < 1000)
     return { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3, epochs: 60, patience: 60 };
   if (patients < 10_000)
@@ -119,6 +134,7 @@ export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettin
     patience: config.patience ?? preset.patience,
     schedule: config.schedule ?? preset.schedule,
     start: config.start ?? preset.start,
+    calibration: config.calibration ?? preset.calibration,
   };
   if (settings.embedding % settings.heads !== 0)
     throw new StageError(

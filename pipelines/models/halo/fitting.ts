@@ -9,6 +9,7 @@ import { fewestToSteer, TrainingState } from '../../nn/training-state.ts';
 import { RandomSource } from '../../random.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, packPatients } from './batch.ts';
+import { calibrate, shiftLogits } from './calibration.ts';
 import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
 import { initialValues } from './initial.ts';
 import { HaloNetwork } from './network.ts';
@@ -36,10 +37,14 @@ export class HaloFitting implements Fitting {
   readonly #validation: Int32Array;
   readonly #stepsPerEpoch: number;
   readonly #state: TrainingState<HaloNetwork>;
+  /** What calibration adds to each column's logit, once training has ended. */
+  #shift: Float32Array | undefined;
+  readonly #seed: number;
   #epochOrder: { epoch: number; patients: Int32Array } | undefined;
 
   private constructor(data: TrainingData, settings: HaloSettings, seed: number, network: HaloNetwork) {
     this.settings = settings;
+    this.#seed = seed;
     this.#data = data;
     this.#architecture = network.architecture;
     const { ops, architecture } = network;
@@ -120,9 +125,10 @@ export class HaloFitting implements Fitting {
       this.#state.update(parameter, gradient, rates, weightDecay),
     );
     this.#state.advance();
-    const report = { loss, epoch: epoch + 1 };
-    if (position + 1 < this.#stepsPerEpoch || this.#validation.length === 0) return report;
-    return { ...report, validationLoss: await this.#validate() };
+    const ends = position + 1 === this.#stepsPerEpoch && this.#validation.length > 0;
+    const validation = ends ? { validationLoss: await this.#validate() } : {};
+    if (this.finished) await this.#calibrate();
+    return { loss, epoch: epoch + 1, ...validation };
   }
 
   /** Mean loss over the validation split; the best weights so far are put aside. */
@@ -140,15 +146,35 @@ export class HaloFitting implements Fitting {
     return loss;
   }
 
-  save(): Promise<Saved> {
-    return this.#state.save();
+  async #calibrate(): Promise<void> {
+    const { calibration: rounds } = this.settings;
+    if (rounds === 0) return;
+    // A share of few training patients is known no better than from some thousand drawn ones.
+    const patients = Math.min(4096, Math.max(1024, this.#training.length));
+    const plan = { rounds, patients, seed: this.#seed };
+    this.#shift = await calibrate(this.#fitted(), this.#architecture, this.#data.train, plan);
   }
-  load(saved: Saved): Promise<void> {
-    return this.#state.load(saved);
+
+  async save(): Promise<Saved> {
+    const { arrays, json } = await this.#state.save();
+    const shift = this.#shift && { calibration: { shape: [this.#shift.length], data: this.#shift } };
+    return { arrays: { ...arrays, ...shift }, json };
+  }
+  async load(saved: Saved): Promise<void> {
+    await this.#state.load(saved);
+    const shift = saved.arrays['calibration']?.data;
+    this.#shift = shift instanceof Float32Array ? shift.slice() : undefined;
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
   model(): Saved {
+    const model = this.#fitted();
+    if (this.#shift) shiftLogits(model, this.#architecture, this.#shift);
+    return model;
+  }
+
+  /** The model before calibration. */
+  #fitted(): Saved {
     const { parts } = this.#state.network;
     return {
       arrays: toReference(this.#architecture, parts, ({ name }) => this.#state.weightsOf(name)),
