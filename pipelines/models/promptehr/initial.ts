@@ -17,8 +17,8 @@ const distributionOf = ({ name, shape }: Part): Distribution => {
 
 /**
  * What a head adds to its logits so that, where rows say nothing, each code is in a span as often as in the training
- * visits and independently of the others. Codes that ascend: the next is c when none between is there, so p(c) times
- * 1 - p of all codes before it; the end when none is left. In any order: p(c), and one for the end.
+ * visits (none never or always) and independently of the others. Codes that ascend: the next is c when none between is
+ * there, so p(c) times 1 - p of all codes before it; the end when none is left. In any order: p(c), and one for the end.
  */
 export const prevalenceBias = (
   { kindOf, logitOf, heads }: StreamLayout,
@@ -36,7 +36,7 @@ export const prevalenceBias = (
     const bias = new Float32Array(count.length);
     let absent = 0;
     for (let logit = 1; logit < count.length; logit++) {
-      const share = ((count[logit] as number) + 0.5) / (visits + 1);
+      const share = Math.min(Math.max(count[logit] as number, 0.5), visits - 0.5) / visits;
       bias[logit] = Math.log(share) + absent;
       if (order === 'canonical') absent += Math.log1p(-share);
     }

@@ -173,11 +173,11 @@ test('settings come from the cohort’s size, the paper or the person, and must 
 });
 
 test('heads that begin at prevalence say independent codes, in any order of theirs', (t) => {
-  // In 3 visits code 0 is twice, code 1 never, code 2 three times: of four and a half each, 2.5/4, 0.5/4 and 3.5/4.
+  // In 3 visits code 0 is twice, code 1 never, code 2 always: never and always are half a visit from it.
   const columns = columnsOf([[[0, 2], [2]], [[0, 2]]]);
   const codes = [0, 1, 2].map((i) => ({ modality: 'dx' as const, code: `${i}` }));
   const layout = streamsOf({ codes });
-  const p = [2.5 / 4, 0.5 / 4, 3.5 / 4] as const;
+  const p = [2 / 3, 0.5 / 3, 2.5 / 3] as const;
   const [bias] = prevalenceBias(layout, columns, 'canonical') as [Float32Array];
   const chance = (from: number, output: number) => {
     const weights = [...bias].map((b, i) => (i === 0 || i >= from ? Math.exp(b) : 0));

@@ -1,0 +1,88 @@
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { bodies } from '../../activities/bodies.ts';
+import { compilePlan } from '../../activities/compile-plan.ts';
+import type { StageBody } from '../../activities/stage-body.ts';
+import { runStage } from '../../activities/stage-runner.ts';
+import { startBackend } from '../../infra/backend.ts';
+import { createFileStore } from '../../infra/store/fs.ts';
+import { modelCard } from '../../pipelines/model-card.ts';
+import { readTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
+import type { ArtifactRef } from '../../schemas/artifact.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import { scorecard } from '../../schemas/scorecard.ts';
+import type { Stage } from '../../schemas/stage.ts';
+import { stages } from '../../schemas/stages/index.ts';
+import type { Store } from '../../schemas/store.ts';
+import { gatherInputs, type Outcome } from '../../workflows/settle.ts';
+import { localHost } from '../helpers/local-host.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
+
+test.before(async () => {
+  await startBackend();
+});
+
+const quick = {
+  halo: { layers: 1, heads: 2, embedding: 16, epochs: 2 },
+  promptehr: {
+    ...{ width: 16, encoderLayers: 1, decoderLayers: 1, attentionHeads: 2, feed: 16, promptHidden: 4 },
+    ...{ epochs: 1, contextTokens: 60 },
+  },
+};
+
+const config = {
+  name: 'two',
+  source: fileURLToPath(new URL('../fixtures/mimic3-demo/', import.meta.url)),
+  generators: Object.entries(quick).map(([name, config]) => ({ name, config })),
+  tokens: { modalities: ['dx', 'px'] },
+  generate: { patients: 20 },
+  similarity: { metrics: ['code-prevalence', 'code-pairs'], replicates: 0 },
+  utility: { metrics: ['rare-conditions'], replicates: 0 },
+  privacy: { metrics: ['copies', 'membership-nearest'], replicates: 0 },
+  report: { title: 'Two generators' },
+};
+
+/** Every node of a plan in its order, as the workflow would have them run. */
+const run = async (store: Store, plan: Plan): Promise<Record<string, ArtifactRef>> => {
+  const outcomes = new Map<string, Outcome>();
+  const refs: Record<string, ArtifactRef> = {};
+  for (const node of plan.nodes) {
+    const gathered = gatherInputs(node, outcomes);
+    if ('skip' in gathered) throw new RangeError(`${node.id}: ${gathered.skip.message}`);
+    const name = node.stage as keyof typeof bodies;
+    const stage: Stage = stages[name];
+    const result = await runStage(
+      stage,
+      bodies[name] as unknown as StageBody<Stage>,
+      { node: node.id, params: node.params, inputs: gathered.inputs },
+      { store, engine: 'test' },
+      localHost(),
+    );
+    refs[node.id] = result.ref;
+    outcomes.set(node.id, { state: 'done', result });
+  }
+  return refs;
+};
+
+test('HALO and PromptEHR go from the demo’s tables to one report', async (t) => {
+  const store = createFileStore(await tempFolder(t));
+  const refs = await run(store, await compilePlan(config));
+  for (const name of ['halo', 'promptehr']) {
+    const card = modelCard.parse(
+      await (await store.open(refs[`train:${name}`] as ArtifactRef)).json('model.json'),
+    );
+    t.is(card.generator, name);
+    t.true(card.parameters > 10_000);
+    const drawn = await readTokenCohort(await store.open(refs[`generate:${name}`] as ArtifactRef));
+    t.is(drawn.visitOffsets.length - 1, 20);
+    t.true(drawn.codes.length > 100);
+    for (const family of ['similarity', 'utility', 'privacy']) {
+      const artifact = await store.open(refs[`${family}:${name}`] as ArtifactRef);
+      const { rows, generator } = scorecard.parse(await artifact.json('scorecard.json'));
+      t.is(generator, name);
+      t.true(rows.length > 0, `${family} of ${name}`);
+    }
+  }
+  const page = await (await store.open(refs['report'] as ArtifactRef)).bytes('report.html');
+  for (const name of ['halo', 'promptehr']) t.true(Buffer.from(page).includes(name));
+});
