@@ -1,12 +1,12 @@
 import { patientCount, visitCount } from '../pipelines/cohort/visit-columns.ts';
 import { copiedCodes } from '../pipelines/copied-codes.ts';
 import { GeneratedPatients } from '../pipelines/generated-patients.ts';
-import { generatorNamed } from '../pipelines/model-card.ts';
+import { cohortNameOf, generatorNamed } from '../pipelines/model-card.ts';
 import { generatorFile, generators } from '../pipelines/registry.ts';
 import { sampleRequests } from '../pipelines/sample-requests.ts';
 import { finishCohort } from '../pipelines/tokens/finish-cohort.ts';
 import { readTokenCohort, writeTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
-import { splitColumns } from '../pipelines/tokens/training-data.ts';
+import { learnedFrom, splitColumns } from '../pipelines/tokens/training-data.ts';
 import { generate as contract } from '../schemas/stages/generate.ts';
 import { openSampler } from './open-sampler.ts';
 import { defineBody } from './stage-body.ts';
@@ -22,11 +22,12 @@ export const generate = defineBody(contract, {
   async *run({ params, inputs }, { open, draft, resume }) {
     const cohort = await readTokenCohort(await open(inputs.cohort));
     const { vocabulary } = cohort;
-    const training = splitColumns(cohort, 'train');
-    const count = params.patients ?? patientCount(training);
-    const { generator, sampler } = await openSampler(await open(inputs.model), vocabulary);
+    const whole = splitColumns(cohort, 'train');
+    const count = params.patients ?? patientCount(whole);
+    const { card, sampler } = await openSampler(await open(inputs.model), vocabulary);
+    const training = learnedFrom(card, whole);
     try {
-      const requestAt = sampleRequests(generatorNamed(generator), params, cohort, training);
+      const requestAt = sampleRequests(generatorNamed(card.generator), params, cohort, training);
       const { block = 1 } = sampler;
       const batch = Math.ceil((params.batch ?? sampler.block ?? unblocked) / block) * block;
       const generated = new GeneratedPatients();
@@ -43,6 +44,7 @@ export const generate = defineBody(contract, {
         copiedCodeFraction: fraction,
         copiedByChance: byChance,
       };
+      const generator = cohortNameOf(card);
       await writeTokenCohort(draft, { ...columns, vocabulary, generator }, { origin, changed });
       return {
         patients: count,

@@ -1,18 +1,24 @@
 import type { Sampler } from '../pipelines/generator.ts';
-import { generatorConfig, generatorNamed, modelCard, vocabularyDigest } from '../pipelines/model-card.ts';
+import {
+  generatorConfig,
+  generatorNamed,
+  type ModelCard,
+  modelCard,
+  vocabularyDigest,
+} from '../pipelines/model-card.ts';
 import { decodeSaved } from '../pipelines/safetensors.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
 
 /**
- * Opens a model artifact for drawing, with the name of its generator. Whoever opens it disposes of the sampler.
+ * Opens a model artifact for drawing, with its card. Whoever opens it disposes of the sampler.
  * Throws InvalidConfig when the model was not trained on this vocabulary.
  */
 export const openSampler = async (
   artifact: OpenArtifact,
   vocabulary: Vocabulary,
-): Promise<{ generator: string; sampler: Sampler }> => {
+): Promise<{ card: ModelCard; sampler: Sampler }> => {
   const card = modelCard.parse(await artifact.json('model.json'));
   if (vocabularyDigest(vocabulary) !== card.vocabulary)
     throw new StageError(
@@ -22,5 +28,5 @@ export const openSampler = async (
   const generator = generatorNamed(card.generator);
   const saved = decodeSaved(await artifact.bytes('weights.safetensors'));
   const sampler = await generator.open(saved, generatorConfig(generator, card.config), vocabulary);
-  return { generator: generator.name, sampler };
+  return { card, sampler };
 };

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { type LearningCurve, learningCurve } from '../pipelines/learning-curve.ts';
+import { cohortNameOf, modelCard } from '../pipelines/model-card.ts';
 import { traceLineage } from '../pipelines/report/lineage-trace.ts';
 import { reportPage } from '../pipelines/report/page.ts';
 import { assembleReport, type ReportInput } from '../pipelines/report/report-data.ts';
@@ -14,7 +14,7 @@ import { defineBody } from './stage-body.ts';
 type Open = (ref: ArtifactRef) => Promise<OpenArtifact>;
 
 /** All the report wants to know of a model's card. */
-const modelName = z.object({ generator: z.string() });
+const modelFacts = modelCard.pick({ generator: true, subset: true });
 
 const readCards = async (refs: readonly ArtifactRef[], open: Open): Promise<ReportInput['cards']> => {
   const cards: ReportInput['cards'] = [];
@@ -27,14 +27,21 @@ const readCards = async (refs: readonly ArtifactRef[], open: Open): Promise<Repo
   return cards;
 };
 
-const readCurves = async (refs: readonly ArtifactRef[], open: Open): Promise<ReportInput['curves']> => {
+const readModels = async (refs: readonly ArtifactRef[], open: Open) => {
   const curves: { generator: string; curve: LearningCurve }[] = [];
+  const models: NonNullable<ReportInput['models']> = [];
   for (const ref of refs) {
     const artifact = await open(ref);
-    const { generator } = modelName.parse(await artifact.json('model.json'));
+    const card = modelFacts.parse(await artifact.json('model.json'));
+    const generator = cohortNameOf(card);
+    models.push({
+      name: generator,
+      generator: card.generator,
+      ...(card.subset && { patients: card.subset.patients }),
+    });
     curves.push({ generator, curve: learningCurve.parse(await artifact.json('curve.json')) });
   }
-  return curves;
+  return { curves, models };
 };
 
 /** How the cohorts were drawn; those that do not say are left out. */
@@ -59,13 +66,13 @@ export const report = defineBody(contract, {
     const real = await open(inputs.real);
     const vocabulary = vocabularySchema.parse(await real.json('vocabulary.json'));
     const cards = await readCards(inputs.cards, open);
-    const curves = await readCurves(inputs.models, open);
+    const fitted = await readModels(inputs.models, open);
     const origins = await readOrigins(inputs.synthetic, open);
     yield { step: 1, of: 3, phase: 'scorecards read' };
     const sources = [inputs.real, ...inputs.models, ...inputs.synthetic, ...inputs.cards];
     const lineage = await traceLineage(sources, open);
     yield { step: 2, of: 3, phase: 'lineage traced' };
-    const data = assembleReport({ ...params, vocabulary, cards, curves, lineage, origins });
+    const data = assembleReport({ ...params, vocabulary, cards, ...fitted, lineage, origins });
     await draft.write('report.html', reportPage(data));
     await draft.write('report.json', `${JSON.stringify(data, null, 2)}\n`);
     yield { step: 3, of: 3, phase: 'page written' };

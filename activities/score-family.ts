@@ -2,10 +2,10 @@ import type { TokenCohort } from '../pipelines/cohort/visit-columns.ts';
 import type { Metric } from '../pipelines/metric.ts';
 import { headlineOf, type Keep, scoreCohort } from '../pipelines/metrics/score-cohort.ts';
 import { scoredMetric } from '../pipelines/metrics/score-metric.ts';
-import { modelCard, vocabularyDigest } from '../pipelines/model-card.ts';
+import { cohortNameOf, type ModelCard, modelCard, vocabularyDigest } from '../pipelines/model-card.ts';
 import { generatorFile, generators, metricFile, metricsOf } from '../pipelines/registry.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
-import { splitColumns } from '../pipelines/tokens/training-data.ts';
+import { learnedFrom, splitColumns } from '../pipelines/tokens/training-data.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { MetricParams } from '../schemas/metric-params.ts';
@@ -63,11 +63,12 @@ interface FamilyTask {
 
 type Tools = Pick<StageTools, 'open' | 'draft' | 'part'>;
 
-/** The model that drew the synthetic cohort, among those given. */
-const modelOf = async (generator: string, models: ArtifactRef[] = [], open: Tools['open']) => {
+/** The model that drew the synthetic cohort, among those given, and its card. */
+const modelOf = async (cohort: string, models: ArtifactRef[] = [], open: Tools['open']) => {
   for (const ref of models) {
     const artifact = await open(ref);
-    if (modelCard.parse(await artifact.json('model.json')).generator === generator) return artifact;
+    const card = modelCard.parse(await artifact.json('model.json'));
+    if (cohortNameOf(card) === cohort) return { artifact, card };
   }
   return undefined;
 };
@@ -80,15 +81,20 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
   const { vocabulary } = real;
   const { generator = 'unnamed' } = synthetic;
   const model = await modelOf(generator, inputs.models, open);
+  const train = splitColumns(real, 'train');
   const { seed, replicates, options } = params;
   return {
     generator,
     vocabulary,
-    train: splitColumns(real, 'train'),
+    train,
+    ...(model?.card.subset && { learned: learnedFrom(model.card, train) }),
     validation: splitColumns(real, 'validation'),
     holdout: splitColumns(real, 'holdout'),
     synthetic,
-    ...(model && { model: async () => (await openSampler(model, vocabulary)).sampler }),
+    ...(model && {
+      card: model.card,
+      model: async () => (await openSampler(model.artifact, vocabulary)).sampler,
+    }),
     options,
     seed,
     replicates,
@@ -96,20 +102,22 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
 };
 
 /** Each metric as a part of the stage, with a key of its own. */
-const keepParts = ({ params, inputs }: FamilyTask, generator: string, part: Tools['part']): Keep =>
+const keepParts = ({ params, inputs }: FamilyTask, card: ModelCard | undefined, part: Tools['part']): Keep =>
   async function* (metric, options, compute) {
     const { real, synthetic, models = [] } = inputs;
     const asksModel = metric.needs.includes('model');
+    // Which patients were trained on is known from the model, too.
+    const hangsOnModel = asksModel || card?.subset !== undefined;
     const { seed, replicates } = params;
     const task = {
       name: metric.name,
       code: [
         metricFile(metric),
         import.meta.url,
-        ...(asksModel && generators.has(generator) ? [generatorFile(generator)] : []),
+        ...(asksModel && card && generators.has(card.generator) ? [generatorFile(card.generator)] : []),
       ],
       params: { options, seed, replicates },
-      inputs: { real, synthetic, ...(asksModel && { models }) },
+      inputs: { real, synthetic, ...(hangsOnModel && { models }) },
     };
     return scoredMetric.parse(yield* part(task, compute));
   };
@@ -121,11 +129,8 @@ const keepParts = ({ params, inputs }: FamilyTask, generator: string, part: Tool
 export async function* scoreFamily(task: FamilyTask, tools: Tools): AsyncGenerator<Progress, Summary> {
   const { open, draft, part } = tools;
   const metrics = chosen(task.family, task.params.metrics);
-  const parties = await partiesOf(task, open);
-  const { card, series } = yield* scoreCohort(
-    { ...parties, metrics },
-    keepParts(task, parties.generator, part),
-  );
+  const { card: fitted, ...parties } = await partiesOf(task, open);
+  const { card, series } = yield* scoreCohort({ ...parties, metrics }, keepParts(task, fitted, part));
   await draft.write('scorecard.json', `${JSON.stringify(card, null, 2)}\n`);
   await draft.write('series.json', `${JSON.stringify(series)}\n`);
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Checkpointable, Saved } from '../pipelines/checkpointable.ts';
+import { patientCount, type VisitColumns } from '../pipelines/cohort/visit-columns.ts';
 import type { Fitting } from '../pipelines/generator.ts';
 import { type LearningCurve, learningCurve, recordStep } from '../pipelines/learning-curve.ts';
 import {
@@ -11,9 +12,10 @@ import {
 import { generatorFile, generators } from '../pipelines/registry.ts';
 import { encodeSaved } from '../pipelines/safetensors.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
-import { trainingData } from '../pipelines/tokens/training-data.ts';
+import { subsetSize, trainingData, trainingSubset } from '../pipelines/tokens/training-data.ts';
 import { StageError } from '../schemas/errors.ts';
-import { train as contract } from '../schemas/stages/train.ts';
+import type { StageParams } from '../schemas/stage.ts';
+import { cohortName, train as contract } from '../schemas/stages/train.ts';
 import { defineBody } from './stage-body.ts';
 
 /** A fitting with its learning curve: together they are what a checkpoint holds. */
@@ -37,6 +39,14 @@ class Training implements Checkpointable {
   }
 }
 
+/** Whom the generator learns from, and what the model's card says of it where these are not all. */
+const learned = ({ generator, patients, seed }: StageParams<typeof contract>, whole: VisitColumns) => {
+  if (patients === undefined) return { train: whole };
+  const of = patientCount(whole);
+  const subset = { name: cohortName(generator, patients), patients: subsetSize(patients, of), of };
+  return { train: trainingSubset(whole, subset.patients, seed), subset };
+};
+
 /** Token cohort to model: `weights.safetensors`, `model.json`, `vocabulary.json`, `curve.json`. */
 export const train = defineBody(contract, {
   code: import.meta.url,
@@ -44,8 +54,10 @@ export const train = defineBody(contract, {
   async *run({ params, inputs }, { open, draft, resume, log }) {
     const generator = generatorNamed(params.generator);
     const config = generatorConfig(generator, params.config);
-    const { vocabulary, ...data } = trainingData(await readTokenCohort(await open(inputs.cohort)));
-    const fitting = await generator.fit({ vocabulary, ...data }, config, params.seed);
+    const whole = trainingData(await readTokenCohort(await open(inputs.cohort)));
+    const { vocabulary } = whole;
+    const { train, subset } = learned(params, whole.train);
+    const fitting = await generator.fit({ ...whole, train }, config, params.seed);
     try {
       log.info(fitting.facts, `fitting ${generator.name}`);
       const training = new Training(fitting);
@@ -69,6 +81,7 @@ export const train = defineBody(contract, {
         config: params.config,
         settings: z.record(z.string(), z.json()).parse(fitting.settings),
         seed: params.seed,
+        ...(subset && { subset }),
         vocabulary: vocabularyDigest(vocabulary),
         tokens: vocabulary.codes.length,
         ...(vocabulary.order && { order: vocabulary.order }),
@@ -84,6 +97,7 @@ export const train = defineBody(contract, {
       );
       return {
         generator: generator.name,
+        ...(subset && { trainingPatients: subset.patients }),
         steps: step,
         ...(Number.isFinite(best) && { validationLoss: best }),
         ...fitting.facts,

@@ -27,15 +27,22 @@ const fillSettings = (schema: z.ZodType, given: Settings, path: readonly string[
   throw new StageError('InvalidConfig', problems.join('\n'));
 };
 
-const fillGenerator = ({ name, config, drawing }: Chosen, index: number, all: Chosen[]): Chosen => {
+const fillGenerator = (
+  { name, config, drawing, trainingSizes: sizes }: Chosen,
+  index: number,
+  all: Chosen[],
+): Chosen => {
   const key = `generators[${index}]`;
   const generator = generators.get(name);
   if (!generator) throw invalid(key, `no generator is called ${name}; ${oneOf(generators.keys())}`);
   if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
   if (!generator.drawing && Object.keys(drawing).length > 0)
     throw invalid(`${key}.drawing`, `${name} draws in one way only, so nothing can be set`);
+  const twice = sizes?.find((size, i) => sizes.indexOf(size) !== i);
+  if (twice !== undefined) throw invalid(`${key}.trainingSizes`, `${twice} is listed twice`);
   return {
     name,
+    ...(sizes && { trainingSizes: sizes }),
     config: fillSettings(generator.config, config, [key, 'config']),
     drawing: generator.drawing ? fillSettings(generator.drawing, drawing, [key, 'drawing']) : {},
   };

@@ -6,21 +6,31 @@ import { privacy } from './stages/privacy.ts';
 import { report } from './stages/report.ts';
 import { similarity } from './stages/similarity.ts';
 import { tokenize } from './stages/tokenize.ts';
+import { trainingSize } from './stages/train.ts';
 import { utility } from './stages/utility.ts';
 
 const settings = z.record(z.string(), z.json());
 type Settings = z.output<typeof settings>;
 
 const generator = z.union([
-  z.string().transform((name): { name: string; config: Settings; drawing: Settings } => ({
-    name,
-    config: {},
-    drawing: {},
-  })),
+  z
+    .string()
+    .transform((name): { name: string; config: Settings; drawing: Settings; trainingSizes?: number[] } => ({
+      name,
+      config: {},
+      drawing: {},
+    })),
   z.strictObject({
     name: z.string(),
     config: settings.default({}).describe('how it is built and trained'),
     drawing: settings.default({}).describe('how it draws patients; a change does not train it anew'),
+    trainingSizes: z
+      .array(trainingSize)
+      .min(1)
+      .optional()
+      .describe(
+        'shares or numbers of training patients; each makes a model and a cohort of its own, as halo@25%',
+      ),
   }),
 ]);
 

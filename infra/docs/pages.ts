@@ -121,6 +121,8 @@ const configPage = (): string =>
     'Stages take their parameters from here; settings of a generator (`generators[].config` and ' +
       '`.drawing`) are checked by its own schemas, see [models.md](models.md).',
     '```yaml\nsource: test/fixtures/mimic3-demo\ngenerators:\n  - marginal\n  - name: halo\n    config: {}\n```',
+    '`generators[].trainingSizes` trains one generator on several shares or numbers of the training patients, and the ' +
+      'report draws its numbers over them: `infra/examples/training-size.yaml`.',
   );
 
 /** Every generated page by its file name in docs/. */

@@ -5,12 +5,13 @@ import { privacy } from '../../schemas/stages/privacy.ts';
 import { report } from '../../schemas/stages/report.ts';
 import { similarity } from '../../schemas/stages/similarity.ts';
 import { tokenize } from '../../schemas/stages/tokenize.ts';
-import { train } from '../../schemas/stages/train.ts';
+import { cohortName, train } from '../../schemas/stages/train.ts';
 import { utility } from '../../schemas/stages/utility.ts';
 import { defineDag } from '../dag.ts';
 
 /**
- * Everything: real tables in, one synthetic cohort and its scorecards per generator, one report.
+ * Everything: real tables in, one synthetic cohort and its scorecards per generator (and per number of patients that it
+ * is to learn from, where several are asked for), one report.
  *
  * What is required: the shared nodes and the report. The branch of one generator among several is not, so that
  * a training that diverges costs its own column of the report and not the night: the run then completes, and its
@@ -21,14 +22,17 @@ export const nightly = defineDag('nightly', (dag, run) => {
   const events = dag.add(extract, {}, { source: run.source, layout: run.layout });
   const cohort = dag.add(assemble, { events }, { ...run.cohort, seed });
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
-  const required = run.generators.length === 1;
+  const chosen = run.generators.flatMap(({ trainingSizes = [1], ...generator }) =>
+    trainingSizes.map((size) => ({ ...generator, size })),
+  );
+  const required = chosen.length === 1;
 
-  const branches = run.generators.map(({ name, config, drawing }) => {
-    const at = (stage: string) => ({ id: `${stage}:${name}`, required });
+  const branches = chosen.map(({ name, config, drawing, size }) => {
+    const at = (stage: string) => ({ id: `${stage}:${cohortName(name, size)}`, required });
     const model = dag.add(
       train,
       { cohort: real },
-      { generator: name, config, seed, checkpointEvery },
+      { generator: name, config, ...(size !== 1 && { patients: size }), seed, checkpointEvery },
       at('train'),
     );
     const synthetic = dag.add(

@@ -9,6 +9,8 @@ import { metricOptions, type ScoredMetric, scoreMetric } from './score-metric.ts
 export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
   generator: string;
   metrics: readonly Metric[];
+  /** The training patients the generator has learned from, where these are not all of `train`. */
+  learned?: VisitColumns;
   /** Settings by metric name; what is not given has the default of the metric's own schema. */
   options?: Readonly<Record<string, unknown>>;
 }
@@ -32,6 +34,10 @@ const ends = ([least, greatest]: Metric['range']): [number | null, number | null
 
 const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
 
+/** Whom a model has seen is what attacks and its own scores are about; all else is about what the data are like. */
+const asksWhoWasLearned = ({ family, needs }: Metric): boolean =>
+  family === 'privacy' || needs.includes('model');
+
 /**
  * Scores a synthetic cohort metric by metric; those that sum up the others come last. The order of the patients
  * in a cohort has no influence on anything.
@@ -40,7 +46,7 @@ export async function* scoreCohort(
   scoring: Scoring,
   keep: Keep = computeAlways,
 ): AsyncSteps<{ card: Scorecard; series: ScorecardSeries }> {
-  const { generator, metrics, options: given = {}, ...rest } = scoring;
+  const { generator, metrics, options: given = {}, learned, ...rest } = scoring;
   const [train, validation, holdout, synthetic] = [
     scoring.train,
     scoring.validation,
@@ -48,6 +54,7 @@ export async function* scoreCohort(
     scoring.synthetic,
   ].map(inContentOrder) as [VisitColumns, VisitColumns, VisitColumns, VisitColumns];
   const cohorts = { ...rest, train, validation, holdout, synthetic };
+  const knownToModel = learned ? { ...cohorts, train: inContentOrder(learned) } : cohorts;
   const ordered = [...metrics.filter((m) => !needsRows(m)), ...metrics.filter(needsRows)];
   const card: Scorecard = {
     generator,
@@ -65,8 +72,9 @@ export async function* scoreCohort(
   const series: ScorecardSeries = {};
   for (const [index, metric] of ordered.entries()) {
     const options = metricOptions(metric, given[metric.name]);
+    const parties = asksWhoWasLearned(metric) ? knownToModel : cohorts;
     const rows = needsRows(metric) ? card.rows : [];
-    const compute = () => scoreMetric(metric, { ...cohorts, options, rows });
+    const compute = () => scoreMetric(metric, { ...parties, options, rows });
     const work = needsRows(metric) ? compute() : keep(metric, options, compute);
     const found = yield* asyncPhase(metric.name, index, ordered.length, work);
     for (const row of found.rows) card.rows.push({ ...row, generator });

@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { StageError } from '../../schemas/errors.ts';
+import { cohortName } from '../../schemas/stages/train.ts';
 import type { OpenArtifact } from '../../schemas/store.ts';
 import type { LineageStep } from './report-data.ts';
 
 type Open = (ref: ArtifactRef) => Promise<Pick<OpenArtifact, 'manifest'>>;
 
-const named = z.object({ generator: z.string() });
+const named = z.object({ generator: z.string(), patients: z.number().optional() });
 
-/** The generator an artifact is about: its own parameter, or that of the model it came from. */
+/** The generator an artifact is about, as its cohorts are called: its own parameter, or that of the model it came from. */
 const subject = (params: unknown, inputs: readonly LineageStep[]): string | undefined => {
   const own = named.safeParse(params);
-  if (own.success) return own.data.generator;
+  if (own.success) return cohortName(own.data.generator, own.data.patients);
   return inputs.map(({ generator }) => generator).find((generator) => generator !== undefined);
 };
 

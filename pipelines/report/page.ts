@@ -16,6 +16,7 @@ import { perplexities } from './sections/perplexities.ts';
 import { privacy } from './sections/privacy.ts';
 import { copyButton, type Section } from './sections/section.ts';
 import { training } from './sections/training.ts';
+import { trainingSize } from './sections/training-size.ts';
 import { utility } from './sections/utility.ts';
 import { values } from './sections/values.ts';
 
@@ -46,6 +47,7 @@ const sectionsOf = (data: ReportData): Section[] => {
     drawn && perplexities(data),
     drawn && utility(data),
     drawn && privacy(data),
+    drawn && trainingSize(data),
     data.curves.length > 0 && training(data),
     drawn && allNumbers(data),
     drawn && definitions(data),

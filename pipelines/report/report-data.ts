@@ -9,6 +9,7 @@ import { type MetricTable, metricTables } from './metric-tables.ts';
 import { originChecks } from './origin-check.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
 import { type Headline, headlines, ranked } from './ranking.ts';
+import { type FittedModel, type SizePanel, sizePanels } from './training-sizes.ts';
 import { type LabelScorePlot, labelScorePlots, type MixPlot, mixPlot } from './utility-plots.ts';
 import { type GapPanel, gapPanels, type LabPanel, labPanels } from './value-plots.ts';
 
@@ -38,6 +39,8 @@ export interface ReportInput {
   /** Learning curves by generator, one point per epoch. */
   curves: { generator: string; curve: LearningCurve }[];
   lineage: LineageStep[];
+  /** Models in the order of the run; absent: each cohort has one that learned of all training patients. */
+  models?: FittedModel[];
   /** How the cohorts were drawn, as far as their artifacts say. */
   origins?: { generator: string; origin: SyntheticOrigin }[];
 }
@@ -67,10 +70,12 @@ export interface ReportData {
   /** What the rows say to stated thresholds, generator by generator. */
   checks: Check[];
   attacks: RocPanel[];
-  labelScores: LabelScorePlot[];
   /** Attacks on hidden codes. */
   beliefs: BeliefPanel[];
+  labelScores: LabelScorePlot[];
   mixes?: MixPlot;
+  /** Empty unless some generator was trained on several numbers of patients. */
+  sizes: SizePanel[];
   frequencies: FrequencyPlot[];
   lengths: LengthPlot[];
   /** Empty where the vocabulary has no lab values, or no gaps. */
@@ -113,10 +118,12 @@ export const assembleReport = (input: ReportInput): ReportData => {
   const generators = generatorsOf(cards, input.origins ?? []);
   const metrics = metricTables(cards, suppressBelow);
   const mixes = mixPlot(entries);
+  const leading = headlines(cards);
+  const real = cards[0]?.cohorts.real ?? nothing;
   return {
     title,
     suppressBelow,
-    real: cards[0]?.cohorts.real ?? nothing,
+    real,
     holdout: cards[0]?.cohorts.holdout ?? nothing,
     vocabulary: {
       codes: vocabulary.codes.length,
@@ -124,17 +131,18 @@ export const assembleReport = (input: ReportInput): ReportData => {
       modalities: modalitiesOf(vocabulary),
     },
     generators,
-    headlines: headlines(cards),
+    headlines: leading,
     metrics,
     checks: [...checksOf(metrics, generators), ...originChecks(generators)],
     attacks: rocPanels(entries),
+    beliefs: beliefPanels(entries),
     labelScores: labelScorePlots(entries, suppressBelow),
     ...(mixes && { mixes }),
+    sizes: sizePanels(metrics, leading, input.models ?? [], real.patients),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
     lengths: lengthPlots(entries, suppressBelow),
     labs: labPanels(entries, suppressBelow),
     gaps: gapPanels(entries, suppressBelow),
-    beliefs: beliefPanels(entries),
     curves,
     lineage,
   };

@@ -1,6 +1,18 @@
 import { z } from 'zod';
 import { defineStage } from '../stage.ts';
 
+/** How many of the training patients a generator learns from: a share of them up to 1, or a number from 2 on. */
+export const trainingSize = z
+  .number()
+  .positive()
+  .refine((size) => size <= 1 || Number.isInteger(size), 'a share up to 1, or a whole number of patients');
+
+/** What a cohort is called in scorecards: its generator, and of how many patients that learned where not of all. */
+export const cohortName = (generator: string, patients = 1): string => {
+  if (patients === 1) return generator;
+  return `${generator}@${patients < 1 ? `${Number((100 * patients).toPrecision(6))}%` : patients}`;
+};
+
 export const train = defineStage({
   name: 'train',
   title: 'Fit one generator to the training split',
@@ -10,6 +22,11 @@ export const train = defineStage({
   params: z.object({
     generator: z.string().describe('a name from `understudy models`'),
     config: z.record(z.string(), z.json()).default({}).describe("checked by the generator's own schema"),
+    patients: trainingSize
+      .optional()
+      .describe(
+        'learn from some of the training patients only: a share, or a number; smaller sets are part of larger ones',
+      ),
     seed: z.int().nonnegative().default(0),
     checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints'),
   }),

@@ -80,6 +80,28 @@ test('a generator among several is not required, one alone is', (t) => {
   if (registered.length > 1) t.deepEqual(required(registered), ['extract', 'assemble', 'tokenize', 'report']);
 });
 
+test('several training sizes make a branch each, and none of them alone is required', (t) => {
+  const sizes = { generators: [{ name: 'marginal', trainingSizes: [0.25, 1] }] };
+  const { nodes } = compile(nightly, config(sizes));
+  t.deepEqual(
+    nodes.map(({ id }) => id),
+    [
+      ...['extract', 'assemble', 'tokenize'],
+      ...['marginal@25%', 'marginal'].flatMap((name) => [
+        `train:${name}`,
+        `generate:${name}`,
+        ...cardsOf(name),
+      ]),
+      'report',
+    ],
+  );
+  t.false(nodes.some(({ id, required }) => required && id.includes('marginal')));
+  const plain = compile(nightly, config({ generators: ['marginal'] })).nodes.find(
+    ({ stage }) => stage === 'train',
+  );
+  t.deepEqual(nodes.find(({ id }) => id === 'train:marginal')?.params, plain?.params);
+});
+
 test('every default is in the plan, and the one seed everywhere', (t) => {
   const compiled = compile(nightly, config({ seed: 7 }));
   for (const { id, stage, params } of compiled.nodes) {
@@ -102,6 +124,12 @@ test(
   refused,
   { generators: [registered[0], registered[0]] },
   /^generators\[1\]: .* is listed twice/,
+);
+test(
+  'a training size twice',
+  refused,
+  { generators: [{ name: 'marginal', trainingSizes: [0.5, 0.5] }] },
+  /^generators\[0\]\.trainingSizes: 0\.5 is listed twice/,
 );
 test(
   'a wrong setting of a generator',

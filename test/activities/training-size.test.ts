@@ -1,0 +1,114 @@
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { bodies } from '../../activities/bodies.ts';
+import { runStage } from '../../activities/stage-runner.ts';
+import { loadConfig } from '../../infra/cli/load-config.ts';
+import { createFileStore } from '../../infra/store/fs.ts';
+import { compile } from '../../pipelines/compile.ts';
+import { nightly } from '../../pipelines/dags/nightly.ts';
+import { modelCard } from '../../pipelines/model-card.ts';
+import type { ReportData } from '../../pipelines/report/report-data.ts';
+import type { ArtifactRef } from '../../schemas/artifact.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import { runConfig } from '../../schemas/run-config.ts';
+import { scorecard } from '../../schemas/scorecard.ts';
+import { type StageName, stages } from '../../schemas/stages/index.ts';
+import { localHost } from '../helpers/local-host.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
+
+const example = fileURLToPath(new URL('../../infra/examples/training-size.yaml', import.meta.url));
+const source = fileURLToPath(new URL('../fixtures/mimic3-demo/', import.meta.url));
+
+/** Runs a plan node by node, without a server. */
+const runPlan = async (t: ExecutionContext, { nodes }: Plan) => {
+  const store = createFileStore(await tempFolder(t));
+  const done = new Map<string, ArtifactRef>();
+  const ref = (id: string): ArtifactRef => {
+    const found = done.get(id);
+    if (!found) throw new Error(`${id} has not run`);
+    return found;
+  };
+  for (const { id, stage, params, inputs } of nodes) {
+    const name = stage as StageName;
+    const wired = Object.entries(inputs).map(([slot, from]) => [
+      slot,
+      Array.isArray(from) ? from.map(ref) : ref(from),
+    ]);
+    const task = { node: id, params, inputs: Object.fromEntries(wired) };
+    const result = await runStage(stages[name], bodies[name], task, { store, engine: 'test' }, localHost());
+    done.set(id, result.ref);
+  }
+  const read = async (id: string, file: string): Promise<unknown> => (await store.open(ref(id))).json(file);
+  return { read };
+};
+
+test('the example is a plan with a branch for each size', async (t) => {
+  const { nodes } = compile(nightly, await loadConfig(example));
+  const trained = nodes.filter(({ stage }) => stage === 'train');
+  t.deepEqual(
+    trained.map(({ id }) => id),
+    [
+      'train:marginal',
+      'train:halo',
+      ...['train:promptehr@12.5%', 'train:promptehr@25%', 'train:promptehr@50%', 'train:promptehr'],
+    ],
+  );
+  t.like(trained[2]?.params, { generator: 'promptehr', patients: 0.125 });
+  t.false(
+    Object.hasOwn(Object(trained.at(-1)?.params), 'patients'),
+    'all of them: as in a run without sizes',
+  );
+  t.is(nodes.filter(({ stage }) => stage === 'privacy').length, 6);
+  t.true(trained.every(({ required }) => !required));
+});
+
+test('a run with two sizes and a number gives the figure its data', async (t) => {
+  const run = runConfig.parse({
+    source,
+    generators: [{ name: 'marginal', trainingSizes: [0.25, 40, 1] }],
+    similarity: { metrics: ['code-pairs', 'language-model'], replicates: 10 },
+    utility: { metrics: [] },
+    privacy: { metrics: ['membership-nearest', 'membership-model', 'strongest-attack'], replicates: 10 },
+    report: { suppressBelow: 0 },
+  });
+  const { read } = await runPlan(t, compile(nightly, run));
+
+  const small = modelCard.parse(await read('train:marginal@25%', 'model.json'));
+  const whole = modelCard.parse(await read('train:marginal', 'model.json'));
+  const of = small.subset?.of ?? 0;
+  t.true(of > 60);
+  t.deepEqual(small.subset, { name: 'marginal@25%', patients: Math.round(of / 4), of });
+  t.is(whole.subset, undefined);
+
+  const card = scorecard.parse(await read('similarity:marginal@25%', 'scorecard.json'));
+  t.is(card.generator, 'marginal@25%');
+  t.is(card.cohorts.real.patients, of, 'compared with all training patients');
+  t.is(card.cohorts.synthetic.patients, of, 'as many drawn as from a model of all');
+  t.true(
+    card.rows.some(({ metric, value }) => metric === 'language-model' && value !== null),
+    'the model opens',
+  );
+
+  const attacked = scorecard.parse(await read('privacy:marginal@25%', 'scorecard.json'));
+  const nOf = (metric: string) =>
+    attacked.rows.find((row) => row.metric === metric && row.row === 'auc')?.n ?? 0;
+  t.is(nOf('membership-model'), nOf('membership-nearest'));
+  const recall = attacked.rows.find(
+    ({ metric, row }) => metric === 'membership-model' && row === 'median-recall',
+  );
+  t.true((recall?.n ?? of) <= Math.round(of / 4), 'members are the patients it was trained on');
+
+  const data = (await read('report', 'report.json')) as ReportData;
+  t.deepEqual(data.generators.map(({ name }) => name).sort(), ['marginal', 'marginal@25%', 'marginal@40']);
+  const pairs = data.sizes.find(({ metric }) => metric === 'code-pairs');
+  t.deepEqual(
+    pairs?.lines[0]?.points.map(({ name, patients }) => [name, patients]),
+    [
+      ['marginal@25%', Math.round(of / 4)],
+      ['marginal@40', 40],
+      ['marginal', of],
+    ],
+  );
+  t.true(data.sizes.some(({ metric }) => metric === 'strongest-attack'));
+  t.true(data.lineage.some(({ title }) => title === 'generate marginal@25%'));
+});
