@@ -82,7 +82,7 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
   const { generator = 'unnamed' } = synthetic;
   const model = await modelOf(generator, inputs.models, open);
   const train = splitColumns(real, 'train');
-  const { seed, replicates, options } = params;
+  const { seed, replicates, suppressBelow, options } = params;
   return {
     generator,
     vocabulary,
@@ -98,6 +98,7 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
     options,
     seed,
     replicates,
+    suppressBelow,
   };
 };
 
@@ -108,7 +109,7 @@ const keepParts = ({ params, inputs }: FamilyTask, card: ModelCard | undefined, 
     const asksModel = metric.needs.includes('model');
     // Which patients were trained on is known from the model, too.
     const hangsOnModel = asksModel || card?.subset !== undefined;
-    const { seed, replicates } = params;
+    const { seed, replicates, suppressBelow } = params;
     const task = {
       name: metric.name,
       code: [
@@ -116,7 +117,7 @@ const keepParts = ({ params, inputs }: FamilyTask, card: ModelCard | undefined, 
         import.meta.url,
         ...(asksModel && card && generators.has(card.generator) ? [generatorFile(card.generator)] : []),
       ],
-      params: { options, seed, replicates },
+      params: { options, seed, replicates, suppressBelow },
       inputs: { real, synthetic, ...(hangsOnModel && { models }) },
     };
     return scoredMetric.parse(yield* part(task, compute));

@@ -153,7 +153,7 @@ const everything = async (): Promise<void> => {
   for (const metric of metricsOf('similarity').values()) {
     if (metric.needs.some((need) => need !== 'train' && need !== 'synthetic')) continue;
     const options = metricOptions(metric);
-    const { seconds } = await timed(() => drainAsync(scoreMetric(metric, { ...comparison, options })));
+    const { seconds } = await timed(() => drainAsync(scoreMetric(metric, { ...comparison, options }, 11)));
     say(metric.name, seconds);
     all += seconds;
   }

@@ -38,7 +38,16 @@ export interface MetricInput<Options = unknown> {
 export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
   Partial<
     Pick<MetricRow, 'real' | 'holdout' | 'interval' | 'better' | 'range' | 'note' | 'about' | 'patients'>
-  >;
+  > & {
+    /** Where `n` counts codes, pairs, labels or tests and not people, so that few of them are no small group. */
+    nIs?: 'keys';
+    /**
+     * Patients of the group that `real`, `value` and `holdout` are shares of: those who have what the row is about.
+     * `judged` ones are real where real patients stand in for the synthetic ones. Small groups are not told of;
+     * these counts are never written.
+     */
+    behind?: { real: number; judged: number; holdout?: number };
+  };
 
 /** A row without the name of the generator it is about. */
 export type ScoredRow = Omit<MetricRow, 'generator'>;

@@ -1,5 +1,14 @@
 import { z } from 'zod';
 
+/** The least number of real patients that a group must have to be told of. */
+export const suppressBelow = z
+  .int()
+  .nonnegative()
+  .default(11)
+  .describe(
+    'groups of fewer real patients (who have a code, a label, a length) are left out of scorecards, plots and tables',
+  );
+
 /** Params of every stage that computes metrics. */
 export const metricParams = z.object({
   metrics: z.array(z.string()).optional().describe('names from `understudy metrics`; default: all'),
@@ -12,6 +21,7 @@ export const metricParams = z.object({
     .nonnegative()
     .default(200)
     .describe('resamples of patients behind each interval; 0: no intervals'),
+  suppressBelow,
   seed: z.int().nonnegative().default(0).describe('of resampling, and of draws where a metric takes any'),
 });
 export type MetricParams = z.output<typeof metricParams>;

@@ -52,9 +52,9 @@ export const runConfig = z.strictObject({
     .describe('names, or names with settings; see `understudy models`; default: marginal and halo'),
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
   generate: z.strictObject(generate.params.shape).omit({ seed: true, drawing: true }).prefault({}),
-  similarity: z.strictObject(similarity.params.shape).omit({ seed: true }).prefault({}),
-  utility: z.strictObject(utility.params.shape).omit({ seed: true }).prefault({}),
-  privacy: z.strictObject(privacy.params.shape).omit({ seed: true }).prefault({}),
+  similarity: z.strictObject(similarity.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
+  utility: z.strictObject(utility.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
+  privacy: z.strictObject(privacy.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
   report: z.strictObject(report.params.shape).prefault({}),
 });
 export type RunConfig = z.output<typeof runConfig>;

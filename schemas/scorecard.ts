@@ -27,9 +27,11 @@ export const metricRow = z.object({
   patients: z
     .int()
     .optional()
-    .describe(
-      'real patients of the small group the row is about; reports leave out groups that are too small',
-    ),
+    .describe('real patients of the group the row is about; groups that are too small are suppressed'),
+  suppressed: z
+    .literal(true)
+    .optional()
+    .describe('there is a value, about too few patients to be told; only what the row is about is left'),
   note: z.string().optional().describe('why the value is missing, or what to mind'),
 });
 export type MetricRow = z.output<typeof metricRow>;

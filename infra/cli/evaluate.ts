@@ -6,7 +6,6 @@ import { type Modality, modalities } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { metricParams } from '../../schemas/metric-params.ts';
 import { families } from '../../schemas/scorecard.ts';
-import { stages } from '../../schemas/stages/index.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
 import { named } from './named.ts';
@@ -31,6 +30,7 @@ const options = z.object({
   ),
   seed: metricParams.shape.seed,
   replicates: metricParams.shape.replicates,
+  suppressBelow: metricParams.shape.suppressBelow,
   out: z.string().min(1).describe('folder for scorecard.json, report.html and report.json'),
   force: z.boolean().default(false).describe('replace an evaluation that is there'),
 });
@@ -96,7 +96,7 @@ const evaluateInto = async (
 ) => {
   const { evaluateCohorts } = await import('../../pipelines/interchange/evaluate-cohorts.ts');
   const { evaluationFiles } = await import('../../pipelines/interchange/evaluation-report.ts');
-  const { train, test, synthetic, model, seed, replicates } = given;
+  const { train, test, synthetic, model, seed, replicates, suppressBelow } = given;
   const kept = chosen('modality', given.modalities, byName(modalities), defaultModalities);
   const engine = await engineFor(metrics, given, io);
   const work = evaluateCohorts({
@@ -106,13 +106,14 @@ const evaluateInto = async (
     modalities: kept,
     seed,
     replicates,
+    suppressBelow,
     scratch: folder.scratch,
   });
   const evaluation = await driven(work, io);
   const setting = {
     title: `Evaluation of ${evaluation.card.generator}`,
-    suppressBelow: stages.report.params.parse({}).suppressBelow,
-    params: { seed, replicates, modalities: kept },
+    suppressBelow,
+    params: { seed, replicates, suppressBelow, modalities: kept },
     code: await codeOf(metrics, model !== undefined),
     engine,
   };

@@ -19,6 +19,8 @@ import { defineDag } from '../dag.ts';
  */
 export const nightly = defineDag('nightly', (dag, run) => {
   const { seed, checkpointEvery } = run;
+  // One threshold for what is written and what is shown.
+  const shared = { seed, suppressBelow: run.report.suppressBelow };
   const events = dag.add(extract, {}, { source: run.source, layout: run.layout });
   const cohort = dag.add(assemble, { events }, { ...run.cohort, seed });
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
@@ -43,9 +45,9 @@ export const nightly = defineDag('nightly', (dag, run) => {
     );
     const models = [model];
     const cards = [
-      dag.add(similarity, { real, synthetic, models }, { ...run.similarity, seed }, at('similarity')),
-      dag.add(utility, { real, synthetic, models }, { ...run.utility, seed }, at('utility')),
-      dag.add(privacy, { real, synthetic, models }, { ...run.privacy, seed }, at('privacy')),
+      dag.add(similarity, { real, synthetic, models }, { ...run.similarity, ...shared }, at('similarity')),
+      dag.add(utility, { real, synthetic, models }, { ...run.utility, ...shared }, at('utility')),
+      dag.add(privacy, { real, synthetic, models }, { ...run.privacy, ...shared }, at('privacy')),
     ];
     return { model, synthetic, cards };
   });

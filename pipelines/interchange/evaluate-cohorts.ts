@@ -30,6 +30,8 @@ export interface EvaluationRequest {
   modalities: readonly Modality[];
   seed: number;
   replicates: number;
+  /** Groups of fewer real patients are not told of, in numbers or notes. */
+  suppressBelow: number;
   /** Folder for what is written on the way; patient data, so on a disk of one's own. */
   scratch: string;
 }
@@ -85,13 +87,13 @@ const sideRead = (side: SideRead['side'], { layout, cohort }: CohortRead): SideR
 async function* readSides(
   request: EvaluationRequest,
 ): AsyncSteps<{ reads: Sides<CohortRead>; sides: SideRead[] }> {
-  const { paths, scratch, modalities } = request;
+  const { paths, ...given } = request;
   const reads: Partial<Sides<CohortRead>> = {};
   const sides: SideRead[] = [];
   const wanted = (['train', 'test', 'synthetic'] as const).filter((side) => paths[side] !== undefined);
   for (const [step, side] of wanted.entries()) {
     yield { step, of: wanted.length, phase: `reading ${side}` };
-    const read = await readCohort(paths[side] as string, { scratch, modalities });
+    const read = await readCohort(paths[side] as string, given);
     reads[side] = read;
     sides.push(sideRead(side, read));
   }
@@ -176,7 +178,7 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
   const { vocabulary, train, test, synthetic } = aligned;
   if (model) checkModelSpeaks(model, vocabulary);
   const holdout = test ? members(test, 'holdout', 'test') : inPart(train, 'holdout');
-  const { seed, replicates, metrics } = request;
+  const { seed, replicates, suppressBelow, metrics } = request;
   const scored = yield* scoreFamilies({
     generator: synthetic.generator ?? model?.generator ?? nameOf(request.paths.synthetic),
     vocabulary,
@@ -187,6 +189,7 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     metrics,
     seed,
     replicates,
+    suppressBelow,
     ...(model ? { model: () => model.open() } : {}),
   });
   return {

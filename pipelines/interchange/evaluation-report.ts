@@ -16,7 +16,7 @@ export interface EvaluationSetting {
 }
 
 /** Bump when the same cohorts and request should give other numbers. */
-const version = 1;
+const version = 2;
 
 const lineageOf = ({ sides, card, notes }: Evaluation, setting: EvaluationSetting): LineageStep[] => {
   const { params, code, engine } = setting;
@@ -48,7 +48,7 @@ export type EvaluationFile = (typeof evaluationFileNames)[number];
 
 /**
  * Scorecard, page and its numbers as text. The same evaluation and setting give the same bytes; no path of this
- * machine is in them. Numbers about small groups are in the scorecard and left out of the report.
+ * machine is in them. Small groups are told of in none of them.
  */
 export const evaluationFiles = (
   evaluation: Evaluation,

@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Modality, TokenKind } from '../../schemas/ehr.ts';
+import { suppressBelow } from '../../schemas/metric-params.ts';
 import { patientCount, selectFact } from '../cohort/visit-columns.ts';
 import { openDatabase } from '../extract/database.ts';
+import { toldCount } from '../metrics/small-groups.ts';
 import { artifactLayout } from './artifact-folder.ts';
 import { jsonLayout } from './json-cohort.ts';
 import { longFormLayout } from './long-form.ts';
@@ -32,7 +34,11 @@ const layoutOf = (place: Place): CohortLayout => {
 };
 
 /** The cohort without the codes of other modalities; says how many that were. Gaps between visits always stay. */
-const only = (cohort: OutsideCohort, chosen: readonly Modality[]): OutsideCohort => {
+const only = (
+  cohort: OutsideCohort,
+  chosen: readonly Modality[],
+  inWords: (count: number) => string,
+): OutsideCohort => {
   const modalities: readonly TokenKind[] = [...chosen, 'gap'];
   const others = cohort.vocabulary.codes.filter(({ modality }) => !modalities.includes(modality));
   if (others.length === 0) return cohort;
@@ -54,7 +60,7 @@ const only = (cohort: OutsideCohort, chosen: readonly Modality[]): OutsideCohort
     vocabulary: { ...cohort.vocabulary, codes },
     notes: [
       ...cohort.notes,
-      `codes of other modalities were left out (${told}), and with them ${lostVisits} visits and ${lostPatients} patients`,
+      `codes of other modalities were left out (${told}), and with them ${inWords(lostVisits)} visits and ${inWords(lostPatients)} patients`,
     ],
   };
 };
@@ -68,12 +74,14 @@ export interface CohortRead {
 /**
  * Reads a cohort in whichever layout it is. `modalities` are those that stay. What DuckDB and the extraction write on
  * the way lies in a folder of its own under `scratch`, gone when this returns or throws. Throws SourceMissing and
- * SourceMalformed; messages hold names of files and columns and numbers of rows, never cells.
+ * SourceMalformed; messages hold names of files and columns and numbers of rows, never cells, and notes no number of
+ * visits or patients below `suppressBelow`.
  */
 export const readCohort = async (
   path: string,
-  { scratch: parent, modalities }: { scratch: string; modalities: readonly Modality[] },
+  given: { scratch: string; modalities: readonly Modality[]; suppressBelow?: number },
 ): Promise<CohortRead> => {
+  const { scratch: parent, modalities, suppressBelow: below } = given;
   const found = await findPlace(path);
   await mkdir(parent, { recursive: true });
   const scratch = await mkdtemp(join(parent, 'reading-'));
@@ -86,7 +94,7 @@ export const readCohort = async (
         throw toTableError(error, place);
       });
       if (patientCount(cohort) === 0) throw malformed(`${place.name} holds no patient`);
-      const chosen = only(cohort, modalities);
+      const chosen = only(cohort, modalities, (count) => toldCount(count, suppressBelow.parse(below)));
       if (chosen.codes.length === 0)
         throw malformed(
           `${place.name}: no patient has a code of the modalities asked for (${modalities.join(', ')})`,

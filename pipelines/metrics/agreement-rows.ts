@@ -150,6 +150,7 @@ const viewRows = (pairs: CountPairs, view: View): PartialRow[] => {
       about,
       value,
       n,
+      nIs: 'keys' as const,
       ...(note === undefined ? {} : { note }),
     };
   });

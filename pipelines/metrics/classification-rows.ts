@@ -31,11 +31,14 @@ interface Subject {
   patients?: number;
   /** What to mind where nothing else is said. */
   note?: string;
+  /** What the measures are a mean over, where it is not patients. */
+  nIs?: 'keys';
 }
 
-const extras = ({ patients, note }: Subject): Partial<PartialRow> => ({
+const extras = ({ patients, note, nIs }: Subject): Partial<PartialRow> => ({
   ...(patients !== undefined && { patients }),
   ...(note !== undefined && { note }),
+  ...(nIs && { nIs }),
 });
 
 /** A row for each measure. */
@@ -61,7 +64,7 @@ export const gapRows = (found: ClassificationMeasures, subject: Subject): Partia
           'mean difference over the labels that both could be measured for: 0 is as good, below 0 is worse',
       },
       found[name],
-      { range: [-1, 1], ...extras(subject) },
+      { range: [-1, 1], nIs: 'keys', ...extras(subject) },
     );
   });
 

@@ -41,5 +41,5 @@ export const cutNote = ({ train, holdout }: ModelScores): { note?: string } => {
   const cut = train.cut + holdout.cut;
   return cut === 0
     ? {}
-    : { note: `Of ${cut} patients only the beginning is scored: the model reads no more visits.` };
+    : { note: 'Of the longest records only the beginning is scored: the model reads no more visits.' };
 };

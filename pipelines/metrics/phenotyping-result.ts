@@ -65,6 +65,7 @@ export async function* phenotypingResult(
     classificationRows(found.average[arrangement], {
       prefix: `${arrangement}-`,
       title: `${trained[arrangement]}, mean over labels`,
+      nIs: 'keys',
       ...(arrangement !== 'real' && { real: found.average.real }),
     }),
   );

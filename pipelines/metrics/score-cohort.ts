@@ -11,6 +11,8 @@ export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
   metrics: readonly Metric[];
   /** The training patients the generator has learned from, where these are not all of `train`. */
   learned?: VisitColumns;
+  /** Groups of fewer real patients are not told of. */
+  suppressBelow: number;
   /** Settings by metric name; what is not given has the default of the metric's own schema. */
   options?: Readonly<Record<string, unknown>>;
 }
@@ -46,7 +48,7 @@ export async function* scoreCohort(
   scoring: Scoring,
   keep: Keep = computeAlways,
 ): AsyncSteps<{ card: Scorecard; series: ScorecardSeries }> {
-  const { generator, metrics, options: given = {}, learned, ...rest } = scoring;
+  const { generator, metrics, options: given = {}, suppressBelow, learned, ...rest } = scoring;
   const [train, validation, holdout, synthetic] = [
     scoring.train,
     scoring.validation,
@@ -74,7 +76,7 @@ export async function* scoreCohort(
     const options = metricOptions(metric, given[metric.name]);
     const parties = asksWhoWasLearned(metric) ? knownToModel : cohorts;
     const rows = needsRows(metric) ? card.rows : [];
-    const compute = () => scoreMetric(metric, { ...parties, options, rows });
+    const compute = () => scoreMetric(metric, { ...parties, options, rows }, suppressBelow);
     const work = needsRows(metric) ? compute() : keep(metric, options, compute);
     const found = yield* asyncPhase(metric.name, index, ordered.length, work);
     for (const row of found.rows) card.rows.push({ ...row, generator });

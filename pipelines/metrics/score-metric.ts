@@ -13,6 +13,7 @@ import type {
   ScoredRow,
 } from '../metric.ts';
 import { divide } from '../privacy/samples.ts';
+import { toldRow, toldSeries } from './small-groups.ts';
 
 /** What a metric found: complete rows, and what its plots draw. */
 export const scoredMetric = z.object({
@@ -50,7 +51,7 @@ const standIn = (metric: Metric, input: MetricInput): MetricInput | undefined =>
   return { ...input, replicates: 0, synthetic, holdout: rest };
 };
 
-const complete = ({ name, family, better }: Metric, row: PartialRow): ScoredRow => ({
+const complete = ({ name, family, better }: Metric, row: PartialRow): PartialRow & ScoredRow => ({
   metric: name,
   family,
   better,
@@ -75,9 +76,14 @@ export const metricOptions = (metric: Metric, given: unknown = {}): unknown => {
 
 /**
  * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its place,
- * whose values become the rows' `holdout`. A metric whose needs are not met gives rows with a sentence.
+ * whose values become the rows' `holdout`. A metric whose needs are not met gives rows with a sentence. What is about
+ * fewer real patients than `suppressBelow` is not told, see small-groups.ts.
  */
-export async function* scoreMetric(metric: Metric, input: MetricInput): AsyncSteps<ScoredMetric> {
+export async function* scoreMetric(
+  metric: Metric,
+  input: MetricInput,
+  suppressBelow: number,
+): AsyncSteps<ScoredMetric> {
   const missing = metric.needs.filter((need) => !isThere(input, need));
   if (missing.length > 0) return { rows: unmet(metric, missing), series: {} };
   const reference = standIn(metric, input);
@@ -86,12 +92,9 @@ export async function* scoreMetric(metric: Metric, input: MetricInput): AsyncSte
   const other = reference
     ? yield* asyncPhase(`${metric.name}, real patients`, 1, phases, settled(metric.compute(reference)))
     : undefined;
-  const values = new Map(other?.rows.map(({ row, value }) => [row, value]));
+  const standIns = new Map(other?.rows.map((row) => [row.row, row]));
   return {
-    rows: rows.map((row) => {
-      const holdout = values.get(row.row);
-      return complete(metric, holdout === undefined ? row : { ...row, holdout });
-    }),
-    series,
+    rows: rows.map((row) => toldRow(complete(metric, row), standIns.get(row.row), suppressBelow)),
+    series: toldSeries(series, suppressBelow),
   };
 }

@@ -82,7 +82,7 @@ function spread(values: Float64Array, note: string): Spread {
   const at = (where: number): Measure => ({
     value: quantile(ascending, where),
     n,
-    ...(n < values.length && { note: `${values.length - n} left out: ${note}` }),
+    ...(n < values.length && { note: `some are left out: ${note}` }),
   });
   return { low: at(0.05), median: at(0.5) };
 }

@@ -59,6 +59,10 @@ const rowOf = (first: MetricRow, group: readonly MetricRow[]): TableRow => ({
   ...(first.patients === undefined ? {} : { patients: first.patients }),
 });
 
+/** Whether a row is about enough real patients; what the scorecard itself holds back is not. */
+export const isTold = ({ suppressed, patients }: MetricRow, enough: number): boolean =>
+  !suppressed && (patients === undefined || patients >= enough);
+
 /**
  * Every row of every metric, family by family, generators side by side, without rows about fewer than `enough`
  * real patients.
@@ -71,7 +75,7 @@ export const metricTables = (cards: readonly Scorecard[], enough: number): Metri
   }
   return byFamily(metricsIn(cards)).map(({ metric, family, title, about, range }) => {
     const groups = [...rowsOf.values()].filter(([row]) => row?.metric === metric);
-    const shown = groups.filter(([row]) => row?.patients === undefined || row.patients >= enough);
+    const shown = groups.filter((group) => group.some((row) => isTold(row, enough)));
     return {
       metric,
       family,

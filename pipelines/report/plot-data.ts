@@ -1,7 +1,7 @@
 import type { Bucket, Vocabulary } from '../../schemas/vocabulary.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
-import { type LengthBin, lengthBins } from './length-bins.ts';
-import { type MergedCard, metricsIn } from './merged-cards.ts';
+import type { LengthBin } from './length-bins.ts';
+import { leftOutOf, type MergedCard, metricsIn } from './merged-cards.ts';
 
 /** A code, or a pair of codes, with the share of real and of synthetic patients that have it. */
 export interface Frequency {
@@ -86,7 +86,8 @@ const frequencyPanel = (
   });
   const keys =
     card.rows.find((row) => row.metric === metric && row.row === 'record-r2')?.n ?? patients.length;
-  return { generator: card.generator, points, keys, leftOut: patients.length - kept.length };
+  const leftOut = patients.length - kept.length + leftOutOf(series[metric], kind);
+  return { generator: card.generator, points, keys, leftOut };
 };
 
 /** A plot for every metric that has frequencies, without keys that fewer than `enough` real patients have. */
@@ -108,7 +109,7 @@ export const frequencyPlots = (
   );
 
 /** A plot for every metric that has lengths. */
-export const lengthPlots = (entries: readonly MergedCard[], enough: number): LengthPlot[] =>
+export const lengthPlots = (entries: readonly MergedCard[]): LengthPlot[] =>
   metricsIn(entries.map(({ card }) => card))
     .filter(({ metric }) => entries.some(({ series }) => series[metric]?.['lengths']))
     .map(({ metric, title, about }) => ({
@@ -117,9 +118,12 @@ export const lengthPlots = (entries: readonly MergedCard[], enough: number): Len
       about,
       panels: entries.map(({ card, series }) => {
         const columns = series[metric]?.['lengths'] ?? {};
-        const [real, synthetic, patients] = ['real', 'synthetic', 'patients'].map((column) =>
-          numbers(columns, column),
-        ) as [number[], number[], number[]];
-        return { generator: card.generator, bins: lengthBins({ real, synthetic, patients }, enough) };
+        const [real, synthetic] = [numbers(columns, 'real'), numbers(columns, 'synthetic')];
+        const bins = (columns['label'] ?? []).map((label, i) => ({
+          label: String(label),
+          real: real[i] as number,
+          synthetic: synthetic[i] as number,
+        }));
+        return { generator: card.generator, bins };
       }),
     }));

@@ -140,7 +140,7 @@ export const assembleReport = (input: ReportInput): ReportData => {
     ...(mixes && { mixes }),
     sizes: sizePanels(metrics, leading, input.models ?? [], real.patients),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
-    lengths: lengthPlots(entries, suppressBelow),
+    lengths: lengthPlots(entries),
     labs: labPanels(entries, suppressBelow),
     gaps: gapPanels(entries, suppressBelow),
     curves,

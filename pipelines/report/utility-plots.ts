@@ -1,5 +1,6 @@
 import type { Scorecard } from '../../schemas/scorecard.ts';
 import { type MergedCard, metricsIn } from './merged-cards.ts';
+import { isTold } from './metric-tables.ts';
 
 /** One label with the score that each training arrangement reached. */
 export interface LabelScore {
@@ -41,13 +42,14 @@ const plotName = 'label-auc';
 const unmeasuredIn = (card: Scorecard, metric: string, enough: number): (UnmeasuredLabel | null)[] => {
   const found = new Map<string, { why?: string; small: boolean }>();
   for (const row of card.rows.filter((candidate) => candidate.metric === metric)) {
-    const label = row.patients === undefined ? undefined : row.row.match(/^(.*): [a-z-]+$/)?.[1];
+    const isAboutLabel = row.patients !== undefined || row.suppressed;
+    const label = isAboutLabel ? row.row.match(/^(.*): [a-z-]+$/)?.[1] : undefined;
     if (label === undefined) continue;
     const known = found.get(label) ?? { small: false };
     const isMissing = row.value === null && row.note !== undefined;
     found.set(label, {
       ...known,
-      small: known.small || (row.patients ?? 0) < enough,
+      small: known.small || !isTold(row, enough),
       ...(isMissing && known.why === undefined ? { why: row.note ?? '' } : {}),
     });
   }

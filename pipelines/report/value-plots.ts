@@ -1,5 +1,5 @@
 import type { LengthBin } from './length-bins.ts';
-import type { MergedCard } from './merged-cards.ts';
+import { leftOutOf, type MergedCard } from './merged-cards.ts';
 
 /** A lab test: share of visits in which it was done, or the mean of its values, on both sides. */
 export interface TestPoint {
@@ -51,7 +51,7 @@ export const labPanels = (entries: readonly MergedCard[], enough: number): LabPa
       generator: card.generator,
       presence: shown,
       means: pairs(means, 'test', enough),
-      leftOut: texts(presence, 'test').length - shown.length,
+      leftOut: texts(presence, 'test').length - shown.length + leftOutOf(series['lab-values'], 'presence'),
     };
   });
 };

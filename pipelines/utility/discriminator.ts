@@ -146,8 +146,8 @@ export async function* discriminate(
   const count = patientCount(sides.real);
   if (count < 10 * options.folds)
     return missing(
-      `${count} patients with visits on each side: ` +
-        `${options.folds}-fold cross-validation needs ${10 * options.folds}`,
+      `there are fewer than ${10 * options.folds} patients with visits on a side, ` +
+        `which ${options.folds}-fold cross-validation needs`,
       2 * count,
     );
   const scoring = options.classifier === 'linear' ? linearScores : lstmScores;

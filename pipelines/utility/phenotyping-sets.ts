@@ -47,8 +47,7 @@ export const syntheticTestPart = ({ synthetic, test }: UtilityCohorts, seed: num
 
 const tooFew = (set: readonly Example[], name: string, least: number): string | undefined =>
   set.length / 2 < least
-    ? `only ${set.length / 2} patients with, and as many without, the label can be drawn from the ${name} ` +
-      `patients, and at least ${least} are asked for`
+    ? `fewer than ${least} patients with, or without, the label can be drawn from the ${name} patients`
     : undefined;
 
 /** Balanced sets for one label, from every source that has enough patients. */

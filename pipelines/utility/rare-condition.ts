@@ -95,11 +95,9 @@ const planRare = (
         'or test on';
   else {
     if (synthetic.length < leastPositives)
-      notes.augmented =
-        `only ${synthetic.length} synthetic patients have the label, ` +
-        `and at least ${leastPositives} are asked for`;
+      notes.augmented = `fewer than ${leastPositives} synthetic patients have the label`;
     if (many.length < 2 * few.length)
-      notes.balanced = `the ${many.length} real patients with the label are hardly more than the few kept`;
+      notes.balanced = 'real patients with the label are hardly more than the few kept';
   }
   return { label, name, negatives, few, many, synthetic, validation, test, notes };
 };

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { suppressBelow } from '../metric-params.ts';
 import { defineStage } from '../stage.ts';
 
 export const report = defineStage({
   name: 'report',
   title: 'Scorecards to one page',
-  version: 1,
+  version: 2,
   inputs: {
     real: 'token-cohort',
     models: ['model'],
@@ -14,11 +15,7 @@ export const report = defineStage({
   output: 'report',
   params: z.object({
     title: z.string().default('Understudy report'),
-    suppressBelow: z
-      .int()
-      .nonnegative()
-      .default(11)
-      .describe('codes and labels seen in fewer real patients than this are left out of plots and tables'),
+    suppressBelow,
   }),
   policy: { queue: 'cpu', startToClose: '1h', heartbeat: '2m', attempts: 4 },
 });

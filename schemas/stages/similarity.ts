@@ -4,7 +4,7 @@ import { defineStage } from '../stage.ts';
 export const similarity = defineStage({
   name: 'similarity',
   title: 'How alike the synthetic and the real training cohort are',
-  version: 3,
+  version: 4,
   inputs: { real: 'token-cohort', synthetic: 'token-cohort', models: ['model'] },
   output: 'scorecard',
   params: metricParams,

@@ -4,7 +4,7 @@ import { defineStage } from '../stage.ts';
 export const utility = defineStage({
   name: 'utility',
   title: 'How well models learn from synthetic patients what real ones teach',
-  version: 1,
+  version: 2,
   inputs: { real: 'token-cohort', synthetic: 'token-cohort', models: ['model'] },
   output: 'scorecard',
   params: metricParams,

@@ -33,6 +33,7 @@ const withoutRow = (many: string, real: Histogram, synthetic: Histogram): Partia
   about: `share of visits that have no ${many} at all`,
   value: without(synthetic),
   real: without(real),
+  behind: { real: real.counts[0] ?? 0, judged: synthetic.counts[0] ?? 0 },
   n: synthetic.n,
   better: 'closer-to-real',
   range: [0, 1],

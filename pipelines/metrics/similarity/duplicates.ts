@@ -11,8 +11,11 @@ interface Sides {
 const commonSize = (sides: Sides): number =>
   Math.min(...Object.values(sides).flatMap(({ n }: RecordGroups) => (n > 0 ? [n] : [])), sides.synthetic.n);
 
+/** Patients who have the commonest record, of whom there may be few. */
+const mostAlike = ({ sizes }: RecordGroups): number => sizes.at(-1) ?? 0;
+
 const rowOf = (
-  row: Pick<PartialRow, 'row' | 'title' | 'about'>,
+  row: Pick<PartialRow, 'row' | 'title' | 'about' | 'behind'>,
   { synthetic, real, holdout }: Sides,
   compute: (groups: RecordGroups) => number | null,
 ): PartialRow => {
@@ -68,6 +71,11 @@ export default defineMetric({
             row: 'commonest',
             title: 'The commonest record',
             about: 'share of patients who have the record that most patients have',
+            behind: {
+              real: mostAlike(all.real),
+              judged: mostAlike(all.synthetic),
+              holdout: mostAlike(all.holdout),
+            },
           },
           all,
           commonestShare,

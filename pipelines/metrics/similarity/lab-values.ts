@@ -162,7 +162,7 @@ const numberMeasures = (compared: readonly (Compared | undefined)[]): Measure[] 
 };
 
 const asRows = (measures: readonly Measure[]): PartialRow[] =>
-  headings.map(({ more, ...row }, i) => measureRow(row, measures[i] as Measure, more));
+  headings.map(({ more, ...row }, i) => measureRow(row, measures[i] as Measure, { ...more, nIs: 'keys' }));
 
 /** The rows after those about presence. */
 const withoutNumbers = headings

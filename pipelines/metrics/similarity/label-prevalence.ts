@@ -56,6 +56,7 @@ const labelRows = (
       n: all.n,
       better: 'closer-to-real',
       patients: real.counts[i] ?? 0,
+      behind: { real: real.counts[i] ?? 0, judged: all.counts[i] ?? 0 },
       ...(ours && theirs ? {} : { note: because }),
     }),
   );

@@ -4,6 +4,7 @@ import { defineMetric, type MetricResult, type PartialRow } from '../../metric.t
 import { readCodeRules, setBits, speaksIcd9 } from '../../plausibility/code-rules.ts';
 import { contradictions, type Found } from '../../plausibility/contradictions.ts';
 import { bootstrapIntervals, type Interval } from '../../statistics/bootstrap.ts';
+import { certainShareInterval } from '../../statistics/certain-share.ts';
 import { measureRow } from '../measure-row.ts';
 
 const rules = await readCodeRules();
@@ -49,16 +50,16 @@ const headings = [
   },
 ];
 
-const tooRare = 'No interval: where all or none are found, resampling finds the same.';
-
-/** A share as a measure; resampling a cohort without a case never gives one, so such an interval would be a lie. */
-const shareMeasure = (found: Found, interval: Interval | undefined, resampled: boolean): Measure => {
+/** A share as a measure; `resampled` is its interval, and absent where nothing was resampled. */
+const shareMeasure = (found: Found, resampled: Interval | undefined, replicates: number): Measure => {
   const value = share(found);
   if (value === null) return missing('no synthetic patient has a code that the rule is about');
   const n = found.concerned.length;
-  if (value > 0 && value < 1) return measured(value, n, interval);
-  return resampled ? { value, n, note: tooRare } : { value, n };
+  return measured(value, n, (replicates > 0 ? certainShareInterval(value, n) : undefined) ?? resampled);
 };
+
+/** Patients who contradict. */
+const cases = ({ contradicts }: Found): number => contradicts.reduce((sum, one) => sum + one, 0);
 
 const whyNot = 'the codes do not look like ICD-9-CM without dots, which is what the rules are written in';
 
@@ -88,10 +89,11 @@ export default defineMetric({
     });
     const rows = ours.map((found, i): PartialRow => {
       const theirs = real[i] as Found;
-      const measure = shareMeasure(found, intervals[i], replicates > 0);
+      const measure = shareMeasure(found, intervals[i], replicates);
       return measureRow(headings[i] as (typeof headings)[number], measure, {
         real: share(theirs),
         patients: theirs.concerned.length,
+        behind: { real: cases(theirs), judged: cases(found) },
       });
     });
     return { rows };

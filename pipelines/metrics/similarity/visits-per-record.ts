@@ -16,6 +16,7 @@ const emptyRow = (real: Histogram, synthetic: Histogram): PartialRow => ({
   value: withoutVisits(synthetic),
   real: withoutVisits(real),
   n: synthetic.n,
+  behind: { real: real.counts[0] ?? 0, judged: synthetic.counts[0] ?? 0 },
   better: 'closer-to-real',
   range: [0, 1],
   ...(synthetic.n === 0 ? { note: 'The synthetic cohort has no patients.' } : {}),

@@ -67,6 +67,7 @@ export default defineMetric({
       classificationRows(found.average[mixture], {
         prefix: `${mixture}-`,
         title: `${trained[mixture]}, mean over labels`,
+        nIs: 'keys',
       }),
     );
     const single = found.labels.flatMap(({ name, realPositives, results }) =>

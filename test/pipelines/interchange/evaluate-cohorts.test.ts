@@ -102,7 +102,14 @@ const judge = async (
   request: Partial<EvaluationRequest> & Pick<EvaluationRequest, 'paths'>,
 ) => {
   const scratch = join(await tempFolder(t), 'scratch');
-  const rest = { metrics: [sizes], modalities: ['dx'] as const, seed: 0, replicates: 0, scratch };
+  const rest = {
+    metrics: [sizes],
+    modalities: ['dx'] as const,
+    seed: 0,
+    replicates: 0,
+    suppressBelow: 0,
+    scratch,
+  };
   const { card, ...evaluation } = await drainAsync(evaluateCohorts({ ...rest, ...request }));
   return { ...evaluation, card, values: Object.fromEntries(card.rows.map(({ row, value }) => [row, value])) };
 };

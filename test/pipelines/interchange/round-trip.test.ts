@@ -109,7 +109,7 @@ test('other modalities go, with visits and patients that had nothing else; what 
     cohort.vocabulary.codes.map(({ modality }) => modality),
     ['dx', 'rx'],
   );
-  t.regex(cohort.notes.join(), /1 lab\), and with them 2 visits and 1 patients/);
+  t.regex(cohort.notes.join(), /1 lab\), and with them fewer than 11 visits and fewer than 11 patients/);
 });
 
 test('MEDS: drugs and tests are found, events without a visit fall to the stay of their day, titles and splits come along', async (t) => {

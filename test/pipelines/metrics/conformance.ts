@@ -85,6 +85,7 @@ const score = async (family: Metric['family'], parties: Partial<Parties>, replic
       ...(given.train.length > 0 && { model: modelOf(given.fitted ?? given.train, labels) }),
       metrics: [...metricsOf(family).values()],
       options: tested[family].options,
+      suppressBelow: 0,
       seed: 3,
       replicates,
     }),

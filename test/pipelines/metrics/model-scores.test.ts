@@ -17,7 +17,7 @@ const found = async (name: string, model: () => Promise<Sampler>) => {
   const parties = { train: columns, validation: nobody, holdout: columns, synthetic: nobody };
   const vocabulary = vocabularyOf(tiny.codes, tiny.labels);
   const input = { ...parties, vocabulary, model, rows: [], options: {}, seed: 0, replicates: 20 };
-  return (await drainAsync(scoreMetric(metric, input))).rows;
+  return (await drainAsync(scoreMetric(metric, input, 0))).rows;
 };
 const halo = async () => new HaloSampler(await openTiny(13));
 

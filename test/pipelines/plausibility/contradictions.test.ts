@@ -135,8 +135,9 @@ test('every rule is planted, and real patients stand beside', (t) => {
     rules.rules.map(({ name }) => name),
   );
   const row = scored(cohort([[[prostate]], [[outcome]]]), 20).get('both-sexes');
-  t.deepEqual([row?.value, row?.real, row?.patients, row?.interval], [0, 1, 1, undefined]);
-  t.regex(row?.note ?? '', /No interval/);
+  t.deepEqual([row?.value, row?.real, row?.patients], [0, 1, 1]);
+  t.deepEqual(row?.interval, [0, 1 - 0.025 ** (1 / (row?.n ?? 0))], 'none of a few is not none of all');
+  t.is(scored(cohort([[[prostate]], [[outcome]]])).get('both-sexes')?.interval, undefined, 'none asked for');
 });
 
 test('an interval holds the share, and codes of another system are a sentence', (t) => {

@@ -123,6 +123,7 @@ const scored = (generator: string, parties: Parties, metrics: readonly Metric[],
       metrics,
       seed: 0,
       replicates,
+      suppressBelow: 0,
     }),
   );
 

@@ -83,6 +83,7 @@ const run = async (suppressBelow: number): Promise<ReportInput> => {
           metrics: [codePrevalence, labValues, visitGaps],
           seed: 0,
           replicates: 20,
+          suppressBelow: 0,
         }),
       ),
     );

@@ -50,6 +50,7 @@ const scored = async (synthetic: VisitColumns) => {
       options: { 'lab-values': { leastPatients: 5 }, 'visit-gaps': { leastPatients: 2 } },
       seed: 0,
       replicates: 0,
+      suppressBelow: 0,
     }),
   );
   return {
