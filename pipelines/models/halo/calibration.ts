@@ -45,7 +45,8 @@ const shifts = (layout: Layout, real: Occurrences, drawn: Occurrences): Float64A
     const isLabel = column >= layout.codes && column < layout.start;
     if (column >= layout.start && column !== layout.end) return 0;
     const [rows, drawnRows] = isLabel ? [real.patients, drawn.patients] : [real.visits, drawn.visits];
-    const share = ((real.counts[column] as number) + 0.5) / (rows + 1);
+    // Half a row away from never and always, which no logit says. More would make rare codes commoner than they are.
+    const share = Math.min(rows - 0.5, Math.max(0.5, real.counts[column] as number)) / rows;
     const drawnShare = ((drawn.counts[column] as number) + pull * share) / (drawnRows + pull);
     return stride * (logit(share) - logit(drawnShare));
   });
