@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Checkpointable } from '../pipelines/checkpointable.ts';
-import { decodeSaved, encodeSaved } from '../pipelines/safetensors.ts';
+import { release } from '../pipelines/release.ts';
+import { decodeSaved, encodeInTurns } from '../pipelines/safetensors.ts';
 import type { Progress } from '../schemas/progress.ts';
 import type { Store } from '../schemas/store.ts';
 import type { StageTools, Summary } from './stage-body.ts';
@@ -59,8 +60,9 @@ export class Checkpoints {
   async save(step: number): Promise<void> {
     if (!this.#state || step === this.#savedStep) return;
     const { attempt, owner } = this.#host;
-    const bytes = encodeSaved(await this.#state.save());
+    const bytes = await encodeInTurns(await this.#state.save());
     await this.#store.writeCheckpoint(this.#key, { step, attempt, owner, bytes });
+    release(bytes);
     this.#savedStep = step;
     this.#savedAt = performance.now();
   }

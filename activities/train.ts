@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Checkpointable, Saved } from '../pipelines/checkpointable.ts';
+import type { Checkpointable, Saved, Saving } from '../pipelines/checkpointable.ts';
 import { patientCount, type VisitColumns } from '../pipelines/cohort/visit-columns.ts';
 import type { Fitting } from '../pipelines/generator.ts';
 import { type LearningCurve, learningCurve, recordStep } from '../pipelines/learning-curve.ts';
@@ -10,7 +10,7 @@ import {
   vocabularyDigest,
 } from '../pipelines/model-card.ts';
 import { generatorFile, generators } from '../pipelines/registry.ts';
-import { encodeSaved } from '../pipelines/safetensors.ts';
+import { encodeInTurns } from '../pipelines/safetensors.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import { subsetSize, trainingData, trainingSubset } from '../pipelines/tokens/training-data.ts';
 import { StageError } from '../schemas/errors.ts';
@@ -26,7 +26,7 @@ class Training implements Checkpointable {
   constructor(fitting: Fitting) {
     this.#fitting = fitting;
   }
-  async save(): Promise<Saved> {
+  async save(): Promise<Saving> {
     const { arrays, json } = await this.#fitting.save();
     return { arrays, json: { fitting: json, curve: this.curve } };
   }
@@ -87,7 +87,7 @@ export const train = defineBody(contract, {
         ...(vocabulary.order && { order: vocabulary.order }),
         parameters: Number(fitting.facts['parameters'] ?? 0),
       };
-      await draft.write('weights.safetensors', encodeSaved(fitting.model()));
+      await draft.write('weights.safetensors', await encodeInTurns(fitting.model()));
       await draft.write('model.json', `${JSON.stringify(card, null, 2)}\n`);
       await draft.write('vocabulary.json', `${JSON.stringify(vocabulary)}\n`);
       await draft.write('curve.json', `${JSON.stringify(training.curve)}\n`);

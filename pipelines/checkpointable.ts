@@ -10,8 +10,21 @@ export interface Saved {
   json: Record<string, unknown>;
 }
 
+/** An array that is made when it is written and given back then: for states too large to be held twice. */
+export interface PendingArray {
+  shape: number[];
+  /** The numbers as they are now; the caller's own. */
+  read(): Float32Array;
+}
+
+/** A state about to be written down, before whatever it is of goes on. */
+export interface Saving {
+  arrays: Record<string, NamedArray | PendingArray>;
+  json: Record<string, unknown>;
+}
+
 /** What can be put away half-done and taken up again: weights, optimizer slots, random state, data cursor. */
 export interface Checkpointable {
-  save(): Saved | Promise<Saved>;
+  save(): Saving | Promise<Saving>;
   load(saved: Saved): void | Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { StageError } from '../schemas/errors.ts';
-import type { NamedArray, Saved } from './checkpointable.ts';
+import type { NamedArray, PendingArray, Saved, Saving } from './checkpointable.ts';
+import { Pace } from './nn/pace.ts';
+import { release } from './release.ts';
 
 const arrayTypes = {
   F64: Float64Array,
@@ -37,28 +39,32 @@ const dtypeOf = (data: NamedArray['data']): DType =>
 
 const elements = (shape: number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/**
- * Bytes of a safetensors file (huggingface/safetensors, format 0.4). Same arrays, same bytes: tensors are ordered
- * by element size, then by name, so that each starts aligned. Throws RangeError when a shape does not fit its data.
- */
-export const encodeSafetensors = (
-  arrays: Record<string, NamedArray>,
-  metadata: Record<string, string> = {},
-): Uint8Array => {
-  const width = (name: string) => arrays[name]?.data.BYTES_PER_ELEMENT ?? 0;
-  const names = Object.keys(arrays).sort((a, b) => width(b) - width(a) || (a < b ? -1 : 1));
+type Arrays = Record<string, NamedArray | PendingArray>;
+
+/** Kind and bytes of an array, without making it. */
+const extent = (name: string, array: NamedArray | PendingArray): { dtype: DType; bytes: number } => {
+  const count = elements(array.shape);
+  if (!('data' in array)) return { dtype: 'F32', bytes: 4 * count };
+  const { data, shape } = array;
+  if (count !== data.length)
+    throw new RangeError(`${name}: shape [${shape}] does not hold ${data.length} numbers`);
+  return { dtype: dtypeOf(data), bytes: data.byteLength };
+};
+
+/** Bytes of a safetensors file, with a rest after each array. */
+function* encoding(arrays: Arrays, metadata: Record<string, string>): Generator<void, Uint8Array> {
+  const entries = Object.entries(arrays)
+    .map(([name, array]) => ({ name, array, ...extent(name, array) }))
+    .sort((a, b) => bytesOf(b.dtype) - bytesOf(a.dtype) || (a.name < b.name ? -1 : 1));
   const header: Record<string, TensorHeader | Record<string, string>> = {};
   if (Object.keys(metadata).length > 0)
     header['__metadata__'] = Object.fromEntries(
       Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)),
     );
   let end = 0;
-  for (const name of names) {
-    const { shape, data } = arrays[name] as NamedArray;
-    if (elements(shape) !== data.length)
-      throw new RangeError(`${name}: shape [${shape}] does not hold ${data.length} numbers`);
-    header[name] = { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] };
-    end += data.byteLength;
+  for (const { name, array, dtype, bytes } of entries) {
+    header[name] = { dtype, shape: array.shape, data_offsets: [end, end + bytes] };
+    end += bytes;
   }
   let text = new TextEncoder().encode(JSON.stringify(header));
   if (text.length % 8 > 0) {
@@ -66,16 +72,30 @@ export const encodeSafetensors = (
     padded.set(text);
     text = padded;
   }
-  const bytes = new Uint8Array(8 + text.length + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
-  bytes.set(text, 8);
+  const file = new Uint8Array(8 + text.length + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(text.length), true);
+  file.set(text, 8);
   let at = 8 + text.length;
-  for (const name of names) {
-    const { data } = arrays[name] as NamedArray;
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+  for (const { array, bytes } of entries) {
+    const data = 'data' in array ? array.data : array.read();
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    if (!('data' in array)) release(data);
+    at += bytes;
+    yield;
   }
-  return bytes;
+  return file;
+}
+
+/**
+ * Bytes of a safetensors file (huggingface/safetensors, format 0.4). Same arrays, same bytes: tensors are ordered
+ * by element size, then by name, so that each starts aligned. Throws RangeError when a shape does not fit its data.
+ */
+export const encodeSafetensors = (arrays: Arrays, metadata: Record<string, string> = {}): Uint8Array => {
+  const steps = encoding(arrays, metadata);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 };
 
 const corrupt = (what: string): StageError =>
@@ -169,9 +189,21 @@ export const decodeSafetensors = (bytes: Uint8Array): SafetensorsFile => {
   return { arrays, metadata };
 };
 
+const metadataOf = ({ json }: Saving): Record<string, string> => ({ json: JSON.stringify(json) });
+
 /** A saved state as bytes: its arrays as safetensors, its JSON in the metadata. Same state, same bytes. */
-export const encodeSaved = (saved: Saved): Uint8Array =>
-  encodeSafetensors(saved.arrays, { json: JSON.stringify(saved.json) });
+export const encodeSaved = (saved: Saving): Uint8Array => encodeSafetensors(saved.arrays, metadataOf(saved));
+
+/** As encodeSaved, but the event loop gets its turn between arrays. */
+export const encodeInTurns = async (saved: Saving): Promise<Uint8Array> => {
+  const pace = new Pace();
+  const steps = encoding(saved.arrays, metadataOf(saved));
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await pace.rest();
+  }
+};
 
 /** The inverse of encodeSaved. Throws ArtifactCorrupt on other bytes. */
 export const decodeSaved = (bytes: Uint8Array): Saved => {

@@ -49,7 +49,10 @@ export interface Store {
   history(stage: string, limit: number): Promise<CacheEntry[]>;
   remember(entry: CacheEntry): Promise<void>;
   readCheckpoint(key: string): Promise<CheckpointRecord | undefined>;
-  /** Two slots, the older is overwritten, atomically. Throws Superseded if the owner's later attempt wrote. */
+  /**
+   * Two slots, the older is overwritten, atomically. The bytes are read until it resolves and no longer. Throws
+   * Superseded if the owner's later attempt wrote.
+   */
   writeCheckpoint(key: string, checkpoint: CheckpointRecord): Promise<void>;
   dropCheckpoint(key: string): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import type { CheckpointRecord } from '../../schemas/store.ts';
-import { readStart, sha256 } from './bytes.ts';
+import { readStart, sha256InTurns } from './bytes.ts';
 import { guarded, guardedIfThere } from './store-failure.ts';
 import type { TempFolder } from './temp-folder.ts';
 
@@ -19,8 +19,8 @@ type Header = z.output<typeof header>;
 /** Fixed, longer than any header (a workflow id has at most 1000 bytes), and a multiple of eight for views. */
 const headerLength = 2048;
 
-const encodeHeader = ({ bytes, step, attempt, owner }: CheckpointRecord): string => {
-  const fields: Header = { step, attempt, owner, bytes: bytes.length, sha256: sha256(bytes) };
+const encodeHeader = async ({ bytes, step, attempt, owner }: CheckpointRecord): Promise<string> => {
+  const fields: Header = { step, attempt, owner, bytes: bytes.length, sha256: await sha256InTurns(bytes) };
   return `${JSON.stringify(fields).padEnd(headerLength - 1)}\n`;
 };
 
@@ -32,12 +32,15 @@ const decodeHeader = (bytes: Uint8Array): Header | undefined => {
   }
 };
 
-const decode = (file: Uint8Array): CheckpointRecord | undefined => {
+const decode = async (file: Uint8Array): Promise<CheckpointRecord | undefined> => {
   const found = decodeHeader(file);
   const bytes = file.subarray(headerLength);
-  if (found?.bytes !== bytes.length || found.sha256 !== sha256(bytes)) return undefined;
+  if (found?.bytes !== bytes.length || found.sha256 !== (await sha256InTurns(bytes))) return undefined;
   return { step: found.step, attempt: found.attempt, owner: found.owner, bytes };
 };
+
+/** Names of the two files. */
+const slots = ['a', 'b'];
 
 const stepOf = (record: { step: number } | undefined): number => record?.step ?? -1;
 
@@ -58,26 +61,33 @@ export class CheckpointSlots {
     return join(this.#folder, key, `${slot}.checkpoint`);
   }
 
-  async #slots<T>(key: string, bytes: number, parse: (bytes: Uint8Array) => T): Promise<(T | undefined)[]> {
-    const read = (slot: string) =>
-      guardedIfThere('reading a checkpoint', () => readStart(this.#slot(key, slot), bytes));
+  #read(key: string, slot: string, bytes?: number): Promise<Uint8Array | undefined> {
+    return guardedIfThere('reading a checkpoint', () => readStart(this.#slot(key, slot), bytes));
+  }
+
+  async #headers(key: string): Promise<(Header | undefined)[]> {
     return Promise.all(
-      ['a', 'b'].map(async (slot) => {
-        const found = await read(slot);
-        return found && parse(found);
+      slots.map(async (slot) => {
+        const found = await this.#read(key, slot, headerLength);
+        return found && decodeHeader(found);
       }),
     );
   }
 
-  /** The sound checkpoint that is furthest along. */
+  /** The sound checkpoint that is furthest along. Holds one at a time. */
   async read(key: string): Promise<CheckpointRecord | undefined> {
-    const found = await this.#slots(key, Number.POSITIVE_INFINITY, decode);
-    return found.reduce((best, record) => (stepOf(record) > stepOf(best) ? record : best), undefined);
+    const [a, b] = await this.#headers(key);
+    for (const slot of stepOf(a) > stepOf(b) ? slots : slots.toReversed()) {
+      const file = await this.#read(key, slot);
+      const record = file && (await decode(file));
+      if (record) return record;
+    }
+    return undefined;
   }
 
   /** Overwrites the slot that is less far along. Throws Superseded when a later attempt of the owner wrote. */
   async write(key: string, checkpoint: CheckpointRecord): Promise<void> {
-    const [a, b] = await this.#slots(key, headerLength, decodeHeader);
+    const [a, b] = await this.#headers(key);
     for (const other of [a, b])
       if (other && other.owner === checkpoint.owner && other.attempt > checkpoint.attempt)
         throw new StageError(
@@ -85,9 +95,8 @@ export class CheckpointSlots {
           `attempt ${other.attempt} works on this already; attempt ${checkpoint.attempt} stops`,
         );
     const slot = this.#slot(key, stepOf(a) <= stepOf(b) ? 'a' : 'b');
-    await guarded('writing a checkpoint', () =>
-      this.#temp.replace(slot, encodeHeader(checkpoint), checkpoint.bytes),
-    );
+    const start = await encodeHeader(checkpoint);
+    await guarded('writing a checkpoint', () => this.#temp.replace(slot, start, checkpoint.bytes));
   }
 
   async drop(key: string): Promise<void> {

@@ -122,15 +122,15 @@ export class NativeOps implements Ops, LastingHolder {
     return { id, shape: [values.length] };
   }
   download(operand: Operand): Float32Array {
-    if (isVariable(operand)) return this.#variables.value(operand);
+    if (isVariable(operand)) return this.#variables.slot(operand, 'value');
     return this.#binding.tensorDataSync(operand.id);
   }
 
   variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable {
     return this.#variables.create(name, shape, state);
   }
-  state(variable: Variable): VariableState {
-    return this.#variables.state(variable);
+  slot(variable: Variable, slot: keyof VariableState): Float32Array {
+    return this.#variables.slot(variable, slot);
   }
   adam(variable: Variable, gradient: Tensor, rates: AdamRates): void {
     const { beta1, beta2, rate, epsilon } = rates;

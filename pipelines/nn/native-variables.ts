@@ -112,17 +112,11 @@ export class NativeVariables {
     this.#binding.deleteTensor(id);
     return values;
   }
-  value(variable: Variable): Float32Array {
-    return this.#download(this.#find(variable).value);
-  }
-  state(variable: Variable): VariableState {
+  slot(variable: Variable, slot: keyof VariableState): Float32Array {
     const { value, slots } = this.#find(variable);
-    const size = variable.shape.reduce((product, width) => product * width, 1);
-    return {
-      value: this.#download(value),
-      mean: slots ? this.#download(slots.mean) : new Float32Array(size),
-      square: slots ? this.#download(slots.square) : new Float32Array(size),
-    };
+    const resource = slot === 'value' ? value : slots?.[slot];
+    if (resource !== undefined) return this.#download(resource);
+    return new Float32Array(variable.shape.reduce((product, width) => product * width, 1));
   }
 
   /** `scalars`: ids of β₁ᵗ, β₂ᵗ, rate, β₁, β₂, ε. */

@@ -70,7 +70,8 @@ export interface Ops {
   download(operand: Operand): Float32Array;
 
   variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable;
-  state(variable: Variable): VariableState;
+  /** One of a variable's arrays; a copy, the caller's own. */
+  slot(variable: Variable, slot: keyof VariableState): Float32Array;
   /** variable −= rate · m̂ / (√v̂ + ε), in place; the slots move with it. */
   adam(variable: Variable, gradient: Tensor, rates: AdamRates): void;
 

@@ -80,11 +80,8 @@ export class PortableOps implements Ops {
     this.#variables.set(variable, { value: tensor(value), mean: tensor(mean), square: tensor(square) });
     return variable;
   }
-  state(variable: Variable): VariableState {
-    const { value, mean, square } = this.#slots(variable);
-    const numbers = (tensor: tf.Tensor) => Float32Array.from(tensor.dataSync());
-    return { value: numbers(value), mean: numbers(mean), square: numbers(square) };
-  }
+  slot = (variable: Variable, slot: keyof VariableState): Float32Array =>
+    Float32Array.from(this.#slots(variable)[slot].dataSync());
   adam(variable: Variable, gradient: Tensor, { beta1, beta2, rate, epsilon }: AdamRates): void {
     const old = this.#slots(variable);
     const g = this.#get(gradient);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
-import type { Checkpointable, NamedArray, Saved } from '../checkpointable.ts';
+import type { Checkpointable, Saved, Saving } from '../checkpointable.ts';
+import { release } from '../release.ts';
 import type { AdamRates, Ops, Tensor, Variable, VariableState } from './ops.ts';
 import type { Pace } from './pace.ts';
 
@@ -77,7 +78,10 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
     if (!Number.isFinite(loss) || (best !== null && loss >= best.loss)) return;
     this.#state.best = { step, loss };
     for (const { name } of this.network.parts) {
-      this.#bestWeights.set(name, this.network.ops.download(this.network.variable(name)));
+      const weights = this.network.ops.download(this.network.variable(name));
+      const before = this.#bestWeights.get(name);
+      this.#bestWeights.set(name, weights);
+      if (before) release(before);
       await this.network.pace.rest();
     }
   }
@@ -87,14 +91,15 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
     return this.#bestWeights.get(name) ?? this.network.ops.download(this.network.variable(name));
   }
 
-  async save(): Promise<Saved> {
-    const arrays: Record<string, NamedArray> = {};
+  save(): Saving {
+    const arrays: Saving['arrays'] = {};
+    const { ops } = this.network;
     for (const { name, shape } of this.network.parts) {
-      const state = this.network.ops.state(this.network.variable(name));
-      for (const [slot, data] of Object.entries(state)) arrays[`${slot}/${name}`] = { shape, data };
+      const variable = this.network.variable(name);
+      for (const slot of ['value', 'mean', 'square'] as const)
+        arrays[`${slot}/${name}`] = { shape, read: () => ops.slot(variable, slot) };
       const best = this.#bestWeights.get(name);
       if (best) arrays[`best/${name}`] = { shape, data: best };
-      await this.network.pace.rest();
     }
     return { arrays, json: structuredClone(this.#state) };
   }

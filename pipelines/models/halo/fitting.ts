@@ -1,5 +1,5 @@
 import { StageError } from '../../../schemas/errors.ts';
-import type { Saved } from '../../checkpointable.ts';
+import type { Saved, Saving } from '../../checkpointable.ts';
 import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
 import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
@@ -14,6 +14,7 @@ import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from 
 import { initialValues } from './initial.ts';
 import { HaloNetwork } from './network.ts';
 import { toReference } from './parts.ts';
+import { groupsOf } from './sampler.ts';
 
 /** Patients that can be learned from: those with a visit. */
 const withVisits = (columns: VisitColumns): Int32Array =>
@@ -151,12 +152,13 @@ export class HaloFitting implements Fitting {
     if (rounds === 0) return;
     // A share of few training patients is known no better than from some thousand drawn ones.
     const patients = Math.min(4096, Math.max(1024, this.#training.length));
-    const plan = { rounds, patients, seed: this.#seed };
-    this.#shift = await calibrate(this.#fitted(), this.#architecture, this.#data.train, plan);
+    const { vocabulary, train } = this.#data;
+    const plan = { rounds, patients, seed: this.#seed, groups: groupsOf(vocabulary) };
+    this.#shift = await calibrate(this.#fitted(), this.#architecture, train, plan);
   }
 
-  async save(): Promise<Saved> {
-    const { arrays, json } = await this.#state.save();
+  save(): Saving {
+    const { arrays, json } = this.#state.save();
     const shift = this.#shift && { calibration: { shape: [this.#shift.length], data: this.#shift } };
     return { arrays: { ...arrays, ...shift }, json };
   }

@@ -96,11 +96,7 @@ export class HaloNetwork {
 
   /** The weights in the reference's names and layouts. */
   reference(): Record<string, NamedArray> {
-    return toReference(
-      this.architecture,
-      this.parts,
-      ({ name }) => this.ops.state(this.variable(name)).value,
-    );
+    return toReference(this.architecture, this.parts, ({ name }) => this.ops.download(this.variable(name)));
   }
 
   async #forward(batch: Batch): Promise<Trace> {

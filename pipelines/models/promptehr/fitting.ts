@@ -1,5 +1,5 @@
 import { StageError } from '../../../schemas/errors.ts';
-import type { Saved } from '../../checkpointable.ts';
+import type { Saved, Saving } from '../../checkpointable.ts';
 import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
 import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
@@ -205,7 +205,7 @@ export class PromptFitting implements Fitting {
     return loss;
   }
 
-  async save(): Promise<Saved> {
+  save(): Saving {
     return this.#state.save();
   }
   async load(saved: Saved): Promise<void> {

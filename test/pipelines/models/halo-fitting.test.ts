@@ -77,7 +77,7 @@ test('settings come from the cohort’s size, the paper or the person, and must 
 
 test.serial('validation stops training and keeps the best weights, given enough patients', async (t) => {
   const { train, validation } = planted();
-  const config = { ...small, epochs: 60, patience: 2, learningRate: 0.05, batch: 64 };
+  const config = { ...small, epochs: 60, patience: 2, learningRate: 0.05, batch: 64, calibration: 0 };
   const fitting = await HaloFitting.start(dataOf(train, validation), config, 1);
   const losses: number[] = [];
   const models: string[] = [];

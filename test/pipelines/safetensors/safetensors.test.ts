@@ -4,6 +4,7 @@ import type { Saved } from '../../../pipelines/checkpointable.ts';
 import {
   decodeSafetensors,
   decodeSaved,
+  encodeInTurns,
   encodeSafetensors,
   encodeSaved,
 } from '../../../pipelines/safetensors.ts';
@@ -92,4 +93,26 @@ test('reads what PyTorch writes in half precision, and truth values', (t) => {
   const flags = decodeSafetensors(foreign('BOOL', [2, 2], Uint8Array.of(1, 0, 0, 1))).arrays['t'];
   t.deepEqual(flags, { shape: [2, 2], data: Uint8Array.of(1, 0, 0, 1) });
   t.throws(() => decodeSafetensors(foreign('F8_E4M3', [1], Uint8Array.of(0))), { message: /dtype/ });
+});
+
+test('an array that is made when it is written gives the same bytes, in turns or at once', async (t) => {
+  const data = Float32Array.of(1, -2, 0.5);
+  const json = { step: 7 };
+  const made: Float32Array[] = [];
+  const read = () => {
+    const own = data.slice();
+    made.push(own);
+    return own;
+  };
+  const whole = { arrays: { b: { shape: [3], data }, a: { shape: [1], data: Uint8Array.of(9) } }, json };
+  const pending = { arrays: { a: { shape: [1], data: Uint8Array.of(9) }, b: { shape: [3], read } }, json };
+  const expected = encodeSaved(whole);
+  t.deepEqual(encodeSaved(pending), expected);
+  t.deepEqual(await encodeInTurns(pending), expected);
+  t.deepEqual(decodeSaved(expected).arrays['b']?.data, data);
+  t.deepEqual(
+    made.map(({ length }) => length),
+    [0, 0],
+    'their memory is given back at once',
+  );
 });
