@@ -15,7 +15,7 @@ import { adoptHalo } from './halo/adopt.ts';
 import { haloConfig } from './halo/config.ts';
 import { HaloFitting } from './halo/fitting.ts';
 import { HaloNetwork } from './halo/network.ts';
-import { HaloSampler, samplingColumns } from './halo/sampler.ts';
+import { groupsOf, HaloSampler, samplingColumns } from './halo/sampler.ts';
 
 const size = z.int().positive();
 const modelSchema = z.object({
@@ -49,6 +49,6 @@ export default defineGenerator({
       );
     const ops = await openOps();
     const network = await HaloNetwork.fromReference(ops, architecture, samplingColumns, saved.arrays);
-    return new HaloSampler(network);
+    return new HaloSampler(network, groupsOf(vocabulary));
   },
 });

@@ -59,6 +59,8 @@ export interface Calibration {
   /** Patients drawn in a round. */
   patients: number;
   seed: number;
+  /** As `groupsOf` gives them. */
+  groups: Int32Array | undefined;
 }
 
 /** Adds a shift [W] to the output bias of a model in the reference's tensors, in place. */
@@ -80,7 +82,7 @@ export const calibrate = async (
   model: Saved,
   architecture: Architecture,
   train: VisitColumns,
-  { rounds, patients, seed }: Calibration,
+  { rounds, patients, seed, groups }: Calibration,
 ): Promise<Float32Array> => {
   const layout = layoutOf(architecture);
   const real = occurrences(layout, train);
@@ -89,6 +91,7 @@ export const calibrate = async (
     const ops = await openOps();
     const sampler = new HaloSampler(
       await HaloNetwork.fromReference(ops, architecture, samplingColumns, model.arrays),
+      groups,
     );
     try {
       const request = { first: 0, count: patients, seed: seed + farSeed * (round + 1) };

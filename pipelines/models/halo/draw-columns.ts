@@ -46,32 +46,52 @@ const correct = (
   }
 };
 
-/** Draws one block of one patient; `uniforms` and `allowed` are those of the block's columns. */
+/** What decides the draws of a set of columns. */
+interface Rules {
+  /** 1 for the columns that can occur at this position; the others stay absent. */
+  allowed: Uint8Array;
+  /** Per column the group of which a visit has at most one, -1: none; absent where there are no groups. */
+  groups?: Int32Array | undefined;
+}
+
+/** The same columns of several rules. */
+const cutRules = ({ allowed, groups }: Rules, from: number, to: number): Rules => ({
+  allowed: allowed.subarray(from, to),
+  groups: groups?.subarray(from, to),
+});
+
+/** One patient's uniforms of some columns, and the groups that the visit has drawn from. */
+interface Lot {
+  uniforms: Float64Array;
+  taken: Set<number>;
+}
+
+/** Draws one block of one patient; `rules` and the lot's uniforms are those of the block's columns. */
 const drawBlock = (
   row: BlockRow,
   triangles: BlockTriangles,
-  uniforms: Float64Array,
-  allowed: Uint8Array,
+  { uniforms, taken }: Lot,
+  { allowed, groups }: Rules,
 ): number[] => {
   const drawn: number[] = [];
   for (let c = 0; c < row.logits.length; c++) {
-    if (allowed[c] === 0) continue;
+    const group = groups?.[c] ?? -1;
+    if (allowed[c] === 0 || taken.has(group)) continue;
     const probability = 1 / (1 + Math.exp(-(row.logits[c] as number)));
     if ((uniforms[c] as number) >= probability) continue;
     drawn.push(c);
+    if (group >= 0) taken.add(group);
     correct(row, c, triangles);
   }
   return drawn;
 };
 
 /** What is to be drawn for N patients at one position. */
-export interface ColumnDraw {
+export interface ColumnDraw extends Rules {
   histories: Tensor; // [N, E], or [1, E] where all patients have the same
   patients: number;
   /** Patient's row → its uniforms of all columns. */
   uniformsOf(row: number): Float64Array;
-  /** 1 for the columns that can occur at this position; the others stay absent. */
-  allowed: Uint8Array;
 }
 
 /** The hidden units of M rows, between two blocks of columns: M = N, or one row while all patients are alike. */
@@ -123,11 +143,12 @@ export const drawColumns = async (
   ops: Ops,
   head: Head,
   triangles: readonly BlockTriangles[],
-  { histories, patients, uniformsOf, allowed }: ColumnDraw,
+  { histories, patients, uniformsOf, ...rules }: ColumnDraw,
   pace: Pace,
 ): Promise<number[][]> => {
   const sets: number[][] = Array.from({ length: patients }, () => []);
-  const uniforms = sets.map((_, row) => uniformsOf(row));
+  const lots = sets.map((_, row): Lot => ({ uniforms: uniformsOf(row), taken: new Set() }));
+  const { allowed } = rules;
   const repeat = (row: Tensor) => ops.gather(row, ops.uploadIndices(new Int32Array(patients)));
   let frontier = frontierOf(ops, head, histories);
   const last = allowed.lastIndexOf(1);
@@ -137,7 +158,7 @@ export const drawColumns = async (
     if (allowed.subarray(block.from, block.to).includes(1)) {
       const { hidden, open } = frontier;
       if (open.shape[0] !== patients) frontier = { hidden: repeat(hidden), open: repeat(open) };
-      drawn = drawRows(ops, head, block, frontier, triangles[i] as BlockTriangles, uniforms, allowed);
+      drawn = drawRows(ops, head, block, frontier, triangles[i] as BlockTriangles, lots, rules);
     }
     for (const [k, column] of drawn.columns.entries())
       sets[drawn.rows[k] as number]?.push(block.from + column);
@@ -155,25 +176,26 @@ const drawRows = (
   block: HeadBlock,
   { hidden, open }: Frontier,
   triangles: BlockTriangles,
-  uniforms: readonly Float64Array[],
-  allowed: Uint8Array,
+  lots: readonly Lot[],
+  rules: Rules,
 ): Drawn => {
   const columns: number[] = [];
   const rows: number[] = [];
-  const here = allowed.subarray(block.from, block.to);
+  const here = cutRules(rules, block.from, block.to);
   const width = block.to - block.from;
   const units = Math.min(width, open.shape[1] as number);
-  const sums = ops.slice(open, [0, 0], [uniforms.length, units]);
+  const sums = ops.slice(open, [0, 0], [lots.length, units]);
   const bias = ops.slice(head.logitBias, [block.from], [width]);
-  const self = block.selfToLogits && ops.relu(ops.slice(sums, [0, 0], [uniforms.length, width - 1]));
+  const self = block.selfToLogits && ops.relu(ops.slice(sums, [0, 0], [lots.length, width - 1]));
   const logits = ops.download(ops.add(blockLogits(ops, block, hidden, self), bias)); // [N, w]
   const corrected = ops.download(sums);
-  for (const [row, uniform] of uniforms.entries()) {
+  for (const [row, { uniforms, taken }] of lots.entries()) {
+    const lot = { uniforms: uniforms.subarray(block.from, block.to), taken };
     const rowState = {
       logits: logits.subarray(row * width, (row + 1) * width),
       sums: corrected.subarray(row * units, (row + 1) * units),
     };
-    for (const column of drawBlock(rowState, triangles, uniform.subarray(block.from, block.to), here)) {
+    for (const column of drawBlock(rowState, triangles, lot, here)) {
       columns.push(column);
       rows.push(row);
     }

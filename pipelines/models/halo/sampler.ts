@@ -1,3 +1,4 @@
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../cohort/visit-columns.ts';
 import { drawnLabel, type PatientScores, type SampleRequest, type Sampler } from '../../generator.ts';
 import type { AsyncSteps } from '../../measure.ts';
@@ -5,6 +6,7 @@ import { attendNext, type KeyValueCache, selectCache } from '../../nn/attention.
 import { gelu, layerNorm, linear } from '../../nn/layers.ts';
 import type { Tensor } from '../../nn/ops.ts';
 import { RandomSource } from '../../random.ts';
+import { exclusiveGroups } from '../../tokens/draw-values.ts';
 import { type Layout, labelTokens, layoutOf } from './architecture.ts';
 import { type BlockTriangles, drawColumns, trianglesOf } from './draw-columns.ts';
 import { drawLabels, type LabelNetwork, labelNetworkOf } from './draw-labels.ts';
@@ -20,6 +22,12 @@ export const patientBlock = 256;
 /** Columns per block of the head when sampling: the work inside a block is ours, between blocks the device's. */
 export const samplingColumns = 256;
 
+/** Per code the group of which a visit has at most one (-1: none); undefined where no code has one. */
+export const groupsOf = (vocabulary: Vocabulary): Int32Array | undefined => {
+  const groups = exclusiveGroups(vocabulary);
+  return groups.some((group) => group >= 0) ? groups : undefined;
+};
+
 /** A record as it was drawn: the sets of its positions, start and end tokens included. */
 export type DrawnRecord = ArrayLike<number>[];
 
@@ -29,11 +37,14 @@ export class HaloSampler implements Sampler {
   readonly #network: HaloNetwork;
   readonly #layout: Layout;
   readonly #triangles: BlockTriangles[];
+  readonly #groups: Int32Array | undefined;
   #labelNetwork: LabelNetwork | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(network: HaloNetwork) {
+  /** `groups` as `groupsOf` gives them. */
+  constructor(network: HaloNetwork, groups?: Int32Array) {
     this.#network = network;
+    this.#groups = groups;
     this.#layout = layoutOf(network.architecture);
     this.#triangles = trianglesOf(network.ops, network.head);
   }
@@ -164,7 +175,7 @@ export class HaloSampler implements Sampler {
             ops,
             head,
             this.#triangles,
-            { histories, patients: patients.length, uniformsOf, allowed },
+            { histories, patients: patients.length, uniformsOf, allowed, groups: this.#groups },
             pace,
           );
       const sets = drawn.map((set, row) => {

@@ -161,3 +161,25 @@ test.serial('labels asked for are the labels given, and nothing leaks', async (t
   sampler.dispose();
   t.is(deviceArrays(), before);
 });
+
+test.serial('of a group of codes a visit has at most one, and the first drawn stays', async (t) => {
+  const network = await wideNetwork(samplingColumns);
+  const groups = new Int32Array(wide.codes).fill(-1);
+  // Groups reach over the border between two blocks of columns.
+  for (let code = 200; code < 320; code++) groups[code] = code % 5;
+  const free = new HaloSampler(network);
+  const bound = new HaloSampler(network, groups);
+  const [any, one] = [await free.drawBlock(0, 5), await bound.drawBlock(0, 5)];
+  let spared = 0;
+  for (const [i, sets] of one.entries())
+    for (const [position, set] of sets.entries()) {
+      const seen = Array.from(set).flatMap((token) => ((groups[token] ?? -1) >= 0 ? [groups[token]] : []));
+      t.is(new Set(seen).size, seen.length);
+      if (position !== 2) continue;
+      const before = (codes: ArrayLike<number>) => Array.from(codes).filter((code) => code < 200);
+      t.deepEqual(before(set), before(any[i]?.[2] ?? []), 'what comes before the groups is as it was');
+      spared += (any[i]?.[2]?.length ?? 0) - set.length;
+    }
+  t.true(spared > 0, 'without groups, some visit would have had two');
+  network.dispose();
+});
