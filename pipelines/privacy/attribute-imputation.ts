@@ -57,7 +57,7 @@ export const imputationDefaults = {
  * Fewer passes than a shadow's, as every code that is there makes a case of its own, and as a prior that knows its
  * patients by heart knows nothing of others.
  */
-export const imputationTraining = { batchSize: 128, epochs: 10, leastUpdates: 200 } as const;
+export const imputationTraining = { batchSize: 128, epochs: 10, leastUpdates: 150 } as const;
 
 const nothing = (note: string): ImputationResult => {
   const none = noBelief(note);

@@ -27,10 +27,10 @@ export const shadowTrainingFor = (patients: number): ShadowTraining => {
     middle: isLarge ? 256 : 128,
     layers: isLarge ? 3 : 1,
     directions: 2,
-    learningRate: isLarge ? 0.001 : 0.003,
+    learningRate: isLarge ? 0.001 : 0.005,
     batchSize: 64,
     epochs: 20,
-    leastUpdates: 400,
+    leastUpdates: 300,
   };
 };
 
