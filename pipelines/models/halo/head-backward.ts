@@ -93,23 +93,36 @@ const secondLayerBackward = async (
   const done: Tensor[] = []; // finished columns of dHidden, left to right
   let open = after; // [M, columns before the later block]
   for (const block of blocks.toReversed()) {
-    const d = ops.slice(dLogits, [0, block.from - first], [rows, block.to - block.from]); // [M, w]
-    const parts = [ops.matMul(d, block.hiddenToLogits, { transposeB: true })]; // [M, E+from]
-    if (block.selfToLogits) parts.push(ops.matMul(d, block.selfToLogits, { transposeB: true })); // [M, w-1]
-    const own = ops.concat(parts, 1); // [M, E+to-1]
-    const reach = own.shape[1] as number;
-    if (open) {
-      const tail = (open.shape[1] as number) - reach;
-      if (tail > 0) done.unshift(ops.slice(open, [0, reach], [rows, tail]));
-      open = ops.add(ops.slice(open, [0, 0], [rows, reach]), own);
-    } else open = own;
-    const [before, self] = hiddenOf(ops, block, hidden, width);
-    deliverPart(block.hiddenToLogits, ops.matMul(before, d, { transposeA: true }));
-    if (self && block.selfToLogits)
-      deliverPart(block.selfToLogits, ops.matMul(self, d, { transposeA: true }), 'strict');
+    const later = open;
+    const [before, tail] = ops.tidy(() => {
+      const d = ops.slice(dLogits, [0, block.from - first], [rows, block.to - block.from]); // [M, w]
+      const parts = [ops.matMul(d, block.hiddenToLogits, { transposeB: true })]; // [M, E+from]
+      if (block.selfToLogits) parts.push(ops.matMul(d, block.selfToLogits, { transposeB: true })); // [M, w-1]
+      secondLayerGradients(ops, block, hiddenOf(ops, block, hidden, width), d, deliverPart);
+      const own = ops.concat(parts, 1); // [M, E+to-1]
+      if (!later) return [own];
+      const [reach, all] = [own.shape[1] as number, later.shape[1] as number];
+      const sum = ops.add(ops.slice(later, [0, 0], [rows, reach]), own);
+      return reach < all ? [sum, ops.slice(later, [0, reach], [rows, all - reach])] : [sum];
+    });
+    open = before;
+    if (tail) done.unshift(tail);
+    if (later && later !== after) ops.free(later);
     await pace.rest();
   }
   return ops.concat(open ? [open, ...done] : done, 1);
+};
+
+/** Layer 2's weights for one block, after their last use. */
+const secondLayerGradients = (
+  ops: Ops,
+  { hiddenToLogits, selfToLogits }: HeadBlock,
+  [before, self]: [Tensor, Tensor | undefined],
+  d: Tensor,
+  deliverPart: DeliverPart,
+): void => {
+  deliverPart(hiddenToLogits, ops.matMul(before, d, { transposeA: true }));
+  if (self && selfToLogits) deliverPart(selfToLogits, ops.matMul(self, d, { transposeA: true }), 'strict');
 };
 
 /** Layer 1's weights for one block of codes: only rows of codes that occur get anything. */
