@@ -26,7 +26,7 @@ const quick = {
   halo: { layers: 1, heads: 2, embedding: 16, epochs: 2 },
   promptehr: {
     ...{ width: 16, encoderLayers: 1, decoderLayers: 1, attentionHeads: 2, feed: 16, promptHidden: 4 },
-    ...{ epochs: 1, contextTokens: 60 },
+    ...{ epochs: 1, contextTokens: 60, calibration: 0 },
   },
 };
 

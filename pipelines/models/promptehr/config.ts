@@ -87,6 +87,13 @@ export const promptConfig = z.strictObject({
     .describe(
       'heads begin with a bias that gives every code its training prevalence, or without any, as in BART',
     ),
+  calibration: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'rounds of shifting the bias after training until drawn records have the training prevalences; the paper has none',
+    ),
   batch: size.optional().describe('visits per step'),
   learningRate: z.number().positive().optional().describe('of Adam, at its peak'),
   warmUpEpochs: z.number().min(0).optional().describe('in which the learning rate rises to its peak'),
@@ -125,6 +132,7 @@ type Preset = Pick<
   | 'feed'
   | 'promptHidden'
   | 'start'
+  | 'calibration'
   | 'batch'
   | 'learningRate'
   | 'warmUpEpochs'
@@ -147,6 +155,7 @@ const paper: Preset = {
   feed: 3072,
   promptHidden: 128,
   start: 'random',
+  calibration: 0,
   batch: 16,
   learningRate: 1e-5,
   warmUpEpochs: 3,
@@ -162,6 +171,7 @@ const paper: Preset = {
 const presetFor = (patients: number): Preset => {
   const shared = {
     start: 'prevalence',
+    calibration: 2,
     batch: 16,
     schedule: 'cosine',
     dropout: 0.1,

@@ -8,6 +8,7 @@ import { packSequences, type SpanBatch } from './batch.ts';
 import { type Corruption, corruptedVisit } from './corruption.ts';
 import { type PromptFeatures, promptsOf } from './features.ts';
 import { contextStream, type Spans, type StreamLayout, spanSteps, spansOf, visitStream } from './streams.ts';
+import type { Subject } from './subjects.ts';
 
 /**
  * longitudinal: nothing, all spans are asked for. crossModal: all spans but the one asked for. generation: the first
@@ -32,14 +33,6 @@ export interface Example {
   patient: number;
   context: number[];
   spans: { kind: number; inputs: number[]; targets: number[] }[];
-}
-
-/** Patient and visits of a cohort, as examples are made of them. */
-export interface Subject {
-  columns: VisitColumns;
-  patient: number;
-  /** Counted over all patients, as codeOffsets counts. */
-  visit: number;
 }
 
 /** What the context says of the visit, and which kinds are asked for. */

@@ -1,76 +1,42 @@
 import { StageError } from '../../../schemas/errors.ts';
 import type { Saved, Saving } from '../../checkpointable.ts';
-import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
+import { patientCount } from '../../cohort/visit-columns.ts';
 import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
 import { scheduledRate } from '../../nn/learning-rate.ts';
 import { openOps } from '../../nn/open-ops.ts';
 import { fewestToSteer, TrainingState } from '../../nn/training-state.ts';
 import { RandomSource } from '../../random.ts';
-import { promptRows } from './architecture.ts';
 import { bucketedBatches } from './buckets.ts';
+import { calibrate, shiftBiases } from './calibration.ts';
 import { type PromptConfig, type PromptSettings, resolvePrompt, streamLengths } from './config.ts';
 import {
   type Example,
   type ExampleRules,
   generationExamples,
   packExamples,
-  type Subject,
   trainingExample,
 } from './examples.ts';
-import { fitFeatures } from './features.ts';
-import { initialValues, prevalenceBias } from './initial.ts';
-import { fitMarginals } from './marginals.ts';
-import { interfaceOf, type PromptModel, writePromptModel } from './model.ts';
+import { headShares, initialValues, prevalenceBias } from './initial.ts';
+import { type PromptModel, writePromptModel } from './model.ts';
 import { PromptNetwork } from './network.ts';
-import { toReference } from './parts.ts';
+import { headName, toReference } from './parts.ts';
 import { streamsOf } from './streams.ts';
+import { lengthOf, type Subject, subjectsOf, withVisits } from './subjects.ts';
+import { untrainedModel } from './untrained.ts';
 
-/** Patients that can be learned from: those with a visit. */
-const withVisits = ({ visitOffsets }: VisitColumns): Int32Array =>
-  Int32Array.from({ length: visitOffsets.length - 1 }, (_, patient) => patient).filter(
-    (patient) => visitOffsets[patient] !== visitOffsets[patient + 1],
-  );
+/** Patients drawn in one round of calibration: a share of few training visits is known no better than from these. */
+const calibrationPatients = { least: 512, most: 2048 };
 
-/** Every visit of a cohort, with its patient. */
-const subjectsOf = (columns: VisitColumns): Subject[] =>
-  [...withVisits(columns)].flatMap((patient) => {
-    const first = columns.visitOffsets[patient] as number;
-    const visits = (columns.visitOffsets[patient + 1] as number) - first;
-    return Array.from({ length: visits }, (_, i) => ({ columns, patient, visit: first + i }));
-  });
-
-/** Codes of a visit and of those before it: as the lengths of their contexts go. */
-const lengthOf = ({ columns: { visitOffsets, codeOffsets }, patient, visit }: Subject): number =>
-  (codeOffsets[visit + 1] as number) - (codeOffsets[visitOffsets[patient] as number] as number);
-
-/** The model but for its weights: all that the training split decides before training. */
-const modelOf = (data: TrainingData, settings: PromptSettings): PromptModel => {
-  const streams = streamsOf(data.vocabulary);
-  const features = fitFeatures(data, settings.prompts);
-  const { width, encoderLayers, decoderLayers, attentionHeads, feed, promptHidden, tied } = settings;
-  const shape = { width, encoderLayers, decoderLayers, attentionHeads, feed, promptHidden, tied };
-  const { contextTokens, order } = settings;
-  const sides = interfaceOf(streams, features);
-  return {
-    architecture: {
-      ...shape,
-      biased: settings.start === 'prevalence',
-      ...sides,
-      positions: contextTokens + promptRows(sides),
-    },
-    streams,
-    features,
-    marginals: fitMarginals(data.train, withVisits(data.train), features, data.vocabulary.labels.length),
-    settings: { contextTokens, order },
-  };
-};
+const shiftName = (head: string): string => `calibration/${headName(head, 'bias')}`;
 
 /** PromptEHR being trained: one step is one batch of visits; an epoch's last step also validates. */
 export class PromptFitting implements Fitting {
   readonly steps: number;
   readonly settings: PromptSettings;
   readonly facts: Record<string, number | string>;
+  readonly #data: TrainingData;
+  readonly #seed: number;
   readonly #model: PromptModel;
   readonly #rules: ExampleRules;
   readonly #training: Subject[];
@@ -80,6 +46,8 @@ export class PromptFitting implements Fitting {
   readonly #stepsPerEpoch: number;
   readonly #random: { order: RandomSource; corruption: RandomSource; dropout: RandomSource };
   readonly #state: TrainingState<PromptNetwork>;
+  /** What calibration adds to each head's bias, once training has ended. */
+  #shift: Float32Array[] | undefined;
   #epochBatches: { epoch: number; batches: Int32Array[] } | undefined;
 
   private constructor(
@@ -90,6 +58,8 @@ export class PromptFitting implements Fitting {
     network: PromptNetwork,
   ) {
     this.settings = settings;
+    this.#data = data;
+    this.#seed = seed;
     this.#model = model;
     const { tasks, corruption, contextTokens, order } = settings;
     this.#rules = { contextTokens, order, tasks, corrupted: corruption.share, corruption };
@@ -131,9 +101,9 @@ export class PromptFitting implements Fitting {
       throw new StageError('TooFewPatients', 'promptehr: the training split has no patient with a visit');
     const { kinds } = streamsOf(data.vocabulary);
     const settings = resolvePrompt(config, data.train, kinds.length);
-    const model = modelOf(data, settings);
+    const model = untrainedModel(data, settings);
     const random = new RandomSource(seed, 'weights');
-    const biases = prevalenceBias(model.streams, data.train, settings.order);
+    const biases = prevalenceBias(headShares(model.streams, data.train), settings.order);
     const initial = initialValues(model.architecture, random, biases);
     const ops = await openOps();
     const network = new PromptNetwork(ops, model.architecture, (part) => ({ value: initial(part) }));
@@ -178,9 +148,10 @@ export class PromptFitting implements Fitting {
       (parameter, gradient) => this.#state.update(parameter, gradient, rates, weightDecay),
     );
     this.#state.advance();
-    const report = { loss, epoch: epoch + 1 };
-    if (position + 1 < this.#stepsPerEpoch || this.#validation.length === 0) return report;
-    return { ...report, validationLoss: await this.#validate() };
+    const ends = position + 1 === this.#stepsPerEpoch && this.#validation.length > 0;
+    const validation = ends ? { validationLoss: await this.#validate() } : {};
+    if (this.finished) await this.#calibrate();
+    return { loss, epoch: epoch + 1, ...validation };
   }
 
   #pack(examples: readonly Example[], [first]: readonly Subject[]) {
@@ -205,15 +176,40 @@ export class PromptFitting implements Fitting {
     return loss;
   }
 
+  async #calibrate(): Promise<void> {
+    const { calibration: rounds, start } = this.settings;
+    if (rounds === 0 || start === 'random') return;
+    const { least, most } = calibrationPatients;
+    const patients = Math.min(most, Math.max(least, patientCount(this.#data.train)));
+    const plan = { rounds, patients, seed: this.#seed };
+    this.#shift = await calibrate(this.#fitted(), this.#data.vocabulary, this.#data.train, plan);
+  }
+
   save(): Saving {
-    return this.#state.save();
+    const { arrays, json } = this.#state.save();
+    const shifted: Saving['arrays'] = { ...arrays };
+    for (const [head, data] of this.#shift?.entries() ?? [])
+      shifted[shiftName(this.#model.streams.heads[head]?.name ?? '')] = { shape: [data.length], data };
+    return { arrays: shifted, json };
   }
   async load(saved: Saved): Promise<void> {
     await this.#state.load(saved);
+    const shifts = this.#model.streams.heads.flatMap(({ name }) => {
+      const shift = saved.arrays[shiftName(name)]?.data;
+      return shift instanceof Float32Array ? [shift.slice()] : [];
+    });
+    this.#shift = shifts.length > 0 ? shifts : undefined;
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
   model(): Saved {
+    const model = this.#fitted();
+    if (this.#shift) shiftBiases(model, this.#model, this.#shift);
+    return model;
+  }
+
+  /** The model before calibration. */
+  #fitted(): Saved {
     const { parts } = this.#state.network;
     return {
       arrays: toReference(parts, ({ name }) => this.#state.weightsOf(name)),

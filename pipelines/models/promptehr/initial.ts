@@ -15,35 +15,41 @@ const distributionOf = ({ name, shape }: Part): Distribution => {
   return { kind: 'normal', size: 0.02 };
 };
 
-/**
- * What a head adds to its logits so that, where rows say nothing, each code is in a span as often as in the training
- * visits (none never or always) and independently of the others. Codes that ascend: the next is c when none between is
- * there, so p(c) times 1 - p of all codes before it; the end when none is left. In any order: p(c), and one for the end.
- */
-export const prevalenceBias = (
+/** Share of the visits whose span has each output of each head, none never or always. [outputs], the end's is unused. */
+export const headShares = (
   { kindOf, logitOf, heads }: StreamLayout,
-  train: VisitColumns,
-  order: 'canonical' | 'shuffled',
-): Float32Array[] => {
+  columns: VisitColumns,
+): Float64Array[] => {
   const counts = heads.map(({ tokens }) => new Float64Array(tokens.length));
-  for (const code of train.codes) {
+  for (const code of columns.codes) {
     const own = counts[kindOf[code] as number] as Float64Array;
     const logit = logitOf[code] as number;
     own[logit] = (own[logit] as number) + 1;
   }
-  const visits = visitCount(train);
-  return counts.map((count) => {
-    const bias = new Float32Array(count.length);
+  const visits = Math.max(1, visitCount(columns));
+  return counts.map((count) => count.map((n) => Math.min(Math.max(n, 0.5), visits - 0.5) / visits));
+};
+
+/**
+ * What a head adds to its logits so that, where rows say nothing, each code is in as large a share of spans as told, and
+ * independently of the others. Codes that ascend: the next is c when none between is there, so p(c) times 1 - p of all
+ * codes before it; the end when none is left. In any order: p(c), and one for the end.
+ */
+export const prevalenceBias = (
+  shares: readonly Float64Array[],
+  order: 'canonical' | 'shuffled',
+): Float32Array[] =>
+  shares.map((own) => {
+    const bias = new Float32Array(own.length);
     let absent = 0;
-    for (let logit = 1; logit < count.length; logit++) {
-      const share = Math.min(Math.max(count[logit] as number, 0.5), visits - 0.5) / visits;
+    for (let logit = 1; logit < own.length; logit++) {
+      const share = own[logit] as number;
       bias[logit] = Math.log(share) + absent;
       if (order === 'canonical') absent += Math.log1p(-share);
     }
     bias[0] = absent;
     return bias;
   });
-};
 
 /** A fresh model's numbers, part by part; a draw is addressed by its part, row and column. `biases`: by head. */
 export const initialValues = (

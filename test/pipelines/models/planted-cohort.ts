@@ -53,5 +53,6 @@ export const quickSettings: Record<string, unknown> = {
     learningRate: 0.02,
     epochs: 20,
     batch: 40,
+    start: 'random',
   },
 };

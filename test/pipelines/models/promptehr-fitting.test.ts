@@ -4,7 +4,7 @@ import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohor
 import type { TrainingData } from '../../../pipelines/generator.ts';
 import { promptConfig, resolvePrompt } from '../../../pipelines/models/promptehr/config.ts';
 import { PromptFitting } from '../../../pipelines/models/promptehr/fitting.ts';
-import { initialValues, prevalenceBias } from '../../../pipelines/models/promptehr/initial.ts';
+import { headShares, initialValues, prevalenceBias } from '../../../pipelines/models/promptehr/initial.ts';
 import { interfaceOf, readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
 import { partsOf } from '../../../pipelines/models/promptehr/parts.ts';
 import { streamsOf } from '../../../pipelines/models/promptehr/streams.ts';
@@ -18,7 +18,7 @@ test.before(async () => {
 
 const tiny = {
   ...{ width: 16, encoderLayers: 1, decoderLayers: 1, attentionHeads: 2, feed: 16, promptHidden: 4 },
-  ...{ learningRate: 0.003, epochs: 3, batch: 16 },
+  ...{ learningRate: 0.003, epochs: 3, batch: 16, calibration: 0 },
 };
 const config = (more: object = {}) => promptConfig.parse({ ...tiny, ...more });
 
@@ -178,7 +178,7 @@ test('heads that begin at prevalence say independent codes, in any order of thei
   const codes = [0, 1, 2].map((i) => ({ modality: 'dx' as const, code: `${i}` }));
   const layout = streamsOf({ codes });
   const p = [2 / 3, 0.5 / 3, 2.5 / 3] as const;
-  const [bias] = prevalenceBias(layout, columns, 'canonical') as [Float32Array];
+  const [bias] = prevalenceBias(headShares(layout, columns), 'canonical') as [Float32Array];
   const chance = (from: number, output: number) => {
     const weights = [...bias].map((b, i) => (i === 0 || i >= from ? Math.exp(b) : 0));
     return (weights[output] as number) / weights.reduce((a, b) => a + b, 0);
@@ -189,7 +189,7 @@ test('heads that begin at prevalence say independent codes, in any order of thei
   near(chance(1, 3), (1 - p[0]) * (1 - p[1]) * p[2]);
   near(chance(2, 3), (1 - p[1]) * p[2]);
   near(chance(4, 0), 1);
-  const [free] = prevalenceBias(layout, columns, 'shuffled') as [Float32Array];
+  const [free] = prevalenceBias(headShares(layout, columns), 'shuffled') as [Float32Array];
   [0, ...p.map(Math.log)].forEach((expected, i) => {
     near(free[i] as number, expected);
   });

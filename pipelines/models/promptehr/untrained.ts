@@ -1,0 +1,29 @@
+import type { TrainingData } from '../../generator.ts';
+import { promptRows } from './architecture.ts';
+import type { PromptSettings } from './config.ts';
+import { fitFeatures } from './features.ts';
+import { fitMarginals } from './marginals.ts';
+import { interfaceOf, type PromptModel } from './model.ts';
+import { streamsOf } from './streams.ts';
+import { withVisits } from './subjects.ts';
+
+/** The model but for its weights: all that the training split decides before training. */
+export const untrainedModel = (data: TrainingData, settings: PromptSettings): PromptModel => {
+  const streams = streamsOf(data.vocabulary);
+  const features = fitFeatures(data, settings.prompts);
+  const { width, encoderLayers, decoderLayers, attentionHeads, feed, promptHidden, tied } = settings;
+  const { contextTokens, order } = settings;
+  const sides = interfaceOf(streams, features);
+  return {
+    architecture: {
+      ...{ width, encoderLayers, decoderLayers, attentionHeads, feed, promptHidden, tied },
+      biased: settings.start === 'prevalence',
+      ...sides,
+      positions: contextTokens + promptRows(sides),
+    },
+    streams,
+    features,
+    marginals: fitMarginals(data.train, withVisits(data.train), features, data.vocabulary.labels.length),
+    settings: { contextTokens, order },
+  };
+};
