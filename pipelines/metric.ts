@@ -37,7 +37,19 @@ export interface MetricInput<Options = unknown> {
 /** A row as a metric gives it. Where `better` or `range` are absent, the metric's own hold. */
 export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
   Partial<
-    Pick<MetricRow, 'real' | 'holdout' | 'interval' | 'better' | 'range' | 'note' | 'about' | 'patients'>
+    Pick<
+      MetricRow,
+      | 'real'
+      | 'holdout'
+      | 'holdoutInterval'
+      | 'interval'
+      | 'better'
+      | 'range'
+      | 'note'
+      | 'about'
+      | 'patients'
+      | 'unresolved'
+    >
   > & {
     /** Where `n` counts codes, pairs, labels or tests and not people, so that few of them are no small group. */
     nIs?: 'keys';

@@ -20,6 +20,10 @@ export const metricRow = z.object({
     .nullable()
     .optional()
     .describe('the same with the real holdout patients in the place of the synthetic ones'),
+  holdoutInterval: z
+    .tuple([z.number(), z.number()])
+    .optional()
+    .describe('95 % of `holdout`, by resampling patients'),
   n: z.int().describe('how many patients, pairs or codes the value is computed over'),
   interval: z.tuple([z.number(), z.number()]).optional().describe('95 %, by resampling patients'),
   better: z.enum(['higher', 'lower', 'closer-to-real']),
@@ -32,6 +36,10 @@ export const metricRow = z.object({
     .literal(true)
     .optional()
     .describe('there is a value, about too few patients to be told; only what the row is about is left'),
+  unresolved: z
+    .literal(true)
+    .optional()
+    .describe('too few patients for the value to be held against a limit; the note says of whom'),
   note: z.string().optional().describe('why the value is missing, or what to mind'),
 });
 export type MetricRow = z.output<typeof metricRow>;

@@ -44,11 +44,10 @@ async function* settled(computation: Computation): AsyncSteps<MetricResult> {
 const standIn = (metric: Metric, input: MetricInput): MetricInput | undefined => {
   const { holdout, seed } = input;
   const count = patientCount(holdout);
-  // Intervals are for the cohort that is judged; here they would double the work.
-  if (metric.reference === 'holdout' && count > 0) return { ...input, replicates: 0, synthetic: holdout };
+  if (metric.reference === 'holdout' && count > 0) return { ...input, synthetic: holdout };
   if (metric.reference !== 'halves' || count < 2) return undefined;
   const [synthetic, rest] = divide(holdout, count >> 1, seed, 'synthetic');
-  return { ...input, replicates: 0, synthetic, holdout: rest };
+  return { ...input, synthetic, holdout: rest };
 };
 
 const complete = ({ name, family, better }: Metric, row: PartialRow): PartialRow & ScoredRow => ({
@@ -76,7 +75,7 @@ export const metricOptions = (metric: Metric, given: unknown = {}): unknown => {
 
 /**
  * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its place,
- * whose values become the rows' `holdout`. A metric whose needs are not met gives rows with a sentence. What is about
+ * whose values become the rows' `holdout`, with their intervals. A metric whose needs are not met gives rows with a sentence. What is about
  * fewer real patients than `suppressBelow` is not told, see small-groups.ts.
  */
 export async function* scoreMetric(

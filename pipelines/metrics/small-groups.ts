@@ -53,13 +53,18 @@ export const toldRow = (
   let told: ScoredRow = row;
   if (row.real !== undefined && behind && isSmall(behind.real, below))
     told = withNote({ ...told, real: null }, `The real cohort’s value: ${hidden(below)}`);
+  const { holdoutInterval, ...rest } = told;
   if (row.holdout !== undefined && isSmall(behind?.holdout ?? 0, below))
-    return withNote({ ...told, holdout: null }, heldBack(below));
+    return withNote({ ...rest, holdout: null }, heldBack(below));
   if (standIn === undefined) return told;
   const few = isSmallRow({ ...standIn, ...(standIn.value === null && { n: 0 }) }, below);
   if (few || isSmall(standIn.behind?.judged ?? 0, below))
-    return withNote({ ...told, holdout: null }, heldBack(below));
-  return { ...told, holdout: standIn.value };
+    return withNote({ ...rest, holdout: null }, heldBack(below));
+  return {
+    ...rest,
+    holdout: standIn.value,
+    ...(standIn.interval && { holdoutInterval: standIn.interval }),
+  };
 };
 
 const numbers = (series: Series, column: string): number[] => (series[column] ?? []).map(Number);

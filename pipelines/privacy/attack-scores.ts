@@ -115,8 +115,10 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
   const truePositiveRates = rest.splice(0, falsePositiveRates.length);
   for (const [i, rate] of falsePositiveRates.entries())
     if (rate * nonMembers < 1)
-      (truePositiveRates[i] as Measure).note =
-        `${nonMembers} non-members cannot show a rate this low: told at no false positive at all`;
+      Object.assign(truePositiveRates[i] as Measure, {
+        unresolved: true,
+        note: `${nonMembers} non-members cannot resolve ${100 * rate} % false alarms: told at no false alarm at all`,
+      });
   const threshold = (step: number, from: number): ThresholdResult => {
     const [accuracy, precision, recall, f1] = rest.slice(from, from + 4) as Four<Measure>;
     const called = (steps.hits[step] as number) + (steps.alarms[step] as number);

@@ -75,16 +75,27 @@ function ratePair(synthetic: Uint8Array, test: Uint8Array, options: CopyOptions)
 }
 
 /** Percentiles of the values that are numbers; the rest is told in the note. */
-function spread(values: Float64Array, note: string): Spread {
+function spread(values: Float64Array, note: string, options: CopyOptions): Spread {
   const ascending = values.filter((value) => !Number.isNaN(value)).sort();
   const n = ascending.length;
   if (n === 0) return { low: missing(note), median: missing(note) };
-  const at = (where: number): Measure => ({
-    value: quantile(ascending, where),
-    n,
-    ...(n < values.length && { note: `some are left out: ${note}` }),
+  const places = [0.05, 0.5];
+  const resampled = new Float64Array(n);
+  const intervals = bootstrapIntervals({
+    ...options,
+    sizes: [n],
+    statistics: ([counts]) => {
+      let at = 0;
+      for (let p = 0; p < n; p++)
+        for (let times = counts?.[p] as number; times > 0; times--) resampled[at++] = ascending[p] as number;
+      return places.map((place) => quantile(resampled, place));
+    },
   });
-  return { low: at(0.05), median: at(0.5) };
+  const [low, median] = places.map((place, i) => ({
+    ...measured(quantile(ascending, place), n, intervals[i]),
+    ...(n < values.length && { note: `some are left out: ${note}` }),
+  })) as [Measure, Measure];
+  return { low, median };
 }
 
 /** Verdicts and distances of one cohort, from its k smallest distances to the training patients. */
@@ -128,7 +139,10 @@ export function* copies(cohorts: PrivacyCohorts, options: CopyOptions): Steps<Co
   return {
     exact: ratePair(fake.exact, real.exact, options),
     near: ratePair(fake.near, real.near, options),
-    distance: { synthetic: spread(fake.distance, ''), test: spread(real.distance, '') },
-    ratio: { synthetic: spread(fake.ratio, why), test: spread(real.ratio, why) },
+    distance: {
+      synthetic: spread(fake.distance, '', options),
+      test: spread(real.distance, '', options),
+    },
+    ratio: { synthetic: spread(fake.ratio, why, options), test: spread(real.ratio, why, options) },
   };
 }

@@ -40,6 +40,7 @@ const judge = (rule: Rule, cell: Cell | undefined): Pick<Verdict, 'outcome' | 'w
   if (cell === undefined) return { outcome: 'unknown', why: 'not measured' };
   const { value, interval, note } = cell;
   if (value === null) return { outcome: 'unknown', why: note ?? 'not defined' };
+  if (cell.unresolved) return { outcome: 'unknown', why: note ?? 'too few patients to tell' };
   const sign = rule.better === 'lower' ? 1 : -1;
   const [limit, bound] = [sign * rule.limit, sign * rule.bound];
   if (!interval) {

@@ -12,6 +12,8 @@ export interface Cell {
   n: number;
   interval?: [number, number];
   note?: string;
+  /** Too few patients for the value to be held against a limit. */
+  unresolved?: true;
 }
 
 /** One row of a metric over all generators. */
@@ -23,6 +25,7 @@ export interface TableRow {
   range?: Range;
   real: number | null;
   holdout: number | null;
+  holdoutInterval?: [number, number];
   values: Cell[];
   /** Present where the row is about a group of patients (a label). */
   patients?: number;
@@ -39,12 +42,13 @@ export interface MetricTable {
   leftOut: number;
 }
 
-const cellOf = ({ generator, value, n, interval, note }: MetricRow): Cell => ({
+const cellOf = ({ generator, value, n, interval, note, unresolved }: MetricRow): Cell => ({
   generator,
   value,
   n,
   ...(interval === undefined ? {} : { interval }),
   ...(note === undefined ? {} : { note }),
+  ...(unresolved && { unresolved }),
 });
 
 const rowOf = (first: MetricRow, group: readonly MetricRow[]): TableRow => ({
@@ -55,6 +59,7 @@ const rowOf = (first: MetricRow, group: readonly MetricRow[]): TableRow => ({
   ...(first.range === undefined ? {} : { range: first.range }),
   real: first.real ?? null,
   holdout: first.holdout ?? null,
+  ...(first.holdoutInterval && { holdoutInterval: first.holdoutInterval }),
   values: group.map(cellOf),
   ...(first.patients === undefined ? {} : { patients: first.patients }),
 });

@@ -34,6 +34,8 @@ export interface NextVisitRow extends TrainingMix {
   /** Visits the predictor learned to predict. */
   trainingVisits: number;
   recall: Recalls;
+  /** What the recalls are means of; absent where there is none. */
+  tally?: RecallTally;
 }
 
 export interface NextVisitResult {
@@ -143,10 +145,12 @@ export async function* nextVisit(
     const note = reason(mix, cohorts, sets);
     const trainingVisits = train.reduce((sum, example) => sum + laterVisits(example, wanted).length, 0);
     const name = `next visit, ${mix.real} real + ${mix.synthetic} synthetic`;
-    const recall = note
-      ? noRecalls(note)
-      : (yield* asyncPhase(name, at, mixes.length, trainNextVisit(sets, training))).measure(seed, replicates);
-    rows.push({ ...mix, trainingVisits, recall });
+    if (note) {
+      rows.push({ ...mix, trainingVisits, recall: noRecalls(note) });
+      continue;
+    }
+    const tally = yield* asyncPhase(name, at, mixes.length, trainNextVisit(sets, training));
+    rows.push({ ...mix, trainingVisits, recall: tally.measure(seed, replicates), tally });
   }
   const commonest = commonestGuesses(real, test, tokens, wanted).measure(seed, replicates);
   return { rows, commonest };

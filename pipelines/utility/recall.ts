@@ -1,4 +1,4 @@
-import { type Measure, missing } from '../measure.ts';
+import { type Measure, measured, missing } from '../measure.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 
 /** How many guesses count. */
@@ -48,38 +48,61 @@ export class RecallTally {
 
   /** Predicted visits. */
   get visits(): number {
-    return [...this.#sums.values()].reduce((sum, of) => sum + (of[recallDepths.length] as number), 0);
+    return visitsIn(this.#sums);
+  }
+
+  /**
+   * Recall here less that of `other`, over the same visits of the same patients: intervals resample patients on both
+   * sides at once, so that what makes a patient easy or hard to predict cancels.
+   */
+  less(other: RecallTally, seed: number, replicates: number): Recalls {
+    const gaps = new Map<number, Float64Array>();
+    for (const [patient, sums] of this.#sums) {
+      const others = other.#sums.get(patient);
+      if (!others) continue;
+      const gap = sums.slice();
+      for (const d of recallDepths.keys()) gap[d] = (sums[d] as number) - (others[d] as number);
+      gaps.set(patient, gap);
+    }
+    return meanRecalls(gaps, seed, replicates);
   }
 
   /** `n` counts predicted visits; intervals resample patients. A sentence where no visit was predicted. */
   measure(seed: number, replicates: number): Recalls {
-    const patients = [...this.#sums.values()];
-    if (patients.length === 0)
-      return noRecalls(
-        'no test patient has a visit with codes after the first, so there is nothing to predict',
-      );
-    const compute = (counts?: Int32Array): number[] => {
-      const totals = new Float64Array(recallDepths.length + 1);
-      for (const [p, sums] of patients.entries())
-        for (const [i, sum] of sums.entries()) totals[i] = (totals[i] as number) + (counts?.[p] ?? 1) * sum;
-      return recallDepths.map((_, d) => (totals[d] as number) / (totals[recallDepths.length] as number));
-    };
-    const intervals = bootstrapIntervals({
-      sizes: [patients.length],
-      seed,
-      replicates,
-      statistics: ([counts]) => compute(counts),
-    });
-    const n = this.visits;
-    const [ten, twenty, thirty] = compute().map((value, d): Measure => {
-      const interval = intervals[d];
-      return interval ? { value, n, interval } : { value, n };
-    }) as [Measure, Measure, Measure];
-    return { 10: ten, 20: twenty, 30: thirty };
+    return meanRecalls(this.#sums, seed, replicates);
   }
 }
 
 export const noRecalls = (note: string): Recalls => {
   const none = missing(note);
   return { 10: none, 20: none, 30: none };
+};
+
+const visitsIn = (sums: ReadonlyMap<number, Float64Array>): number =>
+  [...sums.values()].reduce((total, of) => total + (of[recallDepths.length] as number), 0);
+
+const meanRecalls = (of: ReadonlyMap<number, Float64Array>, seed: number, replicates: number): Recalls => {
+  const patients = [...of.values()];
+  if (patients.length === 0)
+    return noRecalls(
+      'no test patient has a visit with codes after the first, so there is nothing to predict',
+    );
+  const compute = (counts?: Int32Array): number[] => {
+    const totals = new Float64Array(recallDepths.length + 1);
+    for (const [p, sums] of patients.entries())
+      for (const [i, sum] of sums.entries()) totals[i] = (totals[i] as number) + (counts?.[p] ?? 1) * sum;
+    return recallDepths.map((_, d) => (totals[d] as number) / (totals[recallDepths.length] as number));
+  };
+  const intervals = bootstrapIntervals({
+    sizes: [patients.length],
+    seed,
+    replicates,
+    statistics: ([counts]) => compute(counts),
+  });
+  const [ten, twenty, thirty] = compute().map((value, d) => measured(value, visitsIn(of), intervals[d])) as [
+    Measure,
+    Measure,
+    Measure,
+  ];
+  return { 10: ten, 20: twenty, 30: thirty };
 };

@@ -6,7 +6,7 @@ import {
   type AttributeResult,
   attributeInference,
 } from '../../privacy/attribute-inference.ts';
-import { measureRow } from '../measure-row.ts';
+import { heldOut, measureRow } from '../measure-row.ts';
 
 const referenceNote =
   'Computed as in the HALO script: of equally near patients the first alone is asked, so the number depends on their order.';
@@ -32,7 +32,7 @@ const rowsOf = ({ attack, reference, excess }: AttributeResult, prefix = ''): Pa
         about: "micro F1 of the codes guessed against the patients' other codes, over all attacked patients",
       },
       attack,
-      { holdout: reference.value, ...more },
+      { ...heldOut(reference), ...more },
     ),
   ];
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineMetric, type PartialRow } from '../../metric.ts';
 import { copies, type RatePair, type Spread } from '../../privacy/copies.ts';
-import { measureRow } from '../measure-row.ts';
+import { heldOut, measureRow } from '../measure-row.ts';
 
 const rateRows = (row: string, what: string, { synthetic, test, excess }: RatePair): PartialRow[] => [
   measureRow(
@@ -17,7 +17,7 @@ const rateRows = (row: string, what: string, { synthetic, test, excess }: RatePa
   measureRow(
     { row, title: what, about: 'share of synthetic patients that are such a copy of some training patient' },
     synthetic,
-    { holdout: test.value, range: [0, 1] },
+    { ...heldOut(test), range: [0, 1] },
   ),
 ];
 
@@ -38,7 +38,7 @@ const spreadRows = (
       {
         better: 'closer-to-real',
         real: spread.test[at].value,
-        holdout: spread.test[at].value,
+        ...heldOut(spread.test[at]),
         range: [0, greatest],
       },
     ),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineMetric } from '../../metric.ts';
 import { identityDisclosure, identityRiskThreshold } from '../../privacy/identity-disclosure.ts';
-import { measureRow } from '../measure-row.ts';
+import { heldOut, measureRow } from '../measure-row.ts';
 
 /** El Emam, Mosquera, Bass: J Med Internet Res 2020;22(11):e23139. */
 export default defineMetric({
@@ -43,9 +43,7 @@ export default defineMetric({
         'chance that a training patient is matched rightly on labels and visit count, and that the match shows rare codes of theirs; real patients in the place of synthetic ones give the reference',
     };
     return {
-      rows: [
-        measureRow(row, risk, { holdout: reference.value, ...(acceptable !== null && { note: verdict }) }),
-      ],
+      rows: [measureRow(row, risk, { ...heldOut(reference), ...(acceptable !== null && { note: verdict }) })],
     };
   },
 });

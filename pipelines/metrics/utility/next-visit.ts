@@ -35,6 +35,34 @@ const largest = (rows: readonly NextVisitRow[], kind: 'real' | 'synthetic'): Nex
   return own.findLast(({ recall }) => recall[10].value !== null) ?? own[0];
 };
 
+/** Synthetic less real, each as many as could be trained on, about the same visits. */
+const gapRows = (
+  judged: NextVisitRow | undefined,
+  real: NextVisitRow | undefined,
+  { seed, replicates }: { seed: number; replicates: number },
+): PartialRow[] => {
+  const gap =
+    judged?.tally && real?.tally
+      ? judged.tally.less(real.tally, seed, replicates)
+      : noRecalls('there is no predictor trained on synthetic patients alone, or none on real ones alone');
+  const title =
+    judged && real
+      ? `${titleOf(judged)}, less ${titleOf(real)}`
+      : 'trained on synthetic less trained on real patients';
+  return recallDepths.map((depth) =>
+    measureRow(
+      {
+        row: `gap-recall-at-${depth}`,
+        title: `Recall@${depth}, ${title}`,
+        about:
+          'difference over the same visits of the same test patients: 0 is as good as real patients, below 0 is worse',
+      },
+      gap[depth],
+      { range: [-1, 1] },
+    ),
+  );
+};
+
 const noMix = 'no mix of synthetic patients alone was asked for';
 const count = z.int().positive();
 const { epochs, leastUpdates, patience, learningRate, batchSize, embedding, hidden, middle } =
@@ -91,6 +119,7 @@ export default defineMetric({
     return {
       rows: [
         ...headline,
+        ...gapRows(judged, real, { seed, replicates }),
         ...recallRows('commonest-', 'always guessing the commonest codes', commonest),
         ...rows.flatMap((row) =>
           recallRows(`${row.real}-real-${row.synthetic}-synthetic-`, titleOf(row), row.recall),

@@ -35,7 +35,7 @@ const rowOf = (data: ReportData, metric: MetricTable, row: TableRow): Markup => 
       const cell = cellOfGenerator(row, name);
       return numberCell(cell?.value ?? null, withInterval(plain(cell?.value ?? null), cell?.interval));
     },
-  )}${has('holdout', metric) && numberCell(row.holdout, plain(row.holdout), 'reference')}${numberCell(
+  )}${has('holdout', metric) && numberCell(row.holdout, withInterval(plain(row.holdout), row.holdoutInterval), 'reference')}${numberCell(
     row.values[0]?.n ?? 0,
     sizes(row),
     'quiet',

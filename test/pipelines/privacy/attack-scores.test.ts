@@ -41,7 +41,11 @@ test('true positive rate at a false positive rate takes the best allowed thresho
   const members = [...Array(10).fill(100), ...Array(5).fill(26.5), ...Array(5).fill(-1)];
   const found = score(members, nonMembers);
   t.deepEqual(rates(found), [0.5, 0.5, 0.75]);
-  t.regex(found.truePositiveRates[0]?.note ?? '', /30 non-members cannot show/);
+  t.regex(found.truePositiveRates[0]?.note ?? '', /30 non-members cannot resolve 0\.1 %/);
+  t.deepEqual(
+    found.truePositiveRates.map(({ unresolved }) => unresolved),
+    [true, true, undefined],
+  );
   t.is(found.truePositiveRates[2]?.note, undefined);
 });
 

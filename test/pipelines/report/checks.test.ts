@@ -37,6 +37,26 @@ test('an interval that is too wide to tell passes nothing', (t) => {
   t.is(outcome({ value: 0.7 }), 'failed');
 });
 
+test('a rate that too few non-members can show is not known, whatever its interval', (t) => {
+  const note = '18 non-members cannot resolve 1 % false alarms: told at no false alarm at all.';
+  const [check] = checksOf(
+    [
+      tableOf('privacy', 'strongest-attack', 'tpr-at-1-percent', [
+        { value: 0.3, interval: [0.2, 0.4], unresolved: true, note },
+        { value: 0.3, interval: [0.2, 0.4] },
+      ]),
+    ],
+    generators,
+  );
+  t.deepEqual(
+    check?.verdicts.map(({ outcome, why }) => [outcome, why]),
+    [
+      ['unknown', note],
+      ['failed', undefined],
+    ],
+  );
+});
+
 test('identity risk is held against 0.09', (t) => {
   const risk = (cell: Partial<Cell>) =>
     checksOf([tableOf('privacy', 'identity-disclosure', 'risk', [cell])], generators)[0]?.verdicts[0]

@@ -45,6 +45,7 @@ const recalls = (prefix: string, value: number, more: Partial<PartialRow> = {}):
 
 const nextVisit = (skill: number): PartialRow[] => [
   ...recalls('', 0.2 + skill, { real: 0.5 }),
+  ...[10, 20, 30].map((depth) => row(`gap-recall-at-${depth}`, skill - 0.3, { range: [-1, 1] })),
   ...recalls('commonest-', 0.3),
   ...recalls('300-real-0-synthetic-', 0.5),
   ...recalls('0-real-100-synthetic-', 0.1 + skill),

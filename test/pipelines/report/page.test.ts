@@ -163,10 +163,12 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
     .filter(({ family }) => family === 'privacy')
     .map(({ short, verdicts }) => [short, verdicts.find(({ generator }) => generator === 'halo')?.outcome]);
   t.is(outcomes.length, 7);
-  for (const [short, outcome] of outcomes) t.is(outcome, 'failed', short);
+  // Too few of the patients nobody trained on to resolve so low a rate, however many members are found.
+  const unresolved = 'members found at 1% false alarms';
+  for (const [short, outcome] of outcomes) t.is(outcome, short === unresolved ? 'unknown' : 'failed', short);
   const { document } = parseHTML(reportPage(data));
   const tally = document.querySelector('#checked .tallies li')?.textContent ?? '';
-  t.regex(tally, /halo: .*\d passed, .*7 failed, .*0 not known\. Failed: strongest attack, .*exact copies/s);
+  t.regex(tally, /halo: .*\d passed, .*6 failed, .*1 not known\. Failed: strongest attack, .*exact copies/s);
   t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
 

@@ -89,3 +89,23 @@ test('of equal scores the lower index comes first', (t) => {
   t.deepEqual([...highest([1, 3, 3, 2, 3], 4)], [1, 2, 4, 3]);
   t.deepEqual([...highest([1], 4)], [0]);
 });
+
+test('a difference of recalls is of the same visits, and narrower than its two sides', (t) => {
+  const [good, bad] = [new RecallTally(), new RecallTally()];
+  // Patients are easy or hard for both; one in three gets one code more from the first.
+  for (let patient = 0; patient < 60; patient++) {
+    const hits = patient % 2 === 0 ? 8 : 2;
+    const actual = Array.from({ length: 10 }, (_, i) => i);
+    const guesses = (right: number) => [...actual.slice(0, right), ...Array(30).fill(99)];
+    good.add(patient, guesses(hits + (patient % 3 === 0 ? 1 : 0)), actual);
+    bad.add(patient, guesses(hits), actual);
+  }
+  const gap = good.less(bad, 1, 200)[20];
+  t.true(Math.abs((gap.value ?? 0) - 1 / 30) < 1e-12);
+  t.is(gap.n, 60);
+  const width = ([low, high]: readonly number[] = []) => (high ?? Number.NaN) - (low ?? Number.NaN);
+  t.true(width(gap.interval) < width(good.measure(1, 200)[20].interval) / 2);
+  t.true((gap.interval?.[0] ?? 0) > 0, 'better for sure, though their own intervals overlap');
+  t.deepEqual(bad.less(bad, 1, 50)[10].value, 0);
+  t.regex(new RecallTally().less(bad, 1, 50)[10].note ?? '', /nothing to predict/);
+});
