@@ -58,11 +58,16 @@ export const haloConfig = z.strictObject({
       'rounds of shifting output biases after training until drawn records have the training prevalences; the paper has none',
     ),
   blockColumns: size.default(1024).describe('columns per block of the code-level head; memory against speed'),
+  memoryGib: z
+    .number()
+    .positive()
+    .optional()
+    .describe('memory that training may take; default: what the machine or its container has free'),
 });
 export type HaloConfig = z.output<typeof haloConfig>;
 
-/** A config with every value decided. */
-export type HaloSettings = { [K in keyof HaloConfig]-?: NonNullable<HaloConfig[K]> };
+/** A config with every value decided that decides the model. */
+export type HaloSettings = { [K in Exclude<keyof HaloConfig, 'memoryGib'>]-?: NonNullable<HaloConfig[K]> };
 
 type Preset = Pick<
   HaloSettings,
@@ -117,7 +122,7 @@ const longestRecord = ({ visitOffsets }: VisitColumns): number =>
   visitOffsets.reduce((longest, end, i) => Math.max(longest, end - (visitOffsets[i - 1] ?? 0)), 1);
 
 /** Fills a config from its preset. Throws InvalidConfig when `heads` does not divide `embedding`. */
-export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettings => {
+export const resolveHalo = ({ memoryGib: _, ...config }: HaloConfig, train: VisitColumns): HaloSettings => {
   const preset = config.preset === 'paper' ? paper : presetFor(patientCount(train));
   const settings: HaloSettings = {
     ...config,

@@ -12,6 +12,7 @@ import { type Batch, packPatients } from './batch.ts';
 import { calibrate, shiftLogits } from './calibration.ts';
 import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
 import { initialValues } from './initial.ts';
+import { type MemoryNeed, memoryNeed, requireMemory } from './memory.ts';
 import { HaloNetwork } from './network.ts';
 import { toReference } from './parts.ts';
 import { groupsOf } from './sampler.ts';
@@ -21,6 +22,10 @@ const withVisits = (columns: VisitColumns): Int32Array =>
   Int32Array.from({ length: patientCount(columns) }, (_, patient) => patient).filter(
     (patient) => columns.visitOffsets[patient] !== columns.visitOffsets[patient + 1],
   );
+
+/** Patients in the order of an epoch. */
+const orderOf = (random: RandomSource, patients: Int32Array, epoch: number): Int32Array =>
+  random.permutation(patients.length, epoch).map((i) => patients[i] as number);
 
 /** Visits beyond `maxVisits`, which nothing is learned from. */
 const cutVisits = ({ visitOffsets }: VisitColumns, maxVisits: number): number =>
@@ -43,7 +48,13 @@ export class HaloFitting implements Fitting {
   readonly #seed: number;
   #epochOrder: { epoch: number; patients: Int32Array } | undefined;
 
-  private constructor(data: TrainingData, settings: HaloSettings, seed: number, network: HaloNetwork) {
+  private constructor(
+    data: TrainingData,
+    settings: HaloSettings,
+    seed: number,
+    network: HaloNetwork,
+    need: MemoryNeed,
+  ) {
     this.settings = settings;
     this.#seed = seed;
     this.#data = data;
@@ -59,6 +70,7 @@ export class HaloFitting implements Fitting {
     this.steps = this.#stepsPerEpoch * settings.epochs;
     this.facts = {
       parameters: network.parameters,
+      memoryMib: Math.round(need.total / 2 ** 20),
       visitsCut: cutVisits(data.train, settings.maxVisits),
       patientsWithoutVisits: patientCount(data.train) - this.#training.length,
       earlyStopping: this.#steered
@@ -67,12 +79,20 @@ export class HaloFitting implements Fitting {
     };
   }
 
-  /** Draws fresh weights. Throws TooFewPatients when no training patient has a visit. */
+  /**
+   * Draws fresh weights. Throws TooFewPatients when no training patient has a visit, OutOfMemory when what a training of
+   * this size takes is not there.
+   */
   static async start(data: TrainingData, config: HaloConfig, seed: number): Promise<HaloFitting> {
-    if (withVisits(data.train).length === 0)
+    const patients = withVisits(data.train);
+    if (patients.length === 0)
       throw new StageError('TooFewPatients', 'halo: the training split has no patient with a visit');
     const settings = resolveHalo(config, data.train);
     const architecture = architectureOf(settings, data.vocabulary);
+    const order = orderOf(new RandomSource(seed, 'order'), patients, 0);
+    const isSteered = withVisits(data.validation).length >= fewestToSteer;
+    const need = memoryNeed(architecture, settings, data.train, order, isSteered);
+    requireMemory(need, settings, config.memoryGib);
     const initial = initialValues(
       architecture,
       new RandomSource(seed, 'weights'),
@@ -83,7 +103,7 @@ export class HaloFitting implements Fitting {
     const network = await HaloNetwork.build(ops, architecture, settings.blockColumns, (part) => ({
       value: initial(part),
     }));
-    return new HaloFitting(data, settings, seed, network);
+    return new HaloFitting(data, settings, seed, network, need);
   }
 
   get #steered(): boolean {
@@ -97,10 +117,8 @@ export class HaloFitting implements Fitting {
 
   /** The patients of one epoch, in the order that (seed, epoch) gives: the cursor is (epoch, position). */
   #patientsOf(epoch: number): Int32Array {
-    if (this.#epochOrder?.epoch !== epoch) {
-      const permutation = this.#order.permutation(this.#training.length, epoch);
-      this.#epochOrder = { epoch, patients: permutation.map((i) => this.#training[i] as number) };
-    }
+    if (this.#epochOrder?.epoch !== epoch)
+      this.#epochOrder = { epoch, patients: orderOf(this.#order, this.#training, epoch) };
     return this.#epochOrder.patients;
   }
 

@@ -1,0 +1,127 @@
+/**
+ * How much memory a training takes at most, before it begins. Everything is counted in arrays that are alive together;
+ * what depends on the records is that of the first epoch's largest batch.
+ */
+import { StageError } from '../../../schemas/errors.ts';
+import type { VisitColumns } from '../../cohort/visit-columns.ts';
+import { type Architecture, layoutOf } from './architecture.ts';
+import type { HaloSettings } from './config.ts';
+import { partsOf, referenceShapes } from './parts.ts';
+
+const bytesPerNumber = 4;
+const mebibyte = 2 ** 20;
+
+/** What compiled code, allocators and uncollected garbage took beside the arrays, at all sizes measured. */
+const slack = 80 * mebibyte;
+
+/** Rows of one batch; see Batch. */
+interface BatchExtent {
+  patients: number;
+  rows: number;
+  length: number;
+}
+
+/** Bytes of a training, by what they are for. */
+export interface MemoryNeed {
+  weights: number;
+  /** Adam's two moments. */
+  moments: number;
+  /** The best weights so far, where validation steers. */
+  best: number;
+  /** What one step makes, at its largest. */
+  batch: number;
+  /** A state on its way into the store, or the model at the end. */
+  written: number;
+  /** All of it, at the worst moment. */
+  total: number;
+}
+
+const size = (shape: readonly number[]): number => shape.reduce((product, width) => product * width, 1);
+
+/** Numbers that one step makes: what the backward pass needs of the forward pass, and its own. */
+const batchNumbers = (
+  architecture: Architecture,
+  { patients, rows, length }: BatchExtent,
+  largestPart: number,
+): number => {
+  const { layers, heads, embedding } = architecture;
+  const histories = rows - patients + 1;
+  const cells = patients * length;
+  const hidden = embedding + layoutOf(architecture).width;
+  // A block keeps its norms, attention's inputs and outputs, and four arrays of the wide layer; heads keep their grid.
+  const block = 23 * histories * embedding + 3 * cells * embedding + heads * cells * length;
+  // Sums, hidden units, logits, targets, slopes; those of all rows for the columns behind the codes.
+  const head = 12 * histories * hidden + 6 * rows * hidden;
+  // The gradient of one part, and what of it lies in the triangle.
+  return layers * block + head + 2 * largestPart;
+};
+
+/** Most that a batch makes, of batches of these patients in this order. */
+const largestBatch = (
+  architecture: Architecture,
+  { visitOffsets }: VisitColumns,
+  order: Int32Array,
+  batch: number,
+  largestPart: number,
+): number => {
+  let most = 0;
+  for (let first = 0; first < order.length; first += batch) {
+    const rows = Array.from(order.subarray(first, first + batch), (patient) => {
+      const visits = (visitOffsets[patient + 1] as number) - (visitOffsets[patient] as number);
+      return Math.min(visits, architecture.maxVisits) + 1;
+    });
+    const extent = { patients: rows.length, rows: rows.reduce((a, b) => a + b), length: Math.max(...rows) };
+    most = Math.max(most, batchNumbers(architecture, extent, largestPart));
+  }
+  return most;
+};
+
+/** `order` is that of the training patients in the first epoch; `isSteered`: validation keeps the best weights. */
+export const memoryNeed = (
+  architecture: Architecture,
+  { blockColumns, batch }: Pick<HaloSettings, 'blockColumns' | 'batch'>,
+  train: VisitColumns,
+  order: Int32Array,
+  isSteered: boolean,
+): MemoryNeed => {
+  const parts = partsOf(architecture, blockColumns).map(({ shape }) => size(shape));
+  const weights = parts.reduce((a, b) => a + b) * bytesPerNumber;
+  const moments = 2 * weights;
+  const best = isSteered ? weights : 0;
+  const step = largestBatch(architecture, train, order, batch, Math.max(...parts)) * bytesPerNumber;
+  const reference = Object.values(referenceShapes(architecture)).reduce((sum, shape) => sum + size(shape), 0);
+  // A checkpoint holds what lives, once; the model's tensors are held beside their bytes.
+  const written = Math.max(weights + moments + best, 2 * reference * bytesPerNumber);
+  return {
+    weights,
+    moments,
+    best,
+    batch: step,
+    written,
+    total: weights + moments + best + step + written + slack,
+  };
+};
+
+const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+
+/** Throws OutOfMemory, with what would help, when a training would take more than there is. */
+export const requireMemory = (
+  need: MemoryNeed,
+  settings: HaloSettings,
+  limitGib: number | undefined,
+): void => {
+  const used = process.memoryUsage.rss();
+  const free = limitGib === undefined ? process.availableMemory() : limitGib * 2 ** 30 - used;
+  if (need.total <= free) return;
+  const { layers, embedding, batch, blockColumns } = settings;
+  throw new StageError(
+    'OutOfMemory',
+    `halo: training takes about ${gibibytes(need.total + used)} (weights ${gibibytes(need.weights)}, Adam's moments ` +
+      `${gibibytes(need.moments)}, best weights ${gibibytes(need.best)}, a batch of ${batch} patients ` +
+      `${gibibytes(need.batch)}, a checkpoint on its way ${gibibytes(need.written)}, this process ${gibibytes(used)}), ` +
+      `but ${gibibytes(Math.max(0, free) + used)} can be had. Use a worker with more memory, or set a smaller model ` +
+      `(layers: ${layers}, embedding: ${embedding}; or leave out \`preset: paper\`), ` +
+      `fewer codes in the vocabulary, a smaller batch (${batch}) or blockColumns (${blockColumns}); ` +
+      '`memoryGib` says how much may be taken, where what is free is misjudged',
+  );
+};
