@@ -54,8 +54,8 @@ const checkAsked = ({ generate, generators: chosen }: RunConfig): void => {
     checkHeeds(generator, generate);
 };
 
-/** A family's choice with the settings of its metrics filled in. */
-const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'options'>>(
+/** A family's choice with the settings of its metrics filled in. Throws InvalidConfig naming the key. */
+export const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'options'>>(
   family: MetricRow['family'],
   chosen: Chosen,
 ): Chosen => {

@@ -97,6 +97,8 @@ export interface Metric<Options extends z.ZodType = z.ZodType, Result extends Co
   /** The few rows that lead the leaderboard: row name → column heading. */
   headline?: Record<string, string>;
   modality?: Modality;
+  /** It trains networks of its own, which takes minutes where the others take seconds. */
+  trains?: true;
   /**
    * Called only when all that it needs is there. What cannot be had of the patients there are is a row of `null`
    * with a sentence; an error thrown is a fault of the code and fails the stage.

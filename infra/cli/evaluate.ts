@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Evaluation } from '../../pipelines/interchange/evaluate-cohorts.ts';
+import { floors } from '../../pipelines/interchange/floor-choice.ts';
 import type { Metric } from '../../pipelines/metric.ts';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
@@ -8,6 +9,7 @@ import { metricParams } from '../../schemas/metric-params.ts';
 import { families } from '../../schemas/scorecard.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
+import { loadMetricOptions } from './metric-options.ts';
 import { named } from './named.ts';
 import { type OutputFolder, outputFolder } from './output-folder.ts';
 
@@ -28,10 +30,21 @@ const options = z.object({
   modalities: list.describe(
     `code systems that count, of ${modalities.join(', ')}, with commas; default: ${defaultModalities.join(',')}`,
   ),
+  options: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('YAML or JSON with settings of metrics, as `similarity.options` of a run config'),
+  floor: z
+    .enum(floors)
+    .default('cheap')
+    .describe(
+      'independent marginals, fitted to train, beside the cohort: by all metrics but those that train, by all, or not',
+    ),
   seed: metricParams.shape.seed,
   replicates: metricParams.shape.replicates,
   suppressBelow: metricParams.shape.suppressBelow,
-  out: z.string().min(1).describe('folder for scorecard.json, report.html and report.json'),
+  out: z.string().min(1).describe('folder for scorecard.json, floor.json, report.html and report.json'),
   force: z.boolean().default(false).describe('replace an evaluation that is there'),
 });
 type Options = z.output<typeof options>;
@@ -96,13 +109,16 @@ const evaluateInto = async (
 ) => {
   const { evaluateCohorts } = await import('../../pipelines/interchange/evaluate-cohorts.ts');
   const { evaluationFiles } = await import('../../pipelines/interchange/evaluation-report.ts');
-  const { train, test, synthetic, model, seed, replicates, suppressBelow } = given;
+  const { train, test, synthetic, model, floor, seed, replicates, suppressBelow } = given;
+  const settings = await loadMetricOptions(given.options);
   const kept = chosen('modality', given.modalities, byName(modalities), defaultModalities);
   const engine = await engineFor(metrics, given, io);
   const work = evaluateCohorts({
     paths: { train, synthetic, ...(test === undefined ? {} : { test }) },
     ...(model === undefined ? {} : { model }),
     metrics,
+    options: settings,
+    floor,
     modalities: kept,
     seed,
     replicates,
@@ -113,7 +129,7 @@ const evaluateInto = async (
   const setting = {
     title: `Evaluation of ${evaluation.card.generator}`,
     suppressBelow,
-    params: { seed, replicates, suppressBelow, modalities: kept },
+    params: { seed, replicates, suppressBelow, floor, options: settings, modalities: kept },
     code: await codeOf(metrics, model !== undefined),
     engine,
   };
@@ -135,12 +151,16 @@ export const evaluateCommand = defineCommand({
     const folder = await outputFolder(given.out, evaluationFileNames, given.force);
     try {
       const evaluation = await evaluateInto(folder, metrics, given, io);
-      const { card, sides, notes } = evaluation;
+      const { card, floor, sides, notes } = evaluation;
       const page = join(resolve(given.out), 'report.html');
       tellCohorts(evaluation, io);
-      io.out(`\nAgainst the real training patients:\n${leaderboard([card])}\n\nreport  ${page}`);
+      io.out(
+        `\nAgainst the real training patients:\n${leaderboard([card, ...(floor ? [floor.card] : [])])}\n\nreport  ${page}`,
+      );
       const { generator, cohorts } = card;
-      return { generator, headline: headlineOf(card), cohorts, sides, notes, report: page };
+      const headline = headlineOf(card);
+      const beside = floor ? { floor: headlineOf(floor.card) } : {};
+      return { generator, headline, ...beside, cohorts, sides, notes, report: page };
     } finally {
       await folder.discard();
     }

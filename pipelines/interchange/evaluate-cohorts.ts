@@ -1,6 +1,6 @@
 import { basename, extname, resolve } from 'node:path';
 import { type Modality, splits } from '../../schemas/ehr.ts';
-import { families, type Scorecard, type ScorecardSeries } from '../../schemas/scorecard.ts';
+import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import {
   patientCount,
@@ -12,14 +12,17 @@ import {
 import type { LearningCurve } from '../learning-curve.ts';
 import type { AsyncSteps } from '../measure.ts';
 import type { Metric } from '../metric.ts';
-import { scoreCohort } from '../metrics/score-cohort.ts';
-import { mergedByGenerator } from '../report/merged-cards.ts';
+import type { Scoring } from '../metrics/score-cohort.ts';
+import { floorGenerator } from '../report/report-data.ts';
 import { alignCohorts, type Sides } from './align-cohorts.ts';
 import { cohortDigest } from './cohort-digest.ts';
+import { floorMetrics, floorScoring } from './floor.ts';
+import type { Floor } from './floor-choice.ts';
 import { checkModelSpeaks, type ModelFolder, readModelFolder } from './model-folder.ts';
 import { malformed } from './outside-cohort.ts';
+import { withPhenotypes } from './phenotype-labels.ts';
 import { type CohortRead, readCohort } from './read-cohort.ts';
-import { setAside } from './set-aside.ts';
+import { needsValidation, type ScoredCohort, scoreFamilies } from './score-families.ts';
 
 /** What is to be compared, and how. */
 export interface EvaluationRequest {
@@ -27,6 +30,10 @@ export interface EvaluationRequest {
   /** Folder of the model that made the synthetic cohort. */
   model?: string;
   metrics: readonly Metric[];
+  /** Settings by metric name. */
+  options?: Readonly<Record<string, unknown>>;
+  /** Which of the metrics the independent-marginals sampler is scored by, beside the cohort. */
+  floor: Floor;
   modalities: readonly Modality[];
   seed: number;
   replicates: number;
@@ -49,6 +56,7 @@ export interface SideRead {
 export interface Evaluation {
   card: Scorecard;
   series: ScorecardSeries;
+  floor?: ScoredCohort;
   vocabulary: Vocabulary;
   sides: SideRead[];
   curve?: LearningCurve;
@@ -89,15 +97,14 @@ async function* readSides(
 ): AsyncSteps<{ reads: Sides<CohortRead>; sides: SideRead[] }> {
   const { paths, ...given } = request;
   const reads: Partial<Sides<CohortRead>> = {};
-  const sides: SideRead[] = [];
   const wanted = (['train', 'test', 'synthetic'] as const).filter((side) => paths[side] !== undefined);
   for (const [step, side] of wanted.entries()) {
     yield { step, of: wanted.length, phase: `reading ${side}` };
     const read = await readCohort(paths[side] as string, given);
     reads[side] = read;
-    sides.push(sideRead(side, read));
   }
-  return { reads: reads as Sides<CohortRead>, sides };
+  const labeled = await withPhenotypes(reads as Sides<CohortRead>);
+  return { reads: labeled, sides: wanted.map((side) => sideRead(side, labeled[side] as CohortRead)) };
 }
 
 const nameOf = (path: string): string => {
@@ -124,40 +131,13 @@ const cautions = (
   return notes;
 };
 
-const needsValidation = (metrics: readonly Metric[]): boolean =>
-  metrics.some(({ needs }) => needs.includes('validation'));
-
-/** Where nobody gave validation patients, what trains classifiers takes some of the training patients for it. */
-const steered = <S extends Pick<EvaluationRequest, 'seed'> & Record<'train' | 'validation', VisitColumns>>(
-  scoring: S,
+/** The floor beside the cohort, unless nothing is to be computed or the cohort is the floor itself. */
+async function* scoredFloor(
+  scoring: Scoring,
   metrics: readonly Metric[],
-): S => {
-  const isGiven = patientCount(scoring.validation) > 0 || !needsValidation(metrics);
-  return isGiven ? scoring : { ...scoring, ...setAside(scoring.train, scoring.seed) };
-};
-
-/** Scores family by family, as the stages do, so that a number here is the number there. */
-async function* scoreFamilies(
-  scoring: Parameters<typeof scoreCohort>[0],
-): AsyncSteps<{ card: Scorecard; series: ScorecardSeries }> {
-  const parts = families
-    .map((family) => scoring.metrics.filter((metric) => metric.family === family))
-    .filter((metrics) => metrics.length > 0);
-  const cards: { card: Scorecard; series: ScorecardSeries }[] = [];
-  for (const [at, metrics] of parts.entries()) {
-    const work = scoreCohort({ ...steered(scoring, metrics), metrics });
-    let turn = await work.next();
-    try {
-      for (; !turn.done; turn = await work.next())
-        yield { ...turn.value, step: turn.value.step + at * turn.value.of, of: turn.value.of * parts.length };
-    } finally {
-      if (!turn.done) await work.return(undefined as never);
-    }
-    cards.push(turn.value);
-  }
-  const [merged] = mergedByGenerator(cards);
-  if (!merged) throw new RangeError('no metric was asked for');
-  return merged;
+): AsyncSteps<ScoredCohort | undefined> {
+  if (metrics.length === 0 || scoring.generator === floorGenerator) return undefined;
+  return yield* scoreFamilies(yield* floorScoring(scoring, metrics));
 }
 
 /**
@@ -178,8 +158,8 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
   const { vocabulary, train, test, synthetic } = aligned;
   if (model) checkModelSpeaks(model, vocabulary);
   const holdout = test ? members(test, 'holdout', 'test') : inPart(train, 'holdout');
-  const { seed, replicates, suppressBelow, metrics } = request;
-  const scored = yield* scoreFamilies({
+  const { seed, replicates, suppressBelow, metrics, options } = request;
+  const scoring: Scoring = {
     generator: synthetic.generator ?? model?.generator ?? nameOf(request.paths.synthetic),
     vocabulary,
     train: members(train, 'train', 'train'),
@@ -190,10 +170,14 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     seed,
     replicates,
     suppressBelow,
+    ...(options ? { options } : {}),
     ...(model ? { model: () => model.open() } : {}),
-  });
+  };
+  const scored = yield* scoreFamilies(scoring);
+  const floor = yield* scoredFloor(scoring, floorMetrics(metrics, request.floor));
   return {
     ...scored,
+    ...(floor ? { floor } : {}),
     vocabulary,
     sides,
     notes: [...aligned.notes, ...cautions(request, train, holdout)],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../schemas/canonical-json.ts';
+import type { Scorecard } from '../../schemas/scorecard.ts';
 import { reportPage } from '../report/page.ts';
 import { assembleReport, type LineageStep } from '../report/report-data.ts';
 import type { Evaluation } from './evaluate-cohorts.ts';
@@ -18,7 +19,7 @@ export interface EvaluationSetting {
 /** Bump when the same cohorts and request should give other numbers. */
 const version = 2;
 
-const lineageOf = ({ sides, card, notes }: Evaluation, setting: EvaluationSetting): LineageStep[] => {
+const lineageOf = ({ sides, card, floor, notes }: Evaluation, setting: EvaluationSetting): LineageStep[] => {
   const { params, code, engine } = setting;
   const shared = { stage: 'evaluate', version, code, engine };
   const read = sides.map(({ side, layout, patients, digest, notes: own }) => ({
@@ -30,20 +31,24 @@ const lineageOf = ({ sides, card, notes }: Evaluation, setting: EvaluationSettin
     params: { layout, patients, notes: own },
     ...(side === 'synthetic' ? { generator: card.generator } : {}),
   }));
-  const scored = {
+  const scored = (of: Scorecard, title: string) => ({
     ...shared,
-    title: `evaluate ${card.generator}`,
+    title,
     kind: 'scorecard',
-    digest: createHash('sha256').update(canonicalJson(card)).digest('hex'),
+    digest: createHash('sha256').update(canonicalJson(of)).digest('hex'),
     inputs: sides.map(({ digest }) => digest),
     params: { ...params, notes },
-    generator: card.generator,
-  };
-  return [...read, scored];
+    generator: of.generator,
+  });
+  return [
+    ...read,
+    scored(card, `evaluate ${card.generator}`),
+    ...(floor ? [scored(floor.card, `evaluate ${floor.card.generator}, fitted to train`)] : []),
+  ];
 };
 
-/** Names of the files that `evaluationFiles` gives. */
-export const evaluationFileNames = ['scorecard.json', 'report.html', 'report.json'] as const;
+/** Names of the files that `evaluationFiles` gives; without a floor there is no `floor.json`. */
+export const evaluationFileNames = ['scorecard.json', 'floor.json', 'report.html', 'report.json'] as const;
 export type EvaluationFile = (typeof evaluationFileNames)[number];
 
 /**
@@ -53,19 +58,20 @@ export type EvaluationFile = (typeof evaluationFileNames)[number];
 export const evaluationFiles = (
   evaluation: Evaluation,
   setting: EvaluationSetting,
-): Record<EvaluationFile, string> => {
-  const { card, series, vocabulary, curve } = evaluation;
+): Partial<Record<EvaluationFile, string>> => {
+  const { card, series, floor, vocabulary, curve } = evaluation;
   const { title, suppressBelow } = setting;
   const data = assembleReport({
     title,
     suppressBelow,
     vocabulary,
-    cards: [{ card, series }],
+    cards: [{ card, series }, ...(floor ? [floor] : [])],
     curves: curve ? [{ generator: card.generator, curve }] : [],
     lineage: lineageOf(evaluation, setting),
   });
   return {
     'scorecard.json': `${JSON.stringify(card, null, 2)}\n`,
+    ...(floor && { 'floor.json': `${JSON.stringify(floor.card, null, 2)}\n` }),
     'report.html': reportPage(data),
     'report.json': `${JSON.stringify(data, null, 2)}\n`,
   };

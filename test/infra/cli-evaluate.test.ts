@@ -93,9 +93,19 @@ test('split.json through the command line gives the golden numbers', async (t) =
   });
 
   const told = JSON.parse(first.out);
+  const floor = scorecard.parse(JSON.parse(await readFile(join(out, 'floor.json'), 'utf8')));
+  t.is(floor.generator, 'marginal');
+  t.deepEqual(floor.cohorts.synthetic.patients, 300);
+  t.deepEqual(told.floor['Pairs R²'], rowOf(floor, 'code-pairs', 'record-r2')?.value);
+  t.true((rowOf(floor, 'code-prevalence', 'record-r2')?.value ?? 0) > 0.9, 'it has single codes right');
+  const page: ReportData = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
+  t.deepEqual(page.generators.map(({ name, isFloor }) => [name, isFloor]).sort(), [
+    ['marginal', true],
+    ['synthetic', false],
+  ]);
   t.is(told.generator, 'synthetic');
   t.is(told.headline['Codes R²'], rowOf(card, 'code-prevalence', 'record-r2')?.value ?? undefined);
-  t.deepEqual((await readdir(out)).sort(), ['report.html', 'report.json', 'scorecard.json']);
+  t.deepEqual((await readdir(out)).sort(), ['floor.json', 'report.html', 'report.json', 'scorecard.json']);
   t.deepEqual((await readdir(folder)).sort(), ['out', 'synthetic.json', 'test.json', 'train.json']);
 });
 
@@ -126,7 +136,13 @@ test('the demo folder against itself is perfect, and what that cannot show is sa
   const { lineage }: ReportData = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
   t.deepEqual(
     lineage.map(({ title }) => title),
-    ['read train', 'read test', 'read synthetic', 'evaluate mimic3-demo'],
+    [
+      'read train',
+      'read test',
+      'read synthetic',
+      'evaluate mimic3-demo',
+      'evaluate marginal, fitted to train',
+    ],
   );
 });
 

@@ -154,6 +154,7 @@ export default defineMetric({
   range: [-1, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'none',
+  trains: true,
   headline: { excess: 'Hidden codes, excess AUC' },
   options: z.object({
     codes: z

@@ -24,6 +24,7 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'halves',
+  trains: true,
   options: z.object({
     size: z.int().positive().optional().describe('most training patients attacked'),
     shadow: recordTrainingOptions,

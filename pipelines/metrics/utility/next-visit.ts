@@ -79,6 +79,7 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
+  trains: true,
   headline: { 'recall-at-20': 'Next visit, recall@20' },
   options: z.object({
     modalities: z.array(modality).min(1).default(['dx']).describe('kinds of codes predicted; all are read'),

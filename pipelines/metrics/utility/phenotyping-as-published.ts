@@ -12,6 +12,7 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
+  trains: true,
   options: phenotypingOptions,
   compute: (input) => phenotypingResult('paper', input),
 });

@@ -12,6 +12,7 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
+  trains: true,
   headline: { 'gap-synthetic-auc': 'Phenotypes, AUC gap' },
   options: phenotypingOptions,
   compute: (input) => phenotypingResult('clean', input),

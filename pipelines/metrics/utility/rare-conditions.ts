@@ -29,6 +29,7 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
+  trains: true,
   headline: { 'gain-augmented-auc': 'Rare labels, AUC gain' },
   options: z.object({
     negatives: z

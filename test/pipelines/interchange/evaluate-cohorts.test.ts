@@ -6,12 +6,13 @@ import { type EvaluationRequest, evaluateCohorts } from '../../../pipelines/inte
 import { cohortFromJson } from '../../../pipelines/interchange/json-cohort.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import { defineMetric } from '../../../pipelines/metric.ts';
+import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import { generatorConfig, generatorNamed, vocabularyDigest } from '../../../pipelines/model-card.ts';
 import { encodeSaved } from '../../../pipelines/safetensors.ts';
 import { writeTokenCohort } from '../../../pipelines/tokens/token-cohort-file.ts';
 import { trainingData } from '../../../pipelines/tokens/training-data.ts';
 import { tempFolder } from '../../helpers/temp-folder.ts';
-import { put } from './layouts.ts';
+import { put, putParquet } from './layouts.ts';
 
 const patient = (visits: string[][]) => ({ visits, labels: [1] });
 
@@ -108,6 +109,7 @@ const judge = async (
     seed: 0,
     replicates: 0,
     suppressBelow: 0,
+    floor: 'none' as const,
     scratch,
   };
   const { card, ...evaluation } = await drainAsync(evaluateCohorts({ ...rest, ...request }));
@@ -160,4 +162,67 @@ test('a model is refused when it does not know all codes, or is no model', async
   });
   await put(folder, 'model/model.json', '{}');
   await t.throwsAsync(judge(t, { paths: { train, synthetic: train }, model }), { name: 'SourceMalformed' });
+});
+
+const medsColumns = 'subject_id, time, code';
+const event = (subject: number, code: string) => `${subject}, TIMESTAMP '2020-01-01 08:00:00', '${code}'`;
+
+test('MEDS: diagnoses define the phenotypes, on every side that tells no labels', async (t) => {
+  const folder = await tempFolder(t);
+  const rows = [
+    event(1, 'ICD9CM//584.9'),
+    event(2, 'ICD9CM//038.9'),
+    event(3, 'ICD9CM//038.9'),
+    event(3, 'ICD9CM//V30.00'),
+  ];
+  await putParquet(folder, 'meds/data/0.parquet', medsColumns, rows);
+  const patients = [['5849'], ['5849'], ['V3000']].map((visit) => ({ visits: [visit] }));
+  const synthetic = await put(folder, 'mine.json', JSON.stringify(patients));
+  const paths = { train: join(folder, 'meds'), synthetic };
+  const { card, vocabulary, sides } = await judge(t, { paths, metrics: [labelPrevalence] });
+  t.is(vocabulary.labels.length, 25);
+  const share = (label: string) => {
+    const row = card.rows.find((found) => found.row === `label: ${label}`);
+    return [row?.real, row?.value];
+  };
+  t.deepEqual(share('Acute and unspecified renal failure'), [1 / 3, 2 / 3]);
+  t.deepEqual(share('Septicemia (except in labor)'), [2 / 3, 0]);
+  t.true(sides.every(({ notes }) => notes.some((note) => /25 phenotypes/.test(note))));
+});
+
+test('MEDS: no labels where diagnoses are in another system, or another side has labels of its own', async (t) => {
+  const folder = await tempFolder(t);
+  await putParquet(folder, 'ten/data/0.parquet', medsColumns, [event(1, 'ICD10CM//N17.9')]);
+  await putParquet(folder, 'nine/data/0.parquet', medsColumns, [event(1, 'ICD9CM//584.9')]);
+  const ten = join(folder, 'ten');
+  t.is((await judge(t, { paths: { train: ten, synthetic: ten } })).vocabulary.labels.length, 0);
+  const own = await put(folder, 'own.json', JSON.stringify([{ visits: [['5849']], labels: [1] }]));
+  const mixed = await judge(t, { paths: { train: join(folder, 'nine'), synthetic: own } });
+  t.is(mixed.vocabulary.labels.length, 0);
+  t.regex(mixed.notes.join(), /train tell no labels/);
+});
+
+test('the floor is fitted to train, drawn as large as the cohort, and scored by what trains nothing', async (t) => {
+  const folder = await tempFolder(t);
+  const whole = await putCohort(folder, 'real', real());
+  const synthetic = await put(folder, 'mine.json', JSON.stringify(Array(7).fill(patient([['a']]))));
+  const trains = { ...sizes, name: 'trains', trains: true as const };
+  const sums = { ...sizes, name: 'sums', needs: ['rows' as const] };
+  const request = { paths: { train: whole, synthetic }, metrics: [sizes, trains, sums] };
+  const cheap = await judge(t, { ...request, floor: 'cheap' });
+  t.is(cheap.floor?.card.generator, 'marginal');
+  t.like(Object.fromEntries((cheap.floor?.card.rows ?? []).map(({ row, value }) => [row, value])), {
+    train: 6,
+    validation: 2,
+    holdout: 2,
+    synthetic: 7,
+  });
+  t.deepEqual([...new Set(cheap.floor?.card.rows.map(({ metric }) => metric))], ['sizes']);
+  const all = await judge(t, { ...request, floor: 'all' });
+  t.deepEqual([...new Set(all.floor?.card.rows.map(({ metric }) => metric))], ['sizes', 'trains', 'sums']);
+  t.deepEqual((await judge(t, { ...request, floor: 'cheap' })).floor, cheap.floor);
+  t.is((await judge(t, request)).floor, undefined);
+  const named = await put(folder, 'marginal.json', JSON.stringify([patient([['a']])]));
+  const itself = await judge(t, { ...request, paths: { train: whole, synthetic: named }, floor: 'all' });
+  t.is(itself.floor, undefined, 'the floor needs no floor');
 });
