@@ -16,6 +16,15 @@ import {
 } from './ops.ts';
 
 /**
+ * A transposed right side is put in order by each thread anew, which few rows do not pay for: a·bᵀ is then quicker as
+ * (b·aᵀ)ᵀ. Measured on two cores of TensorFlow 2.21: 40 % less at 63 rows, 15 % more at 512.
+ */
+const fewRows = 256;
+const largeMatrix = 2 ** 15;
+
+const sizeOf = ({ shape }: Operand): number => shape.reduce((product, width) => product * width, 1);
+
+/**
  * Ops as eager TensorFlow operations through the addon's raw binding: no tensor objects, no engine tracking,
  * resource variables updated in place.
  */
@@ -139,14 +148,26 @@ export class NativeOps implements Ops, LastingHolder {
     this.#variables.adam(variable, gradient.id, scalars);
   }
 
-  matMul(a: Operand, b: Operand, { transposeA = false, transposeB = false }: Transposes = {}): Tensor {
-    const flags = [this.#flag('transpose_a', transposeA), this.#flag('transpose_b', transposeB)];
-    return this.#run('MatMul', [this.#float, ...flags], [a, b]);
+  #product(
+    operation: string,
+    [first, second]: [string, string],
+    a: Operand,
+    b: Operand,
+    by: Transposes,
+  ): Tensor {
+    const { transposeA = false, transposeB = false } = by;
+    const flags = [this.#flag(first, transposeA), this.#flag(second, transposeB)];
+    return this.#run(operation, [this.#float, ...flags], [a, b]);
   }
-  batchMatMul(a: Operand, b: Operand, { transposeA = false, transposeB = false }: Transposes = {}): Tensor {
-    const flags = [this.#flag('adj_x', transposeA), this.#flag('adj_y', transposeB)];
-    return this.#run('BatchMatMulV2', [this.#float, ...flags], [a, b]);
+  matMul(a: Operand, b: Operand, by: Transposes = {}): Tensor {
+    const product = (...operands: [Operand, Operand, Transposes]) =>
+      this.#product('MatMul', ['transpose_a', 'transpose_b'], ...operands);
+    if (!by.transposeB || by.transposeA || (a.shape[0] as number) >= fewRows || sizeOf(b) < largeMatrix)
+      return product(a, b, by);
+    return this.tidy(() => this.transpose(product(b, a, by), [1, 0]));
   }
+  batchMatMul = (a: Operand, b: Operand, by: Transposes = {}): Tensor =>
+    this.#product('BatchMatMulV2', ['adj_x', 'adj_y'], a, b, by);
   #pointwise(operation: string, ...operands: Operand[]): Tensor {
     return this.#run(operation, [this.#float], operands);
   }

@@ -72,3 +72,29 @@ test('the upper triangle of any rectangle, with its diagonal or without', async 
     ops.dispose();
   }
 });
+
+test('products with a transposed right side, few rows and many, small matrices and large', async (t) => {
+  const waves = (ops: Ops, shape: [number, number], pitch: number) =>
+    ops.upload(
+      Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i * pitch)),
+      shape,
+    );
+  for (const [rows, inner, outer] of [
+    [3, 5, 7],
+    [10, 200, 300],
+    [300, 200, 300],
+  ] as const)
+    for (const [name, ops] of Object.entries(await both())) {
+      ops.scope(() => {
+        const [a, b] = [waves(ops, [rows, inner], 0.7), waves(ops, [outer, inner], 0.3)];
+        const product = ops.matMul(a, b, { transposeB: true });
+        t.deepEqual([...product.shape], [rows, outer]);
+        const expected = ops.download(ops.matMul(a, ops.transpose(b, [1, 0])));
+        const furthest = ops
+          .download(product)
+          .reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[i] as number))), 0);
+        t.true(furthest < 1e-4, `${name}, ${rows} × ${inner} × ${outer}: ${furthest}`);
+      });
+      ops.dispose();
+    }
+});
