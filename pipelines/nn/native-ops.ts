@@ -1,19 +1,6 @@
-import { Arena } from './arena.ts';
-import { type LastingHolder, lastingHandles } from './lasting-handles.ts';
 import type { Attribute, NativeBinding } from './native-binding.ts';
-import { NativeConstants } from './native-constants.ts';
-import { NativeVariables } from './native-variables.ts';
-import {
-  type AdamRates,
-  type CrossEntropy,
-  isVariable,
-  type Operand,
-  type Ops,
-  type Tensor,
-  type Transposes,
-  type Variable,
-  type VariableState,
-} from './ops.ts';
+import { NativeMemory } from './native-memory.ts';
+import type { CrossEntropy, Operand, Ops, Tensor, Transposes } from './ops.ts';
 
 /**
  * A transposed right side is put in order by each thread anew, which few rows do not pay for: a·bᵀ is then quicker as
@@ -28,28 +15,14 @@ const sizeOf = ({ shape }: Operand): number => shape.reduce((product, width) => 
  * Ops as eager TensorFlow operations through the addon's raw binding: no tensor objects, no engine tracking,
  * resource variables updated in place.
  */
-export class NativeOps implements Ops, LastingHolder {
-  readonly #binding: NativeBinding;
-  readonly #arena: Arena;
-  readonly #variables: NativeVariables;
-  readonly #constants: NativeConstants;
+export class NativeOps extends NativeMemory implements Ops {
   readonly #float: Attribute;
   readonly #index: (name: string) => Attribute;
   readonly #flag: (name: string, value: boolean) => Attribute;
   readonly #count: (name: string, value: number) => Attribute;
 
   constructor(binding: NativeBinding) {
-    this.#binding = binding;
-    this.#arena = new Arena(
-      (id) => binding.deleteTensor(id),
-      (newest) => {
-        this.#constants.trim();
-        lastingHandles(binding).note(newest);
-      },
-    );
-    this.#variables = new NativeVariables(binding);
-    this.#constants = new NativeConstants(binding);
-    lastingHandles(binding).join(this);
+    super(binding);
     this.#float = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
     this.#index = (name) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 });
     this.#flag = (name, value) => ({ name, type: binding.TF_ATTR_BOOL, value });
@@ -62,90 +35,9 @@ export class NativeOps implements Ops, LastingHolder {
     operands: readonly Operand[],
     constants: number[] = [],
   ): Tensor {
-    const [result] = this.#runAll(operation, attributes, operands, constants, 1);
+    const [result] = this.runAll(operation, attributes, operands, constants, 1);
     if (!result) throw new RangeError(`${operation} gave no result`);
     return result;
-  }
-
-  /** Variables are read for the length of the call only: a lasting handle would make updates copy. */
-  #runAll(
-    operation: string,
-    attributes: Attribute[],
-    operands: readonly Operand[],
-    constants: number[],
-    outputs: number,
-  ): Tensor[] {
-    const reads: number[] = [];
-    const inputs = operands.map((operand) => {
-      if (!isVariable(operand)) return operand.id;
-      const id = this.#variables.read(operand);
-      reads.push(id);
-      return id;
-    });
-    try {
-      const results = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], outputs);
-      for (const { id } of results) this.#arena.track(id);
-      return results;
-    } finally {
-      for (const id of reads) this.#binding.deleteTensor(id);
-    }
-  }
-
-  /** See LastingHandles. Kept tensors are not renewed: nobody keeps one for billions of operations. */
-  renew(): void {
-    this.#variables.renew();
-    this.#constants.trim(0);
-  }
-
-  scope<T>(work: () => T): T {
-    return this.#arena.run(work);
-  }
-  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
-    return this.#arena.tidy(work);
-  }
-  keep(tensor: Tensor): Tensor {
-    this.#arena.keep(tensor.id);
-    return tensor;
-  }
-  free(tensor: Tensor): void {
-    this.#arena.free(tensor.id);
-  }
-  dispose(): void {
-    this.#arena.dispose();
-    this.#variables.dispose();
-    this.#constants.trim(0);
-    lastingHandles(this.#binding).leave(this);
-  }
-  get held(): number {
-    return this.#arena.size + this.#variables.held;
-  }
-
-  upload(values: Float32Array, shape: readonly number[]): Tensor {
-    const id = this.#binding.createTensor(shape, this.#binding.TF_FLOAT, values);
-    this.#arena.track(id);
-    return { id, shape };
-  }
-  uploadIndices(values: Int32Array): Tensor {
-    const id = this.#binding.createTensor([values.length], this.#binding.TF_INT32, values);
-    this.#arena.track(id);
-    return { id, shape: [values.length] };
-  }
-  download(operand: Operand): Float32Array {
-    if (isVariable(operand)) return this.#variables.slot(operand, 'value');
-    return this.#binding.tensorDataSync(operand.id);
-  }
-
-  variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable {
-    return this.#variables.create(name, shape, state);
-  }
-  slot(variable: Variable, slot: keyof VariableState): Float32Array {
-    return this.#variables.slot(variable, slot);
-  }
-  adam(variable: Variable, gradient: Tensor, rates: AdamRates): void {
-    const { beta1, beta2, rate, epsilon } = rates;
-    // Beta powers of zero turn the operation's own bias correction off; `rates` has it in double precision.
-    const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => this.#constants.number(value));
-    this.#variables.adam(variable, gradient.id, scalars);
   }
 
   #product(
@@ -175,9 +67,9 @@ export class NativeOps implements Ops, LastingHolder {
   subtract = (a: Operand, b: Operand): Tensor => this.#pointwise('Sub', a, b);
   multiply = (a: Operand, b: Operand): Tensor => this.#pointwise('Mul', a, b);
   scale = (a: Operand, factor: number): Tensor =>
-    this.#run('Mul', [this.#float], [a], [this.#constants.number(factor)]);
+    this.#run('Mul', [this.#float], [a], [this.constants.number(factor)]);
   shift = (a: Operand, term: number): Tensor =>
-    this.#run('AddV2', [this.#float], [a], [this.#constants.number(term)]);
+    this.#run('AddV2', [this.#float], [a], [this.constants.number(term)]);
   square = (a: Operand): Tensor => this.#pointwise('Square', a);
   rsqrt = (a: Operand): Tensor => this.#pointwise('Rsqrt', a);
   exp = (a: Operand): Tensor => this.#pointwise('Exp', a);
@@ -190,7 +82,7 @@ export class NativeOps implements Ops, LastingHolder {
   crossEntropy(logits: Operand, targets: Tensor): CrossEntropy {
     const types = [this.#float, this.#index('Tlabels')];
     const operation = 'SparseSoftmaxCrossEntropyWithLogits';
-    const [losses, slopes] = this.#runAll(operation, types, [logits, targets], [], 2);
+    const [losses, slopes] = this.runAll(operation, types, [logits, targets], [], 2);
     if (!losses || !slopes) throw new RangeError(`${operation} gave no result`);
     return { losses, slopes };
   }
@@ -198,14 +90,14 @@ export class NativeOps implements Ops, LastingHolder {
 
   upperTriangle(a: Operand, strict: boolean): Tensor {
     const types: Attribute[] = [this.#float, this.#index('Tindex')];
-    const [all, none] = [this.#constants.integer(-1), this.#constants.integer(0)];
+    const [all, none] = [this.constants.integer(-1), this.constants.integer(0)];
     if (!strict) return this.#run('MatrixBandPart', types, [a], [none, all]);
     return this.tidy(() => this.subtract(a, this.#run('MatrixBandPart', types, [a], [all, none])));
   }
 
   #reduce(operation: string, a: Operand, axes: number[], keep: boolean): Tensor {
     const attributes = [this.#float, this.#index('Tidx'), this.#flag('keep_dims', keep)];
-    return this.#run(operation, attributes, [a], [this.#constants.integers(axes)]);
+    return this.#run(operation, attributes, [a], [this.constants.integers(axes)]);
   }
   meanLast = (a: Operand): Tensor => this.#reduce('Mean', a, [a.shape.length - 1], true);
   sumLast = (a: Operand): Tensor => this.#reduce('Sum', a, [a.shape.length - 1], true);
@@ -216,24 +108,24 @@ export class NativeOps implements Ops, LastingHolder {
   sumOfSquares = (a: Operand): number => 2 * (this.download(this.#pointwise('L2Loss', a))[0] as number);
 
   reshape(a: Operand, shape: readonly number[]): Tensor {
-    return this.#run('Reshape', [this.#float, this.#index('Tshape')], [a], [this.#constants.integers(shape)]);
+    return this.#run('Reshape', [this.#float, this.#index('Tshape')], [a], [this.constants.integers(shape)]);
   }
   transpose(a: Operand, permutation: readonly number[]): Tensor {
     return this.#run(
       'Transpose',
       [this.#float, this.#index('Tperm')],
       [a],
-      [this.#constants.integers(permutation)],
+      [this.constants.integers(permutation)],
     );
   }
   slice(a: Operand, begin: readonly number[], size: readonly number[]): Tensor {
-    const ends = [this.#constants.integers(begin), this.#constants.integers(size)];
+    const ends = [this.constants.integers(begin), this.constants.integers(size)];
     return this.#run('Slice', [this.#float, this.#index('Index')], [a], ends);
   }
   concat(parts: readonly Operand[], axis: number): Tensor {
     if (parts.length === 1) return this.#run('Identity', [this.#float], parts);
     const attributes = [this.#count('N', parts.length), this.#float, this.#index('Tidx')];
-    return this.#run('ConcatV2', attributes, parts, [this.#constants.integer(axis)]);
+    return this.#run('ConcatV2', attributes, parts, [this.constants.integer(axis)]);
   }
   gather(a: Operand, rows: Tensor): Tensor {
     const types: Attribute[] = [
@@ -241,7 +133,7 @@ export class NativeOps implements Ops, LastingHolder {
       this.#index('Tindices'),
       this.#index('Taxis'),
     ];
-    return this.#run('GatherV2', types, [a, rows], [this.#constants.integer(0)]);
+    return this.#run('GatherV2', types, [a, rows], [this.constants.integer(0)]);
   }
 
   segmentSum(a: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
@@ -250,7 +142,7 @@ export class NativeOps implements Ops, LastingHolder {
       'SparseSegmentSumWithNumSegments',
       types,
       [a, rows, segments],
-      [this.#constants.integer(count)],
+      [this.constants.integer(count)],
     );
   }
   segmentSumGradient(dy: Operand, rows: Tensor, segments: Tensor, count: number): Tensor {
@@ -260,6 +152,6 @@ export class NativeOps implements Ops, LastingHolder {
       return this.upload(new Float32Array(count * width), [count, width]);
     }
     const types = [this.#float, this.#index('Tidx'), this.#index('Tsegmentids')];
-    return this.#run('SparseSegmentSumGrad', types, [dy, rows, segments], [this.#constants.integer(count)]);
+    return this.#run('SparseSegmentSumGrad', types, [dy, rows, segments], [this.constants.integer(count)]);
   }
 }
