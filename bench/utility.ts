@@ -1,8 +1,13 @@
 /**
- * Times of the utility measures at the papers' sizes, on invented patients with MIMIC-like sparsity: HALO's
- * label classifiers (2,500 / 250 / 500) by how many are trained side by side, two epochs of ten labels;
+ * Times of the utility measures at the papers' sizes, on invented patients with MIMIC-like sparsity; what is
+ * extrapolated is said.
+ *   node bench/utility.ts [groupSize ...]
+ * HALO's label classifiers (2,500 / 250 / 500) by how many are trained side by side, two epochs of ten labels;
  * PromptEHR's next-visit predictor, an epoch of 10,000 patients; the discriminator, 5,000 patients a side.
- * What is extrapolated is said. `node bench/utility.ts [groupSize ...]`
+ *   node bench/utility.ts --whole 10
+ * All epochs of so many labels, trained on real, synthetic and both, none ended early: the sets of a label are as large
+ * as the paper's however large the cohort, and labels are trained apart from each other, so that only their
+ * number is left to extrapolate.
  */
 import { startBackend } from '../infra/backend.ts';
 import { drainAsync } from '../pipelines/measure.ts';
@@ -32,10 +37,44 @@ const timed = async (work: () => Promise<unknown>): Promise<{ wall: number; busy
 const minutes = ({ wall, busy }: { wall: number; busy: number }, share: number): string =>
   `${((wall * share) / 60).toFixed(1)} min (${((busy * share) / 60).toFixed(1)} processor minutes)`;
 
+const whole = process.argv[2] === '--whole' ? Number(process.argv[3] ?? 10) : undefined;
+
 await startBackend();
 const train = simulatedCohort(33_494, 0);
 const validation = simulatedCohort(4_652, 1);
 const test = simulatedCohort(9_304, 2);
+
+/** Trains every arrangement of some labels to the last epoch. */
+const trainWhole = async (labels: number): Promise<void> => {
+  const synthetic = simulatedCohort(33_494, 3);
+  const set = (cohort: typeof train, label: number, size: number, role: Role) =>
+    balancedSet({ cohort, label, size, seed: 0, role });
+  const all = Array.from({ length: labels }, (_, label) => {
+    const rest = {
+      validation: set(validation, label, 250, 'validation'),
+      score: set(test, label, 500, 'test'),
+    };
+    const [real, made] = [set(train, label, 2500, 'train'), set(synthetic, label, 2500, 'train')];
+    return [real, made, [...real, ...made]].map((own, i) => ({ id: 3 * label + i, train: own, ...rest }));
+  });
+  const settings = { ...classifierDefaults, seed: 0, tokens, patience: classifierDefaults.epochs };
+  let [wall, busy] = [0, 0];
+  for (const [i, name] of ['real', 'synthetic', 'both'].entries()) {
+    const tasks = all.flatMap((arrangements) => arrangements[i] ?? []);
+    const time = await timed(() => drainAsync(trainClassifiers(tasks, settings)));
+    say(`${name}: ${time.text} for ${labels} labels × ${classifierDefaults.epochs} epochs`);
+    wall += time.wall;
+    busy += time.busy;
+  }
+  say(
+    `${labels} labels, three sources: ${minutes({ wall, busy }, 1)}; of 25: ${minutes({ wall, busy }, 25 / labels)}`,
+  );
+  say(`most memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);
+};
+if (whole !== undefined) {
+  await trainWhole(whole);
+  process.exit();
+}
 
 const tasks = Array.from({ length: 10 }, (_, label): ClassifierTask => {
   const set = (cohort: typeof train, size: number, role: Role) =>
