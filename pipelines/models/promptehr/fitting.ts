@@ -5,6 +5,7 @@ import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
 import { scheduledRate } from '../../nn/learning-rate.ts';
 import { openOps } from '../../nn/open-ops.ts';
+import { Pace } from '../../nn/pace.ts';
 import { fewestToSteer, TrainingState } from '../../nn/training-state.ts';
 import { RandomSource } from '../../random.ts';
 import { bucketedBatches } from './buckets.ts';
@@ -20,7 +21,7 @@ import {
 import { headShares, initialValues, prevalenceBias } from './initial.ts';
 import { type PromptModel, writePromptModel } from './model.ts';
 import { PromptNetwork } from './network.ts';
-import { headName, toReference } from './parts.ts';
+import { headName, partsOf, toReference } from './parts.ts';
 import { streamsOf } from './streams.ts';
 import { lengthOf, type Subject, subjectsOf, withVisits } from './subjects.ts';
 import { untrainedModel } from './untrained.ts';
@@ -106,7 +107,16 @@ export class PromptFitting implements Fitting {
     const biases = prevalenceBias(headShares(model.streams, data.train), settings.order);
     const initial = initialValues(model.architecture, random, biases);
     const ops = await openOps();
-    const network = new PromptNetwork(ops, model.architecture, (part) => ({ value: initial(part) }));
+    const pace = new Pace();
+    const fresh = new Map<string, Float32Array>();
+    for (const part of partsOf(model.architecture)) {
+      fresh.set(part.name, initial(part));
+      await pace.rest();
+    }
+    const network = new PromptNetwork(ops, model.architecture, ({ name }) => {
+      const value = fresh.get(name);
+      return value ? { value } : {};
+    });
     return new PromptFitting(data, model, settings, seed, network);
   }
 
