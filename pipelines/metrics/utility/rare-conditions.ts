@@ -71,20 +71,20 @@ export default defineMetric({
         nIs: 'keys',
       }),
     );
-    const single = found.labels.flatMap(({ name, realPositives, results }) =>
+    const single = found.labels.flatMap(({ name, allPositives, results }) =>
       order.flatMap((mixture) =>
         classificationRows(results[mixture], {
           prefix: `${name}: ${mixture}-`,
           title: `${name}, ${trained[mixture]}`,
           only: ['f1', 'auc'],
-          patients: realPositives,
+          patients: allPositives,
         }),
       ),
     );
     const bars = labelSeries(
-      found.labels.map(({ name, realPositives, results }) => ({
+      found.labels.map(({ name, allPositives, results }) => ({
         name,
-        patients: realPositives,
+        patients: allPositives,
         values: Object.fromEntries(mixtures.map((m) => [m, results[m].auc])),
       })),
     );
