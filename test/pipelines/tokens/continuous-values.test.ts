@@ -136,7 +136,9 @@ test('marginal and HALO learn ranges, and what they draw has numbers that can be
       columns.values?.some((value) => !Number.isNaN(value)),
       generator.name,
     );
-    t.true((changed['second-range-of-a-test']?.['codes'] ?? 0) > 0, generator.name);
+    // Marginals know nothing of ranges; HALO's sampler leaves out the other ranges of a test that it drew.
+    const second = changed['second-range-of-a-test']?.['codes'] ?? 0;
+    t.is(second > 0, generator.name === 'marginal', `${generator.name}: ${second}`);
     const { rows } = await scored(columns);
     t.true(rows.filter(({ value }) => value !== null).length > 10, generator.name);
     t.deepEqual(finishCohort(whole, vocabulary, { seed: 2, rules: 'remove' }).columns, columns);
