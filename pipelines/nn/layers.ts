@@ -67,26 +67,24 @@ export const layerNormBackward = (
 export interface GeluTrace {
   x: Tensor;
   squared: Tensor;
-  tanh: Tensor;
+  gate: Tensor; // σ(2u)
   out: Tensor;
 }
-const geluSlope = Math.sqrt(2 / Math.PI);
+const geluSlope = 2 * Math.sqrt(2 / Math.PI);
 const geluCubic = 0.044715;
 
-/** ½x(1 + tanh(√(2/π)(x + 0.044715x³))), with x·x² where a power function would cost as much as a product of matrices. */
+/** ½x(1 + tanh u) with u = √(2/π)(x + 0.044715x³), as x·σ(2u): the same, in fewer passes over the widest arrays. */
 export const gelu = (ops: Ops, x: Tensor): GeluTrace => {
   const squared = ops.square(x);
-  const inner = ops.multiply(x, ops.shift(ops.scale(squared, geluSlope * geluCubic), geluSlope));
-  const tanh = ops.tanh(inner);
-  return { x, squared, tanh, out: ops.multiply(ops.scale(x, 0.5), ops.shift(tanh, 1)) };
+  const twice = ops.multiply(x, ops.shift(ops.scale(squared, geluSlope * geluCubic), geluSlope)); // 2u
+  const gate = ops.sigmoid(twice);
+  return { x, squared, gate, out: ops.multiply(x, gate) };
 };
 
-/** ½(1 + t) + ½x(1 - t²)·√(2/π)(1 + 3·0.044715x²), times dy. */
-export const geluBackward = (ops: Ops, { x, squared, tanh }: GeluTrace, dy: Tensor): Tensor => {
+/** σ(2u) + x·σ(2u)(1 - σ(2u))·2√(2/π)(1 + 3·0.044715x²), times dy. */
+export const geluBackward = (ops: Ops, { x, squared, gate }: GeluTrace, dy: Tensor): Tensor => {
   const slope = ops.shift(ops.scale(squared, 3 * geluSlope * geluCubic), geluSlope);
-  const steepness = ops.shift(ops.scale(ops.square(tanh), -1), 1);
-  const curved = ops.multiply(ops.multiply(x, steepness), slope);
-  return ops.multiply(ops.scale(dy, 0.5), ops.add(ops.shift(tanh, 1), curved));
+  return ops.multiply(dy, ops.add(gate, ops.sigmoidGradient(ops.multiply(x, slope), gate)));
 };
 
 export interface ExactGeluTrace {

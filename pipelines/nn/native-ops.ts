@@ -86,6 +86,7 @@ export class NativeOps extends NativeMemory implements Ops {
     if (!losses || !slopes) throw new RangeError(`${operation} gave no result`);
     return { losses, slopes };
   }
+  sigmoidGradient = (dy: Operand, y: Operand): Tensor => this.#pointwise('SigmoidGrad', y, dy);
   reluGradient = (dy: Operand, y: Operand): Tensor => this.#pointwise('ReluGrad', dy, y);
 
   upperTriangle(a: Operand, strict: boolean): Tensor {

@@ -99,6 +99,8 @@ export interface Ops {
   softmax(a: Operand): Tensor;
   /** Of logits [m, n] and the index each row is to say, 0 ≤ targets[i] < n. */
   crossEntropy(logits: Operand, targets: Tensor): CrossEntropy;
+  /** dy · y(1 - y), for `y` that sigmoid gave. */
+  sigmoidGradient(dy: Operand, y: Operand): Tensor;
   /** dy where the relu let through (`y` > 0), else 0. */
   reluGradient(dy: Operand, y: Operand): Tensor;
 

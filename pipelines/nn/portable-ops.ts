@@ -131,6 +131,11 @@ export class PortableOps implements Ops {
     });
     return { losses, slopes: this.#run(() => tf.sub(tf.softmax(this.#get(logits)), said())) };
   }
+  sigmoidGradient = (dy: Operand, y: Operand): Tensor =>
+    this.#run(() => {
+      const s = this.#get(y);
+      return tf.mul(this.#get(dy), tf.mul(s, tf.sub(1, s)));
+    });
   reluGradient = (dy: Operand, y: Operand): Tensor =>
     this.#run(() => tf.mul(this.#get(dy), tf.cast(tf.greater(this.#get(y), 0), 'float32')));
 
