@@ -68,7 +68,10 @@ export class Checkpoints {
   }
 }
 
-/** Keeps an attempt alive while something long and asynchronous goes on outside the body's safe points. */
+/**
+ * Keeps an attempt alive while something long goes on between safe points or outside of them, as long as it gives the
+ * event loop its turns.
+ */
 export const whileBeating = async <T>(host: Host, now: Progress, work: () => Promise<T>): Promise<T> => {
   const timer = setInterval(() => host.beat(now), (host.heartbeatMs ?? 60_000) / 4);
   try {
@@ -101,10 +104,12 @@ export const pump = async (
   host: Host,
 ): Promise<Summary> => {
   const noteGap = watchGaps(host);
+  let last: Progress = { step: 0, of: 1 };
   try {
     for (;;) {
-      const { done, value } = await work.next();
+      const { done, value } = await whileBeating(host, last, () => work.next());
       if (done) return value;
+      last = value;
       noteGap();
       if (checkpoints.due) await checkpoints.save(value.step);
       host.beat(value);

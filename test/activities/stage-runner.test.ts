@@ -102,6 +102,14 @@ test('safe points that are too far apart are warned of', async (t) => {
   t.regex(host.warnings.join(), /far apart/);
 });
 
+test('a long step does not look dead either, as long as it lets the event loop run', async (t) => {
+  const host = localHost({ heartbeatMs: 40 });
+  await train(await newStore(t), task({ steps: 2, sleepMs: 100 }), host);
+  const beats = (step: number) => host.steps.filter((beat) => beat === step).length;
+  t.true(beats(0) >= 3, `${beats(0)} beats before the first safe point`);
+  t.true(beats(1) >= 3, `${beats(1)} beats between the first and the second`);
+});
+
 test('bad params and inputs are refused before any work, naming node and slot', async (t) => {
   const store = await newStore(t);
   const refused = (raw: unknown, message: RegExp) =>
