@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 
-/** A worker asks at least once a minute; the server lists it for five. */
+/** A worker that has room for work asks at least once a minute; the server lists it for five. */
 const livelyMs = 70_000;
 
 /** How many workers have lately asked for work of a queue. `kind`: 1 workflow tasks, 2 activities. */
@@ -15,7 +15,7 @@ const pollers = async (client: Client, queue: string, kind: 1 | 2): Promise<numb
     .length;
 };
 
-/** Those of `queues` that no worker serves. */
+/** Those of `queues` that no worker asks for work: none is up, or all are at work. */
 export const unserved = async (client: Client, queues: Iterable<string>): Promise<string[]> => {
   const missing: string[] = [];
   for (const queue of new Set(queues)) if ((await pollers(client, queue, 2)) === 0) missing.push(queue);

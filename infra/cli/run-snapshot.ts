@@ -85,14 +85,25 @@ const describe = async (client: Client, run: string): Promise<WorkflowExecutionD
   }
 };
 
+/** Queues that nodes wait for in vain. One whose worker is busy with this very run is served: it asks for no more. */
+export const waitedFor = (nodes: readonly NodeView[]): string[] => {
+  const running = nodes.filter(({ state }) => state === 'running');
+  const busy = new Set(running.filter(({ unclaimed }) => !unclaimed).map(({ queue }) => queue));
+  const idle = running.filter(({ unclaimed, queue }) => unclaimed && !busy.has(queue));
+  return [...new Set(idle.map(({ queue }) => queue))];
+};
+
 /** What is in the way, if anything is; workers are given time to start first. */
 const noteOn = async (client: Client, nodes: NodeView[], seconds: number): Promise<string | undefined> => {
   if (seconds < settledSeconds) return undefined;
-  const idle = nodes.filter(({ unclaimed }) => unclaimed).map(({ queue }) => queue);
-  const missing = await unserved(client, nodes.length === 0 ? ['cpu'] : idle);
+  const missing = await unserved(client, nodes.length === 0 ? ['cpu'] : waitedFor(nodes));
   if (missing.length > 0)
     return missing
-      .map((queue) => `no worker serves queue ${queue}; start one: \`understudy worker --queue ${queue}\``)
+      .map(
+        (queue) =>
+          `no worker asks for work of queue ${queue}; unless all are busy with other runs, start one: ` +
+          `\`understudy worker --queue ${queue}\``,
+      )
       .join('; ');
   return nodes.length === 0 ? 'the nodes are not known yet' : undefined;
 };

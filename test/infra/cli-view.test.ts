@@ -1,5 +1,6 @@
 import test from 'ava';
 import { Pace } from '../../infra/cli/pace.ts';
+import { waitedFor } from '../../infra/cli/run-snapshot.ts';
 import {
   durationText,
   type NodeView,
@@ -105,6 +106,14 @@ test('a run in lines says progress, cache and failure with what helps', (t) => {
   const wide = runLines(now, paces, 10_000, 110);
   t.true(wide.every((line) => line.length <= 110));
   t.regex(wide[3] ?? '', /██████████░░░░░░░░░░ 50 %/);
+});
+
+test('a node waits for a worker in vain, but not for one that is busy with this run', (t) => {
+  const waiting = (id: string) => node(id, 'running', { queue: 'gpu', unclaimed: true });
+  t.deepEqual(waitedFor([waiting('train:a'), waiting('train:b')]), ['gpu']);
+  t.deepEqual(waitedFor([waiting('train:a'), node('train:b', 'running', { queue: 'gpu' })]), []);
+  t.deepEqual(waitedFor([waiting('train:a'), node('report', 'running')]), ['gpu']);
+  t.deepEqual(waitedFor([node('train:a', 'waiting', { queue: 'gpu' })]), []);
 });
 
 test('a live screen draws over its last picture', (t) => {
