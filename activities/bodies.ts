@@ -1,6 +1,7 @@
 import { assemble } from './assemble.ts';
 import { extract } from './extract.ts';
 import { generate } from './generate.ts';
+import { importModel } from './import-model.ts';
 import type { Bodies } from './index.ts';
 import { privacy } from './privacy.ts';
 import { report } from './report.ts';
@@ -14,6 +15,7 @@ export const bodies: Bodies = {
   extract,
   assemble,
   tokenize,
+  'import-model': importModel,
   train,
   generate,
   similarity,

@@ -1,12 +1,7 @@
 import type { Sampler } from '../pipelines/generator.ts';
-import {
-  generatorConfig,
-  generatorNamed,
-  type ModelCard,
-  modelCard,
-  vocabularyDigest,
-} from '../pipelines/model-card.ts';
+import { generatorConfig, generatorNamed, type ModelCard, modelCard } from '../pipelines/model-card.ts';
 import { decodeSaved } from '../pipelines/safetensors.ts';
+import { vocabularyDigest } from '../pipelines/vocabulary-digest.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';

@@ -40,8 +40,10 @@ const checkInputs = <S extends Stage>(
   node: string,
   inputs: Record<string, ArtifactRef | ArtifactRef[]>,
 ): StageInputs<S> => {
+  const filled = { ...inputs };
   for (const [slot, kind] of Object.entries(stage.inputs)) {
-    const given = inputs[slot];
+    // A list may be left out: plans drawn before the stage had it do so.
+    const given = inputs[slot] ?? (Array.isArray(kind) ? [] : undefined);
     const wanted = [kind].flat()[0];
     const kinds = [given ?? []].flat().map((ref) => ref.kind);
     if (!given || Array.isArray(given) !== Array.isArray(kind) || kinds.some((found) => found !== wanted))
@@ -49,8 +51,9 @@ const checkInputs = <S extends Stage>(
         'InvalidConfig',
         `input ${slot} of ${node}: expected ${Array.isArray(kind) ? 'a list of' : 'one'} ${wanted}, found ${kinds.join(', ') || 'nothing'}`,
       );
+    filled[slot] = given;
   }
-  return inputs as StageInputs<S>;
+  return filled as StageInputs<S>;
 };
 
 const fromCache = async (store: Store, entry: CacheEntry): Promise<StageResult> => ({

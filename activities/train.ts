@@ -1,21 +1,20 @@
 import { z } from 'zod';
 import type { Checkpointable, Saved, Saving } from '../pipelines/checkpointable.ts';
 import { patientCount, type VisitColumns } from '../pipelines/cohort/visit-columns.ts';
-import type { Fitting } from '../pipelines/generator.ts';
+import type { FittedModel, Fitting, Generator } from '../pipelines/generator.ts';
 import { type LearningCurve, learningCurve, recordStep } from '../pipelines/learning-curve.ts';
-import {
-  generatorConfig,
-  generatorNamed,
-  type modelCard,
-  vocabularyDigest,
-} from '../pipelines/model-card.ts';
+import { generatorConfig, generatorNamed, modelCard } from '../pipelines/model-card.ts';
 import { generatorFile, generators } from '../pipelines/registry.ts';
-import { encodeInTurns } from '../pipelines/safetensors.ts';
+import { decodeSaved, encodeInTurns } from '../pipelines/safetensors.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import { subsetSize, trainingData, trainingSubset } from '../pipelines/tokens/training-data.ts';
+import { vocabularyDigest } from '../pipelines/vocabulary-digest.ts';
+import type { ArtifactRef } from '../schemas/artifact.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { StageParams } from '../schemas/stage.ts';
 import { cohortName, train as contract } from '../schemas/stages/train.ts';
+import type { OpenArtifact } from '../schemas/store.ts';
+import { vocabulary as vocabularySchema } from '../schemas/vocabulary.ts';
 import { defineBody } from './stage-body.ts';
 
 /** A fitting with its learning curve: together they are what a checkpoint holds. */
@@ -47,6 +46,31 @@ const learned = ({ generator, patients, seed }: StageParams<typeof contract>, wh
   return { train: trainingSubset(whole, subset.patients, seed), subset };
 };
 
+/** The model that training starts from, where one is given. Throws InvalidConfig where it cannot be. */
+const startOf = async (
+  { name, fitFrom }: Generator,
+  [ref, ...others]: readonly ArtifactRef[],
+  open: (ref: ArtifactRef) => Promise<OpenArtifact>,
+): Promise<FittedModel | undefined> => {
+  if (!ref) return undefined;
+  if (others.length > 0 || !fitFrom)
+    throw new StageError(
+      'InvalidConfig',
+      `input from of train: ${name} starts from ${fitFrom ? 'one model' : 'none'}, found ${others.length + 1}`,
+    );
+  const artifact = await open(ref);
+  const card = modelCard.parse(await artifact.json('model.json'));
+  if (card.generator !== name)
+    throw new StageError(
+      'InvalidConfig',
+      `input from of train: a model of ${name} expected, found ${card.generator}`,
+    );
+  return {
+    saved: decodeSaved(await artifact.bytes('weights.safetensors')),
+    vocabulary: vocabularySchema.parse(await artifact.json('vocabulary.json')),
+  };
+};
+
 /** Token cohort to model: `weights.safetensors`, `model.json`, `vocabulary.json`, `curve.json`. */
 export const train = defineBody(contract, {
   code: import.meta.url,
@@ -57,7 +81,12 @@ export const train = defineBody(contract, {
     const whole = trainingData(await readTokenCohort(await open(inputs.cohort)));
     const { vocabulary } = whole;
     const { train, subset } = learned(params, whole.train);
-    const fitting = await generator.fit({ ...whole, train }, config, params.seed);
+    const start = await startOf(generator, inputs.from, open);
+    const data = { ...whole, train };
+    const fitting =
+      start && generator.fitFrom
+        ? await generator.fitFrom(start, data, config, params.seed)
+        : await generator.fit(data, config, params.seed);
     try {
       log.info(fitting.facts, `fitting ${generator.name}`);
       const training = new Training(fitting);

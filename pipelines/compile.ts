@@ -27,8 +27,11 @@ const fillSettings = (schema: z.ZodType, given: Settings, path: readonly string[
   throw new StageError('InvalidConfig', problems.join('\n'));
 };
 
+/** Names of generators whose training can start from a model. */
+const startable = (): string[] => [...generators].flatMap(([name, { fitFrom }]) => (fitFrom ? [name] : []));
+
 const fillGenerator = (
-  { name, config, drawing, trainingSizes: sizes }: Chosen,
+  { name, from, config, drawing, trainingSizes: sizes }: Chosen,
   index: number,
   all: Chosen[],
 ): Chosen => {
@@ -38,10 +41,13 @@ const fillGenerator = (
   if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
   if (!generator.drawing && Object.keys(drawing).length > 0)
     throw invalid(`${key}.drawing`, `${name} draws in one way only, so nothing can be set`);
+  if (from !== undefined && !generator.fitFrom)
+    throw invalid(`${key}.from`, `${name} cannot start from a model; ${oneOf(startable())}`);
   const twice = sizes?.find((size, i) => sizes.indexOf(size) !== i);
   if (twice !== undefined) throw invalid(`${key}.trainingSizes`, `${twice} is listed twice`);
   return {
     name,
+    ...(from !== undefined && { from }),
     ...(sizes && { trainingSizes: sizes }),
     config: fillSettings(generator.config, config, [key, 'config']),
     drawing: generator.drawing ? fillSettings(generator.drawing, drawing, [key, 'drawing']) : {},

@@ -185,6 +185,12 @@ export interface Adopted {
   notes: string[];
 }
 
+/** A fitted model that a training starts from: its weights, and what they speak. */
+export interface FittedModel {
+  saved: Saved;
+  vocabulary: Vocabulary;
+}
+
 /** A method that can learn and sample. One file in pipelines/models, found by its name. */
 export interface Generator<C extends z.ZodType = z.ZodType> {
   /** Must equal the file name. */
@@ -200,6 +206,11 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   /** What of a `SampleRequest` it heeds beyond labels; whoever asks it for more is refused. */
   heeds?: readonly ('demographics' | 'seeds')[];
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
+  /**
+   * As `fit`, but from a model of the same generator instead of fresh weights; absent where that means nothing. Throws
+   * InvalidConfig where the model is of another size than the config asks for, or speaks what it cannot take over.
+   */
+  fitFrom?(start: FittedModel, data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;
   /** Takes over weights of the paper's code; absent where there is none. Throws SourceMalformed, with numbers. */
   adopt?(checkpoint: Checkpoint): Adopted;

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { StageError } from '../schemas/errors.ts';
-import { tokenOrder, type Vocabulary } from '../schemas/vocabulary.ts';
+import { tokenOrder } from '../schemas/vocabulary.ts';
 import type { Generator } from './generator.ts';
 import { generators } from './registry.ts';
 
@@ -60,12 +59,3 @@ export const generatorDrawing = (generator: Generator, drawing: Record<string, u
   if (success) return data;
   throw new StageError('InvalidConfig', `drawing of ${name}: ${z.prettifyError(error)}`);
 };
-
-const identityOf = ({ modality, code, bucket }: Vocabulary['codes'][number]) =>
-  bucket ? [modality, code, bucket.low, bucket.high] : [modality, code];
-
-/** Names a vocabulary by its content: codes and ranges in their order, and labels. */
-export const vocabularyDigest = ({ codes, labels }: Vocabulary): string =>
-  createHash('sha256')
-    .update(JSON.stringify([codes.map(identityOf), labels]))
-    .digest('hex');

@@ -12,16 +12,26 @@ import { utility } from './stages/utility.ts';
 const settings = z.record(z.string(), z.json());
 type Settings = z.output<typeof settings>;
 
+/** What a name alone asks for, and what may be said beside it. */
+interface Asked {
+  name: string;
+  from?: string | undefined;
+  config: Settings;
+  drawing: Settings;
+  trainingSizes?: number[] | undefined;
+}
+
 const generator = z.union([
-  z
-    .string()
-    .transform((name): { name: string; config: Settings; drawing: Settings; trainingSizes?: number[] } => ({
-      name,
-      config: {},
-      drawing: {},
-    })),
+  z.string().transform((name): Asked => ({ name, config: {}, drawing: {} })),
   z.strictObject({
     name: z.string(),
+    from: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'folder of a model whose weights its training starts from, made by `understudy import` or by a training; `model:DIGEST` is one in the store',
+      ),
     config: settings.default({}).describe('how it is built and trained'),
     drawing: settings.default({}).describe('how it draws patients; a change does not train it anew'),
     trainingSizes: z

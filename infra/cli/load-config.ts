@@ -7,6 +7,7 @@ import { StageError } from '../../schemas/errors.ts';
 import { type RunConfig, runConfig } from '../../schemas/run-config.ts';
 import { keysAt } from './describe-schema.ts';
 import { issueText, pathText, valueAt } from './issue-text.ts';
+import { modelPlace } from './model-place.ts';
 
 /** The file that is read when no `--config` is given. */
 export const defaultConfigFile = 'understudy.yaml';
@@ -67,7 +68,13 @@ export const loadConfig = async (file: string): Promise<RunConfig> => {
   const parsed = runConfig.safeParse(raw);
   if (parsed.success) {
     const folder = file === '-' ? process.cwd() : dirname(resolve(file));
-    return { ...parsed.data, source: resolve(folder, parsed.data.source) };
+    const generators = await Promise.all(
+      parsed.data.generators.map(async ({ from, ...generator }) => ({
+        ...generator,
+        ...(from !== undefined && { from: resolve(folder, await modelPlace(from)) }),
+      })),
+    );
+    return { ...parsed.data, source: resolve(folder, parsed.data.source), generators };
   }
   const problem = (issue: z.core.$ZodIssue) => {
     const key = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;

@@ -1,6 +1,7 @@
 import { assemble } from '../../schemas/stages/assemble.ts';
 import { extract } from '../../schemas/stages/extract.ts';
 import { generate } from '../../schemas/stages/generate.ts';
+import { importModel } from '../../schemas/stages/import-model.ts';
 import { privacy } from '../../schemas/stages/privacy.ts';
 import { report } from '../../schemas/stages/report.ts';
 import { similarity } from '../../schemas/stages/similarity.ts';
@@ -24,16 +25,21 @@ export const nightly = defineDag('nightly', (dag, run) => {
   const events = dag.add(extract, {}, { source: run.source, layout: run.layout });
   const cohort = dag.add(assemble, { events }, { ...run.cohort, seed });
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
-  const chosen = run.generators.flatMap(({ trainingSizes = [1], ...generator }) =>
-    trainingSizes.map((size) => ({ ...generator, size })),
-  );
-  const required = chosen.length === 1;
+  const required = run.generators.flatMap(({ trainingSizes = [1] }) => trainingSizes).length === 1;
+  const chosen = run.generators.flatMap(({ trainingSizes = [1], from: model, ...generator }) => {
+    const { name } = generator;
+    const from =
+      model === undefined
+        ? []
+        : [dag.add(importModel, {}, { model, generator: name }, { id: `import-model:${name}`, required })];
+    return trainingSizes.map((size) => ({ ...generator, from, size }));
+  });
 
-  const branches = chosen.map(({ name, config, drawing, size }) => {
+  const branches = chosen.map(({ name, from, config, drawing, size }) => {
     const at = (stage: string) => ({ id: `${stage}:${cohortName(name, size)}`, required });
     const model = dag.add(
       train,
-      { cohort: real },
+      { cohort: real, from },
       { generator: name, config, ...(size !== 1 && { patients: size }), seed, checkpointEvery },
       at('train'),
     );

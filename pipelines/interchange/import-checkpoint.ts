@@ -3,8 +3,9 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import type { Checkpoint, Generator } from '../generator.ts';
-import { type modelCard, vocabularyDigest } from '../model-card.ts';
+import type { modelCard } from '../model-card.ts';
 import { decodeSafetensors, encodeSaved } from '../safetensors.ts';
+import { vocabularyDigest } from '../vocabulary-digest.ts';
 
 /** Files of a model folder, as the train stage writes them. */
 export const modelFileNames = ['model.json', 'vocabulary.json', 'curve.json', 'weights.safetensors'] as const;

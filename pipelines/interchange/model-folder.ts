@@ -4,8 +4,9 @@ import { StageError } from '../../schemas/errors.ts';
 import { type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
 import type { Sampler } from '../generator.ts';
 import { type LearningCurve, learningCurve } from '../learning-curve.ts';
-import { generatorConfig, generatorNamed, modelCard, vocabularyDigest } from '../model-card.ts';
+import { generatorConfig, generatorNamed, modelCard } from '../model-card.ts';
 import { decodeSaved } from '../safetensors.ts';
+import { vocabularyDigest } from '../vocabulary-digest.ts';
 import { malformed } from './outside-cohort.ts';
 
 /** A fitted generator from outside a run. */

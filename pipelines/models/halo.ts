@@ -12,23 +12,14 @@ import { StageError } from '../../schemas/errors.ts';
 import { defineGenerator } from '../generator.ts';
 import { openOps } from '../nn/open-ops.ts';
 import { adoptHalo } from './halo/adopt.ts';
+import { storedArchitecture } from './halo/architecture.ts';
 import { haloConfig } from './halo/config.ts';
 import { HaloFitting } from './halo/fitting.ts';
 import { HaloNetwork } from './halo/network.ts';
 import { groupsOf, HaloSampler, samplingColumns } from './halo/sampler.ts';
+import { haloStart } from './halo/started.ts';
 
-const size = z.int().positive();
-const modelSchema = z.object({
-  architecture: z.object({
-    layers: size,
-    heads: size,
-    embedding: size,
-    codes: size,
-    labels: z.int().nonnegative(),
-    maxVisits: size,
-    positions: size,
-  }),
-});
+const modelSchema = z.object({ architecture: storedArchitecture });
 
 export default defineGenerator({
   name: 'halo',
@@ -38,6 +29,7 @@ export default defineGenerator({
   version: 2,
   config: haloConfig,
   fit: (data, config, seed) => HaloFitting.start(data, config, seed),
+  fitFrom: (start, data, config, seed) => HaloFitting.start(data, config, seed, haloStart(start, data)),
   adopt: adoptHalo,
   async open(saved, _config, vocabulary) {
     const { architecture } = modelSchema.parse(saved.json);

@@ -17,7 +17,8 @@ export const train = defineStage({
   name: 'train',
   title: 'Fit one generator to the training split',
   version: 2,
-  inputs: { cohort: 'token-cohort' },
+  // At most one model in `from`: what the training starts from, instead of fresh weights.
+  inputs: { cohort: 'token-cohort', from: ['model'] },
   output: 'model',
   params: z.object({
     generator: z.string().describe('a name from `understudy models`'),

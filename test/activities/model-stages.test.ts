@@ -1,26 +1,16 @@
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { generate } from '../../activities/generate.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { train } from '../../activities/train.ts';
 import { startBackend } from '../../infra/backend.ts';
-import { createFileStore } from '../../infra/store/fs.ts';
-import {
-  type TokenCohort,
-  type VisitColumns,
-  VisitColumnsBuilder,
-} from '../../pipelines/cohort/visit-columns.ts';
 import { learningCurve } from '../../pipelines/learning-curve.ts';
 import { modelCard } from '../../pipelines/model-card.ts';
-import {
-  readTokenCohort,
-  tokenCohortHeader,
-  writeTokenCohort,
-} from '../../pipelines/tokens/token-cohort-file.ts';
+import { readTokenCohort, tokenCohortHeader } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
 import { localHost } from '../helpers/local-host.ts';
-import { tempFolder } from '../helpers/temp-folder.ts';
+import { storeWithCohort } from '../helpers/planted-store.ts';
 import { planted } from '../pipelines/models/planted-cohort.ts';
 
 test.before(async () => {
@@ -33,31 +23,6 @@ const halo = {
   seed: 3,
   checkpointEvery: 0,
   config: { layers: 1, heads: 2, embedding: 16, batch: 16, epochs: 3 },
-};
-
-/** The planted patients as a real token cohort, committed to a store of the test's own. */
-const storeWithCohort = async (t: ExecutionContext, vocabulary = planted().vocabulary) => {
-  const store = createFileStore(await tempFolder(t));
-  const { train: training, validation } = planted();
-  const builder = new VisitColumnsBuilder();
-  const split: number[] = [];
-  const add = (columns: VisitColumns, part: number) => {
-    for (let p = 0; p + 1 < columns.visitOffsets.length; p++) {
-      const visits: Int32Array[] = [];
-      for (let v = columns.visitOffsets[p] as number; v < (columns.visitOffsets[p + 1] as number); v++)
-        visits.push(columns.codes.subarray(columns.codeOffsets[v], columns.codeOffsets[v + 1]));
-      builder.addPatient(visits, columns.labels.subarray(p * 2, p * 2 + 2));
-      split.push(part);
-    }
-  };
-  add(training, 0);
-  add(validation, 1);
-  const cohort: TokenCohort = { ...builder.build(), vocabulary, split: Uint8Array.from(split) };
-  const draft = await store.draft('token-cohort');
-  await writeTokenCohort(draft, cohort);
-  const lineage = { stage: 'tokenize', version: 1, params: {}, inputs: {}, code: '', engine };
-  const recorded = { at: '2026-11-21T00:00:00Z', seconds: 0, attempt: 1 };
-  return { store, cohort: await draft.commit({ lineage, summary: {}, recorded }) };
 };
 
 const trained = (store: Store, cohort: ArtifactRef, params: object = halo, host = localHost()) =>

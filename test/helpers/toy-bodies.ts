@@ -75,6 +75,15 @@ export const toyBodies: Bodies = {
       return {};
     },
   }),
+  'import-model': defineBody(stages['import-model'], {
+    code,
+    fingerprint: async ({ model }) => model,
+    async *run({ params }, { draft }) {
+      yield { step: 1, of: 1 };
+      await draft.write('text', `m(${params.generator})`);
+      return {};
+    },
+  }),
   train: defineBody(stages.train, {
     code,
     async *run({ params }, { draft, resume, log }) {

@@ -35,6 +35,16 @@ test('an absolute source stays, and JSON does as well as YAML', async (t) => {
   ]);
 });
 
+test('a model to start from is told from where the file lies', async (t) => {
+  const text =
+    'source: x\ngenerators:\n  - name: halo\n    from: ../models/halo\n  - name: promptehr\n    from: /m\n';
+  const { generators } = await loadConfig(await write(text));
+  t.deepEqual(
+    generators.map(({ from }) => from),
+    [join(folder, '..', 'models', 'halo'), '/m'],
+  );
+});
+
 /** What is written, and what must be said of it (after `FILE is not a valid run config:`). */
 const bad: Record<string, [text: string, ...problems: string[]]> = {
   'an empty file': ['', 'it is empty; `source` at least must be given'],
@@ -74,7 +84,7 @@ const bad: Record<string, [text: string, ...problems: string[]]> = {
   ],
   'settings of a generator in the wrong place': [
     'source: x\ngenerators:\n  - name: halo\n    epochs: 3\n',
-    'generators[0] (line 4): no key epochs here (keys: name, config, drawing, trainingSizes)',
+    'generators[0] (line 4): no key epochs here (keys: name, from, config, drawing, trainingSizes)',
   ],
   'a negative seed': ['source: x\nseed: -1\n', 'seed (line 2): expected a number ≥ 0, found -1'],
   'a seed with a fraction': ['source: x\nseed: 0.5\n', 'seed (line 2): expected an integer, found 0.5'],

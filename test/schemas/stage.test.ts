@@ -12,7 +12,7 @@ const same = <A, B>(equal: Equal<A, B>): boolean => equal;
 const policy = { queue: 'cpu', startToClose: '1h', heartbeat: '1m', attempts: 1 } as const;
 
 test('kinds of inputs and output stay literal, lists stay lists', (t) => {
-  t.true(same<StageInputs<Stages['train']>, { readonly cohort: ArtifactRef<'token-cohort'> }>(true));
+  t.true(same<StageInputs<Stages['generate']>['cohort'], ArtifactRef<'token-cohort'>>(true));
   t.true(same<StageOutput<Stages['train']>, ArtifactRef<'model'>>(true));
   t.true(same<StageInputs<Stages['report']>['cards'], ArtifactRef<'scorecard'>[]>(true));
   t.true(same<keyof StageInputs<Stages['extract']>, never>(true));

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
 
 /** The shape of a HALO model: everything that decides the shapes of its weights. */
@@ -14,6 +15,19 @@ export interface Architecture {
   /** Rows of the position table; at least maxVisits + 2. */
   positions: number;
 }
+
+const size = z.int().positive();
+
+/** An architecture as a model's json has it. */
+export const storedArchitecture: z.ZodType<Architecture> = z.object({
+  layers: size,
+  heads: size,
+  embedding: size,
+  codes: size,
+  labels: z.int().nonnegative(),
+  maxVisits: size,
+  positions: size,
+});
 
 /** Columns of a visit vector: codes, labels, then the three special tokens of the reference. */
 export interface Layout {

@@ -16,6 +16,7 @@ import { type MemoryNeed, memoryNeed, requireMemory } from './memory.ts';
 import { HaloNetwork } from './network.ts';
 import { toReference } from './parts.ts';
 import { groupsOf } from './sampler.ts';
+import { type HaloStart, placedLike, sizedLike } from './started.ts';
 
 /** Patients that can be learned from: those with a visit. */
 const withVisits = (columns: VisitColumns): Int32Array =>
@@ -30,6 +31,13 @@ const orderOf = (random: RandomSource, patients: Int32Array, epoch: number): Int
 /** Visits beyond `maxVisits`, which nothing is learned from. */
 const cutVisits = ({ visitOffsets }: VisitColumns, maxVisits: number): number =>
   visitOffsets.reduce((cut, end, i) => cut + Math.max(0, end - (visitOffsets[i - 1] ?? 0) - maxVisits), 0);
+
+/** Settings and architecture, those of the model that training starts from where there is one. */
+const sizedFor = (data: TrainingData, config: HaloConfig, start: HaloStart | undefined) => {
+  const settings = resolveHalo(start ? sizedLike(config, start) : config, data.train);
+  const architecture = architectureOf(settings, data.vocabulary);
+  return start ? placedLike(settings, architecture, start) : { settings, architecture };
+};
 
 /** HALO being trained: one step is one batch; an epoch's last step also validates. */
 export class HaloFitting implements Fitting {
@@ -80,29 +88,30 @@ export class HaloFitting implements Fitting {
   }
 
   /**
-   * Draws fresh weights. Throws TooFewPatients when no training patient has a visit, OutOfMemory when what a training of
-   * this size takes is not there.
+   * Draws fresh weights, or takes those of `start`. Throws TooFewPatients when no training patient has a visit,
+   * OutOfMemory when what a training of this size takes is not there.
    */
-  static async start(data: TrainingData, config: HaloConfig, seed: number): Promise<HaloFitting> {
+  static async start(
+    data: TrainingData,
+    config: HaloConfig,
+    seed: number,
+    start?: HaloStart,
+  ): Promise<HaloFitting> {
     const patients = withVisits(data.train);
     if (patients.length === 0)
       throw new StageError('TooFewPatients', 'halo: the training split has no patient with a visit');
-    const settings = resolveHalo(config, data.train);
-    const architecture = architectureOf(settings, data.vocabulary);
+    const { settings, architecture } = sizedFor(data, config, start);
     const order = orderOf(new RandomSource(seed, 'order'), patients, 0);
     const isSteered = withVisits(data.validation).length >= fewestToSteer;
     const need = memoryNeed(architecture, settings, data.train, order, isSteered);
     requireMemory(need, settings, config.memoryGib);
-    const initial = initialValues(
-      architecture,
-      new RandomSource(seed, 'weights'),
-      data.train,
-      settings.start,
-    );
+    const random = new RandomSource(seed, 'weights');
     const ops = await openOps();
-    const network = await HaloNetwork.build(ops, architecture, settings.blockColumns, (part) => ({
-      value: initial(part),
-    }));
+    const { blockColumns } = settings;
+    const initial = initialValues(architecture, random, data.train, settings.start);
+    const network = start
+      ? await HaloNetwork.fromReference(ops, architecture, blockColumns, start.arrays)
+      : await HaloNetwork.build(ops, architecture, blockColumns, (part) => ({ value: initial(part) }));
     return new HaloFitting(data, settings, seed, network, need);
   }
 

@@ -20,7 +20,7 @@ const real = (dag: DagBuilder) => {
 test('an edge of the wrong kind, a list for one, or wrong params is a type error', (t) => {
   const dag = new DagBuilder();
   const cohort = real(dag);
-  const model = dag.add(train, { cohort }, { generator: 'toy' });
+  const model = dag.add(train, { cohort, from: [] }, { generator: 'toy' });
   // @ts-expect-error a model is no cohort
   dag.add(generate, { model: cohort, cohort: model }, {}, { id: 'wrong kind' });
   // @ts-expect-error one model, not several
@@ -28,7 +28,7 @@ test('an edge of the wrong kind, a list for one, or wrong params is a type error
   // @ts-expect-error several models, not one
   dag.add(report, { real: cohort, models: model, synthetic: [], cards: [] }, {}, { id: 'one for list' });
   // @ts-expect-error params are checked against the stage's own schema
-  t.throws(() => dag.add(train, { cohort }, { generator: 1 }, { id: 'params' }), {
+  t.throws(() => dag.add(train, { cohort, from: [] }, { generator: 1 }, { id: 'params' }), {
     name: 'InvalidConfig',
     message: /params of params:(.|\n)*generator/,
   });
@@ -37,8 +37,8 @@ test('an edge of the wrong kind, a list for one, or wrong params is a type error
 test('no two nodes share an id', (t) => {
   const dag = new DagBuilder();
   const cohort = real(dag);
-  dag.add(train, { cohort }, { generator: 'a' });
-  t.throws(() => dag.add(train, { cohort }, { generator: 'b' }), {
+  dag.add(train, { cohort, from: [] }, { generator: 'a' });
+  t.throws(() => dag.add(train, { cohort, from: [] }, { generator: 'b' }), {
     instanceOf: RangeError,
     message: /train/,
   });
@@ -198,6 +198,30 @@ test(
   refused,
   { generators: [{ name: 'promptehr', drawing: { temperature: 'hot' } }] },
   /^generators\[0\]\.drawing\.temperature: /,
+);
+
+test('a training that starts from a model reads it from a node of its own, one for all sizes', (t) => {
+  const asked = { name: 'halo', from: '/models/halo', trainingSizes: [0.5, 1] };
+  const { nodes } = compile(nightly, config({ generators: ['marginal', asked] }));
+  const find = (id: string) => nodes.find((node) => node.id === id);
+  t.like(find('import-model:halo'), {
+    stage: 'import-model',
+    params: { model: '/models/halo', generator: 'halo' },
+    inputs: {},
+    required: false,
+  });
+  t.is(nodes.filter(({ stage }) => stage === 'import-model').length, 1);
+  for (const id of ['train:halo', 'train:halo@50%'])
+    t.deepEqual(find(id)?.inputs, { cohort: 'tokenize', from: ['import-model:halo'] });
+  t.deepEqual(find('train:marginal')?.inputs, { cohort: 'tokenize', from: [] });
+  const alone = compile(nightly, config({ generators: [{ name: 'halo', from: 'x' }] })).nodes;
+  t.true(alone.every(({ required }) => required));
+});
+test(
+  'a model for a generator that cannot start from one',
+  refused,
+  { generators: [{ name: 'marginal', from: 'x' }] },
+  /^generators\[0\]\.from: marginal cannot start from a model; there are: .*halo/,
 );
 
 test('a dag is drawn anew for each config', (t) => {

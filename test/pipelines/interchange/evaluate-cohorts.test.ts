@@ -7,10 +7,11 @@ import { cohortFromJson } from '../../../pipelines/interchange/json-cohort.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import { defineMetric } from '../../../pipelines/metric.ts';
 import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
-import { generatorConfig, generatorNamed, vocabularyDigest } from '../../../pipelines/model-card.ts';
+import { generatorConfig, generatorNamed } from '../../../pipelines/model-card.ts';
 import { encodeSaved } from '../../../pipelines/safetensors.ts';
 import { writeTokenCohort } from '../../../pipelines/tokens/token-cohort-file.ts';
 import { trainingData } from '../../../pipelines/tokens/training-data.ts';
+import { vocabularyDigest } from '../../../pipelines/vocabulary-digest.ts';
 import { tempFolder } from '../../helpers/temp-folder.ts';
 import { put, putParquet } from './layouts.ts';
 

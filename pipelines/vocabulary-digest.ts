@@ -1,0 +1,11 @@
+import { createHash } from 'node:crypto';
+import type { Vocabulary } from '../schemas/vocabulary.ts';
+
+const identityOf = ({ modality, code, bucket }: Vocabulary['codes'][number]) =>
+  bucket ? [modality, code, bucket.low, bucket.high] : [modality, code];
+
+/** Names a vocabulary by its content: codes and ranges in their order, and labels. */
+export const vocabularyDigest = ({ codes, labels }: Vocabulary): string =>
+  createHash('sha256')
+    .update(JSON.stringify([codes.map(identityOf), labels]))
+    .digest('hex');
