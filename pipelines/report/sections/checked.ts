@@ -1,6 +1,6 @@
 import type { Check, Outcome, Verdict } from '../checks.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted, decimal, listed } from '../number-format.ts';
+import { counted, decimal, integer, listed } from '../number-format.ts';
 import type { Headline } from '../ranking.ts';
 import { floorGenerator, type ReportData } from '../report-data.ts';
 import {
@@ -74,21 +74,32 @@ const tally = (data: ReportData, name: string): Markup => {
   }</li>`;
 };
 
+/** Reasons told in full: those that most numbers have. */
+const reasonsTold = 6;
+
+/** Numbers that could not be computed, one line per metric and reason: a cohort too small for labels misses hundreds. */
 const undefinedNumbers = (data: ReportData): Markup | false => {
-  const missing = data.metrics.flatMap(({ rows }) =>
-    rows.flatMap(({ title, values }) =>
-      values.filter(({ value }) => value === null).map(({ generator, note }) => ({ title, generator, note })),
-    ),
-  );
-  return (
-    missing.length > 0 &&
-    html`<li>${counted(missing.length, 'number')} could not be computed: ${missing
-      .slice(0, 6)
-      .map(({ title, generator, note }) => html`<br>${generator}, ${title}: ${note ?? 'no reason given'}`)}${
-      missing.length > 6 &&
-      html`<br>… and ${missing.length - 6} more, each with its reason in the table of all numbers`
-    }</li>`
-  );
+  const reasons = new Map<string, { title: string; why: string; count: number; generators: Set<string> }>();
+  let [all, missing] = [0, 0];
+  for (const { title, rows } of data.metrics)
+    for (const { value, generator, note } of rows.flatMap(({ values }) => values)) {
+      all++;
+      if (value !== null) continue;
+      missing++;
+      const why = note ?? 'No reason given.';
+      const key = `${title}\n${why}`;
+      const reason = reasons.get(key) ?? { title, why, count: 0, generators: new Set() };
+      reason.count++;
+      reason.generators.add(generator);
+      reasons.set(key, reason);
+    }
+  if (missing === 0) return false;
+  const told = [...reasons.values()].sort((a, b) => b.count - a.count).slice(0, reasonsTold);
+  const rest = reasons.size - told.length;
+  return html`<li>Of ${counted(all, 'number')}, ${integer(missing)} could not be computed: ${told.map(
+    ({ title, why, count, generators }) =>
+      html`<br>${title}, ${counted(count, 'number')} of ${listed([...generators])}: ${why}`,
+  )}${rest > 0 && html`<br>… and for ${counted(rest, 'other reason')}; each number has its own in the table of all numbers`}</li>`;
 };
 
 /** The families of metrics that no scorecard holds. */

@@ -172,6 +172,31 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
   t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
 
+test('numbers that could not be computed are counted by metric and reason', (t) => {
+  const data = assembleReport(similarityOnly);
+  const metrics = data.metrics.map((metric, i) =>
+    i > 0
+      ? metric
+      : {
+          ...metric,
+          rows: metric.rows.map((row) => ({
+            ...row,
+            values: row.values.map((value) => ({ ...value, value: null, note: 'Too few.' })),
+          })),
+        },
+  );
+  const told = parseHTML(reportPage({ ...data, metrics })).document.querySelector('#checked')?.textContent;
+  const values = metrics.flatMap(({ rows }) => rows.flatMap((row) => row.values));
+  const own = metrics[0]?.rows.flatMap((row) => row.values).length ?? 0;
+  const missing = values.filter(({ value }) => value === null).length;
+  t.true(own > 1);
+  t.regex(told ?? '', new RegExp(`Of ${values.length} numbers, ${missing} could not be computed`));
+  t.is(
+    /could not be computed: (.*?: Too few\.)/.exec(told ?? '')?.[1],
+    `${metrics[0]?.title}, ${own} numbers of halo and marginal: Too few.`,
+  );
+});
+
 test('every number leads to a definition', (t) => {
   const { document } = parseHTML(pageOf(exampleRun(2)));
   const rows = [...document.querySelectorAll('#numbers tbody tr th')];
