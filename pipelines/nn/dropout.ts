@@ -1,3 +1,6 @@
+/** Words that are drawn and thrown away, so that near seeds are far apart. */
+const discarded = 12;
+
 /**
  * Fills `out` with zero for a dropped unit and 1 / (1 − rate) for a kept one; `rate` to the nearest 1/256.
  * Bytes of sfc32 (Chris Doty-Humphrey, PractRand); three `seeds` in [0, 1) address them. A counter-based source
@@ -5,18 +8,18 @@
  */
 export const dropUnits = (out: Float32Array, seeds: Float64Array, rate: number): void => {
   let [a, b, c] = [0, 1, 2].map((i) => ((seeds[i] as number) * 2 ** 32) | 0) as [number, number, number];
-  let counter = 1;
-  let word = 0;
-  const threshold = Math.round(rate * 256);
-  const kept = 1 / (1 - rate);
-  for (let i = -48; i < out.length; i++) {
-    if ((i & 3) === 0) {
-      word = (((a + b) | 0) + counter) | 0;
-      counter = (counter + 1) | 0;
-      a = b ^ (b >>> 9);
-      b = (c + (c << 3)) | 0;
-      c = (((c << 21) | (c >>> 11)) + word) | 0;
-    } else word >>>= 8;
-    if (i >= 0) out[i] = (word & 255) < threshold ? 0 : kept;
+  const factors = new Float32Array(256).fill(1 / (1 - rate)).fill(0, 0, Math.round(rate * 256));
+  const words = Math.ceil(out.length / 4);
+  for (let counter = 1 - discarded, at = 0; counter <= words; counter++) {
+    const word = (((a + b) | 0) + (counter + discarded)) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + word) | 0;
+    if (counter < 1) continue;
+    // Writes past the end of a typed array are nothing.
+    out[at++] = factors[word & 255] as number;
+    out[at++] = factors[(word >>> 8) & 255] as number;
+    out[at++] = factors[(word >>> 16) & 255] as number;
+    out[at++] = factors[word >>> 24] as number;
   }
 };
