@@ -16,6 +16,7 @@ import { PromptFitting } from './promptehr/fitting.ts';
 import { readPromptModel } from './promptehr/model.ts';
 import { PromptNetwork } from './promptehr/network.ts';
 import { PromptSampler } from './promptehr/sampler.ts';
+import { promptStart } from './promptehr/started.ts';
 
 export default defineGenerator({
   name: 'promptehr',
@@ -27,6 +28,7 @@ export default defineGenerator({
   drawing: promptDrawing,
   heeds: ['demographics', 'seeds'],
   fit: (data, config, seed) => PromptFitting.start(data, config, seed),
+  fitFrom: (start, data, config, seed) => PromptFitting.start(data, config, seed, promptStart(start)),
   adopt: adoptPrompt,
   async open(saved, _config, vocabulary) {
     const model = readPromptModel(saved.json, vocabulary);

@@ -50,7 +50,7 @@ const copied = async (t: ExecutionContext, store: Store, ref: ArtifactRef): Prom
 const curveOf = async (store: Store, ref: ArtifactRef) =>
   (await (await store.open(ref)).json('curve.json')) as { loss: number; validationLoss: number }[];
 
-for (const generator of ['halo'])
+for (const generator of ['halo', 'promptehr'])
   test.serial(
     `${generator}: a training starts from a model of another run, and breaks do not show`,
     async (t) => {

@@ -160,6 +160,26 @@ for (const [name, generator] of generators) {
     fitting.dispose();
   });
 
+  const { fitFrom } = generator;
+  if (fitFrom)
+    test.serial(`${name}: from a model it learns on, the same every time`, async (t) => {
+      const before = await train(await fit(generator), 40);
+      const start = { saved: decodeSaved(encodeSaved(await before.model())), vocabulary: data.vocabulary };
+      before.dispose();
+      const config = generator.config.parse(quickSettings[name] ?? {});
+      const from = () => fitFrom(start, data, config, 2);
+      const [one, two, scratch] = [await from(), await from(), await fit(generator, 2)];
+      const [{ loss }, second, untrained] = [await one.step(), await two.step(), await scratch.step()];
+      t.true(loss < 0.8 * untrained.loss, `${loss} from the model, ${untrained.loss} from nothing`);
+      t.deepEqual(second.loss, loss);
+      t.deepEqual(encodeSaved(await one.save()), encodeSaved(await two.save()));
+      const put = decodeSaved(encodeSaved(await one.save()));
+      const again = await from();
+      await again.load(put);
+      t.deepEqual(await again.step(), await two.step());
+      for (const fitting of [one, two, scratch, again]) fitting.dispose();
+    });
+
   test.serial(`${name}: leaves nothing on the device`, async (t) => {
     const before = deviceArrays();
     const fitting = await train(await fit(generator), 3);

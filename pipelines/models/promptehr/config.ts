@@ -72,8 +72,10 @@ export const promptConfig = z.strictObject({
     ),
   tied: z
     .boolean()
-    .default(true)
-    .describe('codes are said by their rows of the embedding, not by matrices of their own'),
+    .optional()
+    .describe(
+      'codes are said by their rows of the embedding, not by matrices of their own; default: true, or as in the model it starts from',
+    ),
   prompts,
   order: z
     .enum(['canonical', 'shuffled'])
@@ -214,6 +216,7 @@ export const resolvePrompt = (config: PromptConfig, train: VisitColumns, kinds: 
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
   const settings: PromptSettings = {
     ...config,
+    tied: config.tied ?? true,
     ...preset,
     contextTokens: config.preset === 'paper' ? mostTokens : Math.min(mostTokens, longest),
     ...(given as Partial<Preset>),

@@ -5,7 +5,6 @@ import type { Fitting, StepReport, TrainingData } from '../../generator.ts';
 import { adamRates } from '../../nn/adam.ts';
 import { scheduledRate } from '../../nn/learning-rate.ts';
 import { openOps } from '../../nn/open-ops.ts';
-import { Pace } from '../../nn/pace.ts';
 import { fewestToSteer, TrainingState } from '../../nn/training-state.ts';
 import { RandomSource } from '../../random.ts';
 import { bucketedBatches } from './buckets.ts';
@@ -18,10 +17,11 @@ import {
   packExamples,
   trainingExample,
 } from './examples.ts';
-import { headShares, initialValues, prevalenceBias } from './initial.ts';
+import { firstWeights } from './first-weights.ts';
 import { type PromptModel, writePromptModel } from './model.ts';
 import { PromptNetwork } from './network.ts';
-import { headName, partsOf, toReference } from './parts.ts';
+import { headName, toReference } from './parts.ts';
+import { type PromptStart, settingsFrom } from './started.ts';
 import { streamsOf } from './streams.ts';
 import { lengthOf, type Subject, subjectsOf, withVisits } from './subjects.ts';
 import { untrainedModel } from './untrained.ts';
@@ -57,6 +57,7 @@ export class PromptFitting implements Fitting {
     settings: PromptSettings,
     seed: number,
     network: PromptNetwork,
+    started: Record<string, number>,
   ) {
     this.settings = settings;
     this.#data = data;
@@ -83,6 +84,7 @@ export class PromptFitting implements Fitting {
     );
     const { numeric, categorical, labels } = model.features;
     this.facts = {
+      ...started,
       parameters: network.parameters,
       recordsCut: streamLengths(data.train, model.streams.kinds.length).filter(
         (tokens) => tokens > contextTokens,
@@ -96,28 +98,30 @@ export class PromptFitting implements Fitting {
     };
   }
 
-  /** Draws fresh weights. Throws TooFewPatients when no training patient has a visit. */
-  static async start(data: TrainingData, config: PromptConfig, seed: number): Promise<PromptFitting> {
+  /**
+   * Draws fresh weights, or takes what it can of `start`. Throws TooFewPatients when no training patient has a visit,
+   * InvalidConfig where the config does not fit `start`.
+   */
+  static async start(
+    data: TrainingData,
+    config: PromptConfig,
+    seed: number,
+    start?: PromptStart,
+  ): Promise<PromptFitting> {
     if (withVisits(data.train).length === 0)
       throw new StageError('TooFewPatients', 'promptehr: the training split has no patient with a visit');
     const { kinds } = streamsOf(data.vocabulary);
-    const settings = resolvePrompt(config, data.train, kinds.length);
+    const settings = start
+      ? settingsFrom(data, config, start)
+      : resolvePrompt(config, data.train, kinds.length);
     const model = untrainedModel(data, settings);
-    const random = new RandomSource(seed, 'weights');
-    const biases = prevalenceBias(headShares(model.streams, data.train), settings.order);
-    const initial = initialValues(model.architecture, random, biases);
+    const { values, facts } = await firstWeights(data, model, settings, seed, start);
     const ops = await openOps();
-    const pace = new Pace();
-    const fresh = new Map<string, Float32Array>();
-    for (const part of partsOf(model.architecture)) {
-      fresh.set(part.name, initial(part));
-      await pace.rest();
-    }
     const network = new PromptNetwork(ops, model.architecture, ({ name }) => {
-      const value = fresh.get(name);
+      const value = values.get(name);
       return value ? { value } : {};
     });
-    return new PromptFitting(data, model, settings, seed, network);
+    return new PromptFitting(data, model, settings, seed, network, facts);
   }
 
   get finished(): boolean {

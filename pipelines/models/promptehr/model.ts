@@ -16,6 +16,14 @@ const reading = z.object({
   order: z.enum(['canonical', 'shuffled']).describe('of the codes in a span: ascending tokens, or any'),
 });
 
+/** Tokens of an imported model that its weights have no rows of. */
+const untaught = z.object({
+  drawn: z.array(z.int().nonnegative()).describe('stream tokens whose rows are made up'),
+  named: z
+    .array(z.int().nonnegative())
+    .describe('stream tokens whose rows are put together from their names'),
+});
+
 const stored = z.object({
   architecture: z.object({
     width: size,
@@ -31,6 +39,7 @@ const stored = z.object({
   features: promptFeatures,
   marginals: promptMarginals,
   settings: reading,
+  untaught: untaught.optional(),
 });
 
 /** A fitted PromptEHR but for its weights: what sampling, scoring and imputation go by. */
@@ -40,6 +49,8 @@ export interface PromptModel {
   features: PromptFeatures;
   marginals: PromptMarginals;
   settings: z.output<typeof reading>;
+  /** Of an imported model only. */
+  untaught?: z.output<typeof untaught> | undefined;
 }
 
 /** The parts of an architecture that vocabulary and prompts decide. */
@@ -52,15 +63,18 @@ export const interfaceOf = (streams: StreamLayout, features: PromptFeatures) => 
 });
 
 /** As it stands in a model's json; what the vocabulary says is not repeated there. */
-export const writePromptModel = ({ architecture, features, marginals, settings }: PromptModel) =>
-  stored.parse({ architecture, features, marginals, settings }) as Record<string, unknown>;
+export const writePromptModel = ({ architecture, features, marginals, settings, untaught }: PromptModel) =>
+  stored.parse({ architecture, features, marginals, settings, ...(untaught && { untaught }) }) as Record<
+    string,
+    unknown
+  >;
 
 /** The model in `json`, for the vocabulary it was trained on. Throws ArtifactCorrupt when it is none. */
 export const readPromptModel = (json: Record<string, unknown>, vocabulary: Vocabulary): PromptModel => {
   const parsed = stored.safeParse(json);
   if (!parsed.success)
     throw new StageError('ArtifactCorrupt', `promptehr: the model's json: ${z.prettifyError(parsed.error)}`);
-  const { architecture, features, marginals, settings } = parsed.data;
+  const { architecture, features, marginals, settings, untaught } = parsed.data;
   const streams = streamsOf(vocabulary);
   return {
     architecture: { ...architecture, ...interfaceOf(streams, features) },
@@ -68,5 +82,6 @@ export const readPromptModel = (json: Record<string, unknown>, vocabulary: Vocab
     features,
     marginals,
     settings,
+    ...(untaught && { untaught }),
   };
 };
