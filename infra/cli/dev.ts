@@ -23,6 +23,7 @@ const demandFree = async (port: number, what: string): Promise<void> => {
 };
 
 const port = z.int().min(1).max(65_535);
+const usualPort = 7233;
 
 export const devCommand = defineCommand({
   name: 'dev',
@@ -30,7 +31,7 @@ export const devCommand = defineCommand({
   positionals: z.object({}),
   options: z.object({
     folder: z.string().default('.understudy').describe('gets the database of the server, and logs'),
-    port: port.default(7233).describe('of the server'),
+    port: port.default(usualPort).describe('of the server'),
     uiPort: port.default(8233).describe('of the web interface'),
   }),
   async run({ folder, port: serverPort, uiPort }, io) {
@@ -44,6 +45,8 @@ export const devCommand = defineCommand({
       io.err(
         `server   ${stack.server.address}\nUI       ${stack.server.ui}\nstore    ${store}\nlogs     ${stack.logs}`,
       );
+      if (serverPort !== usualPort)
+        io.err(`\nOther commands find it with UNDERSTUDY_TEMPORAL_ADDRESS=${stack.server.address}.`);
       io.err('\nCtrl-C stops all.');
       const interrupted = io.signal.aborted || once(io.signal, 'abort');
       await Promise.race([interrupted, stack.broken]);
