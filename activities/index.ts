@@ -1,4 +1,6 @@
+import { ApplicationFailure } from '@temporalio/activity';
 import type { Logger } from 'pino';
+import { type FailureCode, unfitCodes } from '../schemas/errors.ts';
 import type { Plan } from '../schemas/plan.ts';
 import type { StageResult } from '../schemas/progress.ts';
 import type { Stage } from '../schemas/stage.ts';
@@ -22,6 +24,8 @@ export interface ActivityTools {
   backend?: string;
   /** Wraps the host of every attempt; fault injection uses it. */
   wrapHost?: (host: Host, stage: StageName) => Host;
+  /** Told when an attempt ended in a way after which this process should do no more work. */
+  onUnfit?: (code: FailureCode) => void;
 }
 
 export type StageActivity = (task: RawStageTask) => Promise<StageResult>;
@@ -35,16 +39,23 @@ const runnerVersion = 1;
 const engineOf = ({ policy }: Stage, backend: string | undefined): string =>
   `understudy ${runnerVersion}${policy.queue === 'gpu' ? `, ${backend ?? 'no backend'}` : ''}`;
 
-const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+const attempt = async <T>(
+  work: () => Promise<T>,
+  onUnfit: ActivityTools['onUnfit'] = () => undefined,
+): Promise<T> => {
   try {
     return await work();
   } catch (error) {
-    throw toFailure(error);
+    const failure = toFailure(error);
+    const unfit = unfitCodes.find((code) => failure instanceof ApplicationFailure && failure.type === code);
+    if (unfit) onUnfit(unfit);
+    throw failure;
   }
 };
 
 /** Everything a worker can be asked to do, by activity name: each stage, and `compilePlan`. */
-export const createActivities = ({ store, bodies, log, backend, wrapHost }: ActivityTools): Activities => {
+export const createActivities = (parts: ActivityTools): Activities => {
+  const { store, bodies, log, backend, wrapHost, onUnfit } = parts;
   const activity =
     <N extends StageName>(name: N): StageActivity =>
     (task) =>
@@ -54,7 +65,7 @@ export const createActivities = ({ store, bodies, log, backend, wrapHost }: Acti
         const host = temporalHost(log, task.node);
         const tools = { store, engine: engineOf(stage, backend) };
         return runStage(stage, body, task, tools, wrapHost ? wrapHost(host, name) : host);
-      });
+      }, onUnfit);
   const names = Object.keys(stages) as StageName[];
   const stageActivities = Object.fromEntries(names.map((name) => [name, activity(name)]));
   return {

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { Checkpointable } from '../pipelines/checkpointable.ts';
 import { release } from '../pipelines/release.ts';
 import { decodeSaved, encodeInTurns } from '../pipelines/safetensors.ts';
+import { StageError } from '../schemas/errors.ts';
 import type { Progress } from '../schemas/progress.ts';
 import type { Store } from '../schemas/store.ts';
 import type { StageTools, Summary } from './stage-body.ts';
@@ -18,6 +19,8 @@ export interface Host {
   run?: string;
   /** Silence after which the attempt counts as dead. */
   heartbeatMs?: number;
+  /** Longest time between two safe points; default an hour. What takes longer hangs. */
+  stepMs?: number;
   log: StageTools['log'];
 }
 
@@ -68,16 +71,27 @@ export class Checkpoints {
   }
 }
 
+const longestStepMs = 3_600_000;
+
 /**
  * Keeps an attempt alive while something long goes on between safe points or outside of them, as long as it gives the
- * event loop its turns.
+ * event loop its turns. Throws Stalled when it does not end: an attempt that hangs must not look alive for ever.
  */
 export const whileBeating = async <T>(host: Host, now: Progress, work: () => Promise<T>): Promise<T> => {
-  const timer = setInterval(() => host.beat(now), (host.heartbeatMs ?? 60_000) / 4);
+  const { heartbeatMs = 60_000, stepMs = longestStepMs } = host;
+  const beats = setInterval(() => host.beat(now), heartbeatMs / 4);
+  const { promise: stalled, reject } = Promise.withResolvers<never>();
+  const minutes = Number((stepMs / 60_000).toPrecision(3));
+  const after = `after step ${now.step} of ${now.of}${now.phase ? `, ${now.phase},` : ''}`;
+  const limit = setTimeout(
+    () => reject(new StageError('Stalled', `${after} nothing came to an end for ${minutes} minutes`)),
+    stepMs,
+  );
   try {
-    return await work();
+    return await Promise.race([work(), stalled]);
   } finally {
-    clearInterval(timer);
+    clearInterval(beats);
+    clearTimeout(limit);
   }
 };
 
@@ -120,7 +134,11 @@ export const pump = async (
         .catch((error: Error) => host.log.warn({ failure: error.name }, 'no checkpoint on the way out'));
       host.signal.throwIfAborted();
     }
-  } finally {
-    await work.return({});
+  } catch (error) {
+    const ended = work.return({});
+    // What hangs would keep us as well; its worker ends soon.
+    if (error instanceof StageError && error.code === 'Stalled') ended.catch(() => undefined);
+    else await ended;
+    throw error;
   }
 };

@@ -10,7 +10,7 @@ export interface Fault {
 
 /** Reads `kill:<stage>:<n>`, the value of UNDERSTUDY_FAULT. Throws InvalidConfig on anything else. */
 export const parseFault = (text: string): Fault => {
-  const [, stage, at] = /^kill:([a-z]+):([1-9]\d*)$/.exec(text) ?? [];
+  const [, stage, at] = /^kill:([a-z-]+):([1-9]\d*)$/.exec(text) ?? [];
   if (stage === undefined || !(stage in stages))
     throw new StageError(
       'InvalidConfig',

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { ActivityTools, Bodies } from '../activities/index.ts';
+import { type FailureCode, StageError } from '../schemas/errors.ts';
 import { startBackend } from './backend.ts';
 import { connectNative } from './connect.ts';
-import { createWorker, type Queue } from './create-worker.ts';
+import { createWorker, type Queue, type WorkerParts } from './create-worker.ts';
 import { type Environment, readEnvironment } from './env.ts';
 import { parseFault, withFault } from './faults.ts';
 import { createLog, installRuntime } from './log.ts';
@@ -23,9 +24,26 @@ const backendText = async (log: Logger): Promise<string> => {
   return [`${name} ${library ?? version}`, device, process.arch].join(' ');
 };
 
+/** Serves until told to stop, or until an attempt has left this process unfit: throws that failure's code then. */
+const serve = async (parts: Omit<WorkerParts, 'onUnfit'>, onReady: () => void): Promise<void> => {
+  let unfit: FailureCode | undefined;
+  const worker = await createWorker({
+    ...parts,
+    onUnfit: (code) => {
+      if (unfit) return;
+      unfit = code;
+      worker.shutdown();
+    },
+  });
+  onReady();
+  await worker.run();
+  if (unfit) throw new StageError(unfit, 'this worker is not fit for more work; start it again');
+};
+
 /**
  * Runs a worker until SIGINT or SIGTERM, then lets short work end and long work write its checkpoint.
- * A gpu worker starts the tensor backend first. Throws TemporalUnavailable, BackendUnavailable.
+ * A gpu worker starts the tensor backend first. Throws TemporalUnavailable, BackendUnavailable; DeviceLost or Stalled
+ * after an attempt has failed so, for the next one should find a fresh process.
  */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
   const { queue, environment = readEnvironment(), onReady } = options;
@@ -42,10 +60,10 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
   };
   const connection = await connectNative(address);
   try {
-    const worker = await createWorker({ queue, connection, namespace: address.namespace, ...tools });
-    log.info({ ...address, store: environment.store, backend: tools.backend }, 'worker ready');
-    onReady?.();
-    await worker.run();
+    await serve({ queue, connection, namespace: address.namespace, ...tools }, () => {
+      log.info({ ...address, store: environment.store, backend: tools.backend }, 'worker ready');
+      onReady?.();
+    });
   } finally {
     await connection.close();
   }

@@ -37,7 +37,12 @@ export const failures = {
     hint: 'the artifact store did not answer; check disk and rights',
   },
   OutOfMemory: { retryable: true, exit: 71, hint: 'another worker with more memory may do' },
-  DeviceLost: { retryable: true, exit: 71, hint: 'the device failed; the worker restarts' },
+  DeviceLost: { retryable: true, exit: 71, hint: 'the device failed; the worker ends, to be started again' },
+  Stalled: {
+    retryable: true,
+    exit: 71,
+    hint: 'a step did not end; the worker ends, to be started again, and the next attempt takes the checkpoint',
+  },
   Superseded: { retryable: false, exit: 75, hint: 'a later attempt of the same work took over' },
   WorkerFailed: { retryable: false, exit: 70, hint: 'read the log that the message names' },
   RunMissing: { retryable: false, exit: 66, hint: 'find the id in the Temporal UI under Workflows' },
@@ -54,6 +59,9 @@ export class StageError extends Error {
     this.code = code;
   }
 }
+
+/** After these a process is no longer good for work: its device is gone, or something in it hangs. */
+export const unfitCodes: readonly FailureCode[] = ['DeviceLost', 'Stalled'];
 
 /** Codes that no retry can help; the plan carries them into the retry policy. */
 export const nonRetryableCodes: FailureCode[] = (Object.keys(failures) as FailureCode[]).filter(

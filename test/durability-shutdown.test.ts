@@ -24,3 +24,17 @@ test.serial('a gpu worker told to stop saves first, and another goes on from the
   t.true((recorded.resumedFrom ?? 0) > 0, 'nothing but the shutdown saves that seldom');
   t.true(recorded.attempt > 1);
 });
+
+test.serial('after a lost device the worker ends, and a fresh one goes on from the checkpoint', async (t) => {
+  const crew = await startCrew(t, bench(), 'lost', 'toy');
+  const source = await toySource(await tempFolder(t));
+  const run = await startRun(bench(), toyPlan(source, { x: { steps: 4, stumbleAt: 2 } }));
+  const result = await crew.during(run.result());
+  await crew.stop();
+  const ref = result.refs['train:x'];
+  if (!ref) return t.fail('no model');
+  const { recorded } = (await crew.store.open(ref)).manifest;
+  t.deepEqual(crew.deaths, { cpu: 0, gpu: 1 });
+  t.is(recorded.attempt, 2);
+  t.true((recorded.resumedFrom ?? 0) > 0);
+});

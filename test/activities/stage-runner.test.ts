@@ -110,6 +110,29 @@ test('a long step does not look dead either, as long as it lets the event loop r
   t.true(beats(1) >= 3, `${beats(1)} beats between the first and the second`);
 });
 
+test('a step that does not end is given up, and the next attempt goes on from the checkpoint', async (t) => {
+  const store = await newStore(t);
+  const hanging = (step: number): typeof toyBodies.train => ({
+    ...toyBodies.train,
+    async *run(parts, tools) {
+      for await (const progress of toyBodies.train.run(parts, tools)) {
+        yield progress;
+        if (progress.step === step) await new Promise(() => undefined);
+      }
+      return {};
+    },
+  });
+  const first = localHost({ heartbeatMs: 40, stepMs: 200 });
+  const error = await t.throwsAsync(
+    runStage(stages.train, hanging(2), task(), { store, engine: 'e' }, first),
+    { name: 'Stalled' },
+  );
+  t.is(error?.message, 'after step 2 of 5, toy, nothing came to an end for 0.00333 minutes');
+  const second = localHost({ attempt: 2 });
+  await train(store, task(), second);
+  t.deepEqual(second.steps.slice(0, 3), [3, 4, 5]);
+});
+
 test('bad params and inputs are refused before any work, naming node and slot', async (t) => {
   const store = await newStore(t);
   const refused = (raw: unknown, message: RegExp) =>

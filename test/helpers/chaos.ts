@@ -6,6 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { ExecutionContext } from 'ava';
 import type { GuardedProcess } from '../../infra/guarded-process.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
+import { failures } from '../../schemas/errors.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { RunResult } from '../../schemas/progress.ts';
 import type { Store } from '../../schemas/store.ts';
@@ -18,10 +19,10 @@ export type Ground = Pick<Bench, 'folder' | 'server' | 'client'>;
 
 export type Faults = Partial<Record<'cpu' | 'gpu', string>>;
 
-/** A store of its own with a worker process per queue; one that is killed is followed by another, without fault. */
+/** A store of its own with a worker process per queue; one that is killed, or lost its device, is followed by another, without fault. */
 export interface Crew {
   store: Store;
-  /** How many workers of each queue have been killed. */
+  /** How many workers of each queue have been killed, or have ended as not fit for more work. */
   deaths: Record<'cpu' | 'gpu', number>;
   /** SIGTERM to one worker and, once it has ended, another in its place. */
   relieve(queue: 'cpu' | 'gpu'): Promise<void>;
@@ -52,7 +53,7 @@ export const startCrew = async (
     crew.set(queue, worker);
     void worker.exited.then(async (status) => {
       if (stopping || relieved.has(worker)) return;
-      if (status !== 137)
+      if (status !== 137 && status !== failures.DeviceLost.exit)
         return broken.reject(
           new Error(`the ${queue} worker ended with ${status}:\n${await worker.logTail()}`),
         );
