@@ -26,7 +26,7 @@ export default defineGenerator({
   title: 'Hierarchical autoregressive language model over visits and codes',
   paper:
     'Theodorou, Xiao, Sun 2023, Synthesize high-dimensional longitudinal electronic health records via hierarchical autoregressive language model, https://doi.org/10.1038/s41467-023-41093-0',
-  version: 2,
+  version: 3,
   config: haloConfig,
   fit: (data, config, seed) => HaloFitting.start(data, config, seed),
   fitFrom: (start, data, config, seed) => HaloFitting.start(data, config, seed, haloStart(start, data)),

@@ -4,13 +4,13 @@
  * sequence's end, so the causal mask already keeps real rows from seeing it; without causality it takes a padding
  * mask. B sequences, T positions, H heads, D = E / H, R rows.
  */
-import { type Cells, sumCells } from './cells.ts';
+import { type Cells, toCells, toCellsBackward, toRows, toRowsBackward } from './cells.ts';
 import { type Linear, linear, linearBackward, type Update } from './layers.ts';
 import type { Ops, Tensor } from './ops.ts';
 
 /** Where packed rows lie in the [B, T] grid, and back. */
 export interface RowGrid extends Cells {
-  /** [T, T] or [B, 1, 1, T]: zero where position i may see j, -1e10 elsewhere. */
+  /** [T, T], [B, 1, 1, T] or [B, 1, T, T]: zero where position i may see j, -1e10 elsewhere. */
   mask: Tensor;
 }
 
@@ -36,28 +36,21 @@ export interface Attention {
   output: Linear; // E → E
 }
 
-/** One of the three in [3, B, H, T, D]. */
-const part = (ops: Ops, stacked: Tensor, which: number): Tensor => {
-  const [, ...shape] = stacked.shape;
-  const one = ops.slice(stacked, [which, 0, 0, 0, 0], [1, ...shape]);
-  return ops.reshape(one, shape);
-};
+/** Queries, keys and values, from [3, B, H, T, D]. */
+const threeOf = (ops: Ops, stacked: Tensor) => ops.unstack(stacked) as [Tensor, Tensor, Tensor];
 
 /** [R, E] → [R, E] */
 export const attention = (ops: Ops, layer: Attention, grid: RowGrid, input: Tensor): AttentionTrace => {
   const { batch, length } = grid;
   const width = input.shape[1] as number;
   const size = width / layer.heads;
-  const projected = ops.gather(linear(ops, layer.project, input), grid.rowOfCell); // [B·T, 3E]
+  const projected = toCells(ops, grid, linear(ops, layer.project, input)); // [B·T, 3E]
   const split = ops.reshape(projected, [batch, length, 3, layer.heads, size]);
-  const stacked = ops.transpose(split, [2, 0, 3, 1, 4]); // [3, B, H, T, D]
-  const queries = part(ops, stacked, 0);
-  const keys = part(ops, stacked, 1);
-  const values = part(ops, stacked, 2);
+  const [queries, keys, values] = threeOf(ops, ops.transpose(split, [2, 0, 3, 1, 4]));
   const scores = ops.scale(ops.batchMatMul(queries, keys, { transposeB: true }), 1 / Math.sqrt(size));
   const weights = ops.softmax(ops.add(scores, grid.mask)); // [B, H, T, T]
   const seen = ops.transpose(ops.batchMatMul(weights, values), [0, 2, 1, 3]); // [B, T, H, D]
-  const merged = ops.gather(ops.reshape(seen, [batch * length, width]), grid.cellOfRow); // [R, E]
+  const merged = toRows(ops, grid, ops.reshape(seen, [batch * length, width])); // [R, E]
   return { input, queries, keys, values, weights, merged, out: linear(ops, layer.output, merged) };
 };
 
@@ -74,8 +67,7 @@ export const attentionBackward = (
   const width = input.shape[1] as number;
   const size = width / layer.heads;
   const dMerged = linearBackward(ops, layer.output, merged, dy, update);
-  const zero = ops.upload(new Float32Array(width), [1, width]);
-  const dCells = ops.gather(ops.concat([dMerged, zero], 0), grid.rowOrZeroOfCell); // [B·T, E]
+  const dCells = toRowsBackward(ops, grid, dMerged); // [B·T, E]
   const dSeen = ops.transpose(ops.reshape(dCells, [batch, length, layer.heads, size]), [0, 2, 1, 3]);
   const dWeights = ops.batchMatMul(dSeen, values, { transposeB: true }); // [B, H, T, T]
   const dValues = ops.batchMatMul(weights, dSeen, { transposeA: true }); // [B, H, T, D]
@@ -83,13 +75,9 @@ export const attentionBackward = (
   const dScores = ops.scale(ops.multiply(weights, ops.subtract(dWeights, mean)), 1 / Math.sqrt(size));
   const dQueries = ops.batchMatMul(dScores, keys);
   const dKeys = ops.batchMatMul(dScores, queries, { transposeA: true });
-  const whole = [1, batch, layer.heads, length, size];
-  const stacked = ops.concat(
-    [dQueries, dKeys, dValues].map((gradient) => ops.reshape(gradient, whole)),
-    0,
-  );
+  const stacked = ops.stack([dQueries, dKeys, dValues]); // [3, B, H, T, D]
   const cells = ops.reshape(ops.transpose(stacked, [1, 3, 0, 2, 4]), [batch * length, 3 * width]);
-  return linearBackward(ops, layer.project, input, sumCells(ops, grid, cells), update);
+  return linearBackward(ops, layer.project, input, toCellsBackward(ops, grid, cells), update);
 };
 
 /** Keys and values of the positions so far, [B, H, t, D] each; kept, so the holder frees them. */
@@ -108,15 +96,15 @@ export const attendNext = (
   const [batch, width] = input.shape as [number, number];
   const size = width / layer.heads;
   const split = ops.reshape(linear(ops, layer.project, input), [batch, 3, layer.heads, 1, size]);
-  const stacked = ops.transpose(split, [1, 0, 2, 3, 4]); // [3, B, H, 1, D]
+  const [queries, newKeys, newValues] = threeOf(ops, ops.transpose(split, [1, 0, 2, 3, 4])); // [B, H, 1, D]
   const grow = (past: Tensor | undefined, next: Tensor): Tensor => {
     const all = ops.keep(past ? ops.concat([past, next], 2) : next); // [B, H, t+1, D]
     if (past) ops.free(past);
     return all;
   };
-  const keys = grow(cache?.keys, part(ops, stacked, 1));
-  const values = grow(cache?.values, part(ops, stacked, 2));
-  const scores = ops.batchMatMul(part(ops, stacked, 0), keys, { transposeB: true }); // [B, H, 1, t+1]
+  const keys = grow(cache?.keys, newKeys);
+  const values = grow(cache?.values, newValues);
+  const scores = ops.batchMatMul(queries, keys, { transposeB: true }); // [B, H, 1, t+1]
   const weights = ops.softmax(ops.scale(scores, 1 / Math.sqrt(size)));
   const merged = ops.reshape(ops.batchMatMul(weights, values), [batch, width]);
   return { out: linear(ops, layer.output, merged), cache: { keys, values } };

@@ -7,6 +7,8 @@ import type { Ops, Tensor } from './ops.ts';
 export interface Cells {
   batch: number;
   length: number;
+  /** One line that holds the rows in order: cells and rows are the same, and nothing is moved. */
+  inOrder: boolean;
   /** [B·T] row at each cell; row 0 at padding, where it does not matter. */
   rowOfCell: Tensor;
   /**
@@ -44,6 +46,7 @@ export const layCells = (ops: Ops, lines: readonly ArrayLike<number>[], rows: nu
   const cells: Cells = {
     batch,
     length,
+    inOrder: batch === 1 && length === rows && cellOfRow.every((cell, row) => cell === row),
     rowOfCell: ops.uploadIndices(rowOfCell),
     rowOrZeroOfCell: ops.uploadIndices(rowOrZeroOfCell),
     cellOfRow: ops.uploadIndices(cellOfRow),
@@ -54,11 +57,28 @@ export const layCells = (ops: Ops, lines: readonly ArrayLike<number>[], rows: nu
   return { ...cells, shared: { cells: column('cell'), rows: column('row') } };
 };
 
-/** The gradient of reading rows at cells: [B·T, n] → [R, n], summed over the lines that a row stands in. */
-export const sumCells = (ops: Ops, { cellOfRow, shared }: Cells, grid: Tensor): Tensor =>
-  shared
-    ? ops.segmentSum(grid, shared.cells, shared.rows, cellOfRow.shape[0] as number)
-    : ops.gather(grid, cellOfRow);
+/** [R, n] → [B·T, n], anything at padding */
+export const toCells = (ops: Ops, { inOrder, rowOfCell }: Cells, rows: Tensor): Tensor =>
+  inOrder ? rows : ops.gather(rows, rowOfCell);
+
+/** [B·T, n] → [R, n] */
+export const toRows = (ops: Ops, { inOrder, cellOfRow }: Cells, grid: Tensor): Tensor =>
+  inOrder ? grid : ops.gather(grid, cellOfRow);
+
+/** The gradient of toRows: [R, n] → [B·T, n], zero at padding */
+export const toRowsBackward = (ops: Ops, { inOrder, rowOrZeroOfCell }: Cells, dy: Tensor): Tensor => {
+  if (inOrder) return dy;
+  const width = dy.shape[1] as number;
+  const zero = ops.upload(new Float32Array(width), [1, width]);
+  return ops.gather(ops.concat([dy, zero], 0), rowOrZeroOfCell);
+};
+
+/** The gradient of toCells: [B·T, n] → [R, n], summed over the lines that a row stands in. */
+export const toCellsBackward = (ops: Ops, cells: Cells, grid: Tensor): Tensor => {
+  const { cellOfRow, shared } = cells;
+  if (!shared) return toRows(ops, cells, grid);
+  return ops.segmentSum(grid, shared.cells, shared.rows, cellOfRow.shape[0] as number);
+};
 
 /** [B, 1, 1, T] zero at the cells of each line, -1e10 at its padding. */
 export const paddingMask = (ops: Ops, lines: readonly ArrayLike<number>[], length: number): Tensor => {
@@ -70,7 +90,7 @@ export const paddingMask = (ops: Ops, lines: readonly ArrayLike<number>[], lengt
 /** [R, H·D] → [B, H, T, D] */
 export const splitHeads = (ops: Ops, cells: Cells, heads: number, rows: Tensor): Tensor => {
   const size = (rows.shape[1] as number) / heads;
-  const grid = ops.gather(rows, cells.rowOfCell);
+  const grid = toCells(ops, cells, rows);
   return ops.transpose(ops.reshape(grid, [cells.batch, cells.length, heads, size]), [0, 2, 1, 3]);
 };
 
@@ -78,13 +98,12 @@ export const splitHeads = (ops: Ops, cells: Cells, heads: number, rows: Tensor):
 export const mergeHeads = (ops: Ops, cells: Cells, grid: Tensor): Tensor => {
   const [batch, heads, length, size] = grid.shape as [number, number, number, number];
   const lines = ops.reshape(ops.transpose(grid, [0, 2, 1, 3]), [batch * length, heads * size]);
-  return ops.gather(lines, cells.cellOfRow);
+  return toRows(ops, cells, lines);
 };
 
 /** The gradient of mergeHeads: [R, H·D] → [B, H, T, D], zero at padding. */
 export const mergeHeadsBackward = (ops: Ops, cells: Cells, heads: number, dy: Tensor): Tensor => {
   const width = dy.shape[1] as number;
-  const zero = ops.upload(new Float32Array(width), [1, width]);
-  const grid = ops.gather(ops.concat([dy, zero], 0), cells.rowOrZeroOfCell);
+  const grid = toRowsBackward(ops, cells, dy);
   return ops.transpose(ops.reshape(grid, [cells.batch, cells.length, heads, width / heads]), [0, 2, 1, 3]);
 };

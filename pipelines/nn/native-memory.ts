@@ -24,6 +24,7 @@ export class NativeMemory implements LastingHolder {
     this.#arena = new Arena(
       (id) => binding.deleteTensor(id),
       (newest) => {
+        this.#variables.forget();
         this.constants.trim();
         lastingHandles(binding).note(newest);
       },
@@ -33,7 +34,6 @@ export class NativeMemory implements LastingHolder {
     lastingHandles(binding).join(this);
   }
 
-  /** Variables are read for the length of the call only: a lasting handle would make updates copy. */
   protected runAll(
     operation: string,
     attributes: Attribute[],
@@ -41,20 +41,12 @@ export class NativeMemory implements LastingHolder {
     constants: number[],
     outputs: number,
   ): Tensor[] {
-    const reads: number[] = [];
-    const inputs = operands.map((operand) => {
-      if (!isVariable(operand)) return operand.id;
-      const id = this.#variables.read(operand);
-      reads.push(id);
-      return id;
-    });
-    try {
-      const results = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], outputs);
-      for (const { id } of results) this.#arena.track(id);
-      return results;
-    } finally {
-      for (const id of reads) this.#binding.deleteTensor(id);
-    }
+    const inputs = operands.map((operand) =>
+      isVariable(operand) ? this.#variables.read(operand) : operand.id,
+    );
+    const results = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], outputs);
+    for (const { id } of results) this.#arena.track(id);
+    return results;
   }
 
   /** See LastingHandles. Kept tensors are not renewed: nobody keeps one for billions of operations. */

@@ -16,6 +16,8 @@ let created = 0;
 export class NativeVariables {
   readonly #binding: NativeBinding;
   readonly #resources = new Map<Variable, Resources>();
+  /** Tensors on the variables' own memory. One that is alive at an update would make it copy. */
+  readonly #reads = new Map<Variable, number>();
   readonly #dtype: Attribute;
   readonly #adam: Attribute[];
 
@@ -30,7 +32,8 @@ export class NativeVariables {
   }
 
   get held(): number {
-    return [...this.#resources.values()].reduce((sum, resources) => sum + ids(resources).length, 0);
+    const lasting = [...this.#resources.values()].reduce((sum, resources) => sum + ids(resources).length, 0);
+    return lasting + this.#reads.size;
   }
 
   create(name: string, shape: readonly number[], state: Partial<VariableState>): Variable {
@@ -101,9 +104,23 @@ export class NativeVariables {
     return this.#one('ReadVariableOp', [this.#dtype], [resource]);
   }
 
-  /** Id of a tensor on the variable's own memory; delete it before the next update. */
+  /** Id of a tensor on the variable's own memory; alive until the next update, or `forget`. */
   read(variable: Variable): number {
-    return this.#read(this.#find(variable).value);
+    const known = this.#reads.get(variable);
+    if (known !== undefined) return known;
+    const id = this.#read(this.#find(variable).value);
+    this.#reads.set(variable, id);
+    return id;
+  }
+  #forgetOne(variable: Variable): void {
+    const id = this.#reads.get(variable);
+    if (id === undefined) return;
+    this.#binding.deleteTensor(id);
+    this.#reads.delete(variable);
+  }
+  /** Deletes the tensors that `read` gave. */
+  forget(): void {
+    for (const variable of this.#reads.keys()) this.#forgetOne(variable);
   }
 
   #download(resource: number): Float32Array {
@@ -124,6 +141,7 @@ export class NativeVariables {
     const resources = this.#find(variable);
     resources.slots ??= { mean: this.#resource(variable.shape), square: this.#resource(variable.shape) };
     const { mean, square } = resources.slots;
+    this.#forgetOne(variable);
     const inputs = [resources.value, mean, square, ...scalars, gradient];
     this.#binding.executeOp('ResourceApplyAdam', this.#adam, inputs, 0);
   }
@@ -144,6 +162,7 @@ export class NativeVariables {
   }
 
   dispose(): void {
+    this.forget();
     const ignoreMissing: Attribute = {
       name: 'ignore_lookup_error',
       type: this.#binding.TF_ATTR_BOOL,

@@ -121,6 +121,10 @@ export interface Ops {
   transpose(a: Operand, permutation: readonly number[]): Tensor;
   slice(a: Operand, begin: readonly number[], size: readonly number[]): Tensor;
   concat(parts: readonly Operand[], axis: number): Tensor;
+  /** k of [...] → [k, ...] */
+  stack(parts: readonly Operand[]): Tensor;
+  /** [k, ...] → k of [...] */
+  unstack(a: Operand): Tensor[];
   /** [m, ...], [k] → [k, ...] */
   gather(a: Operand, rows: Tensor): Tensor;
 

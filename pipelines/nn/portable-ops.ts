@@ -36,12 +36,14 @@ export class PortableOps implements Ops {
     if (!tensor) throw new RangeError('a tensor is read after its scope closed');
     return tensor;
   }
-  /** Intermediates of `work` go at once; its result goes with the scope. */
-  #run(work: () => tf.Tensor): Tensor {
-    const result = tf.tidy(work);
+  #own(result: tf.Tensor): Tensor {
     this.#tensors.set(result.id, result);
     this.#arena.track(result.id);
     return { id: result.id, shape: result.shape };
+  }
+  /** Intermediates of `work` go at once; its result goes with the scope. */
+  #run(work: () => tf.Tensor): Tensor {
+    return this.#own(tf.tidy(work));
   }
 
   scope<T>(work: () => T): T {
@@ -166,6 +168,10 @@ export class PortableOps implements Ops {
             axis,
           ),
     );
+  stack = (parts: readonly Operand[]): Tensor =>
+    this.#run(() => tf.stack(parts.map((part) => this.#get(part))));
+  unstack = (a: Operand): Tensor[] =>
+    tf.tidy(() => tf.unstack(this.#get(a))).map((result) => this.#own(result));
   gather = (a: Operand, rows: Tensor): Tensor =>
     this.#run(() => tf.gather(this.#get(a), this.#get(rows) as tf.Tensor1D));
 

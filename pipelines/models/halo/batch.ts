@@ -1,5 +1,5 @@
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import { causalMask, type RowGrid } from '../../nn/attention.ts';
+import type { RowGrid } from '../../nn/attention.ts';
 import { layCells } from '../../nn/cells.ts';
 import type { Ops } from '../../nn/ops.ts';
 import { type Layout, recordSets } from './architecture.ts';
@@ -86,10 +86,51 @@ export const packPatients = (
   maxVisits: number,
 ): Batch => packSets(Array.from(patients, (patient) => recordSets(layout, columns, patient, maxVisits)));
 
-/** Lays a batch's histories out for attention. Belongs to the open scope. */
-export const gridOf = (ops: Ops, { patients, histories, length, historyOf, offsets }: Batch): RowGrid => {
-  const lines = Array.from({ length: patients }, (_, patient) =>
-    historyOf.subarray(offsets[patient], offsets[patient + 1]),
-  );
-  return { ...layCells(ops, lines, histories), mask: causalMask(ops, length) };
+/** Most rows of a line of attention scores that several records share. */
+const lineRows = 96;
+
+/** Records that share a line of attention scores, [from, to), and its rows: the start's, then each record's others. */
+interface Line {
+  from: number;
+  to: number;
+  rows: number;
+}
+
+/** Short records share lines, so that attention takes few products of some size; `others` are a record's rows but the start's. */
+export const shareLines = (others: readonly number[]): Line[] => {
+  const lines: Line[] = [];
+  for (const [record, count] of others.entries()) {
+    const line = lines.at(-1);
+    if (line && line.rows + count <= lineRows) {
+      line.to = record + 1;
+      line.rows += count;
+    } else lines.push({ from: record, to: record + 1, rows: 1 + count });
+  }
+  return lines;
+};
+
+/** Lays a batch's histories out for attention: a row sees the start and its own record up to itself. Of the open scope. */
+export const gridOf = (ops: Ops, { histories, offsets }: Batch): RowGrid => {
+  const others = Array.from(offsets.subarray(1), (end, record) => end - (offsets[record] as number) - 1);
+  const shared = shareLines(others);
+  const length = Math.max(...shared.map(({ rows }) => rows));
+  const mask = new Float32Array(shared.length * length ** 2).fill(-1e10);
+  let next = 1;
+  const lines = shared.map(({ from, to, rows }, line) => {
+    const cells = mask.subarray(line * length ** 2, (line + 1) * length ** 2);
+    for (let cell = 0; cell < length; cell++) cells[cell * length] = 0;
+    let first = 1;
+    for (const count of others.slice(from, to)) {
+      for (let cell = first; cell < first + count; cell++)
+        cells.fill(0, cell * length + first, cell * length + cell + 1);
+      first += count;
+    }
+    const start = next;
+    next += rows - 1;
+    return Int32Array.from({ length: rows }, (_, cell) => (cell === 0 ? 0 : start + cell - 1));
+  });
+  return {
+    ...layCells(ops, lines, histories),
+    mask: ops.upload(mask, [shared.length, 1, length, length]),
+  };
 };

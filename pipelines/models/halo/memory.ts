@@ -5,6 +5,7 @@
 import { StageError } from '../../../schemas/errors.ts';
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
+import { shareLines } from './batch.ts';
 import type { HaloSettings } from './config.ts';
 import { partsOf, referenceShapes } from './parts.ts';
 
@@ -18,6 +19,8 @@ const slack = 80 * mebibyte;
 interface BatchExtent {
   patients: number;
   rows: number;
+  /** Of attention's scores. */
+  lines: number;
   length: number;
 }
 
@@ -41,12 +44,12 @@ const size = (shape: readonly number[]): number => shape.reduce((product, width)
 /** Numbers that one step makes: what the backward pass needs of the forward pass, and its own. */
 const batchNumbers = (
   architecture: Architecture,
-  { patients, rows, length }: BatchExtent,
+  { patients, rows, lines, length }: BatchExtent,
   largestPart: number,
 ): number => {
   const { layers, heads, embedding } = architecture;
   const histories = rows - patients + 1;
-  const cells = patients * length;
+  const cells = lines * length;
   const hidden = embedding + layoutOf(architecture).width;
   // A block keeps its norms, attention's inputs and outputs, and four arrays of the wide layer; heads keep their grid.
   const block = 23 * histories * embedding + 3 * cells * embedding + heads * cells * length;
@@ -70,7 +73,13 @@ const largestBatch = (
       const visits = (visitOffsets[patient + 1] as number) - (visitOffsets[patient] as number);
       return Math.min(visits, architecture.maxVisits) + 1;
     });
-    const extent = { patients: rows.length, rows: rows.reduce((a, b) => a + b), length: Math.max(...rows) };
+    const lines = shareLines(rows.map((count) => count - 1));
+    const extent = {
+      patients: rows.length,
+      rows: rows.reduce((a, b) => a + b),
+      lines: lines.length,
+      length: Math.max(...lines.map((line) => line.rows)),
+    };
     most = Math.max(most, batchNumbers(architecture, extent, largestPart));
   }
   return most;

@@ -29,6 +29,26 @@ export const testOps = (test: TestFn, start: () => Promise<unknown>): void => {
     ops.dispose();
   });
 
+  test.serial('rounded products, where there are any', async (t) => {
+    const ops = await openOps();
+    ops.scope(() => {
+      const short = ops.rounded;
+      if (!short) {
+        t.pass();
+        return;
+      }
+      // 257 needs nine bits: it ties between 256 and 258, and goes to the even one. 3 × 256 + 5 = 773 goes to 772.
+      const a = ops.upload(Float32Array.of(257, 1, 0.5, 2), [2, 2]);
+      const b = ops.upload(Float32Array.of(3, 0, 5, 4), [2, 2]);
+      const product = short.multiply(short.round(a), short.round(b));
+      t.deepEqual([...ops.download(product)], [772, 4, 11.5, 8]);
+      const turned = short.multiply(short.round(b), short.round(a), { transposeA: true, transposeB: true });
+      t.deepEqual([...ops.download(turned)], [772, 11.5, 4, 8]);
+    });
+    t.is(ops.held, 0);
+    ops.dispose();
+  });
+
   test.serial('cross-entropy and its slopes, also where logits are far apart', async (t) => {
     const ops = await openOps();
     ops.scope(() => {
@@ -59,6 +79,25 @@ export const testOps = (test: TestFn, start: () => Promise<unknown>): void => {
       const slopes = [0.158655253931 - density(1), 2 * 0.5, 10 * (0.977249868052 + 2 * density(2))];
       t.true(near(ops.download(exactGeluBackward(ops, trace, dy)), slopes, 1e-5));
     });
+    ops.dispose();
+  });
+
+  test.serial('arrays are stacked and taken apart again', async (t) => {
+    const ops = await openOps();
+    ops.scope(() => {
+      const rows = [
+        [1, 2, 3],
+        [4, 5, 6],
+      ].map((row) => ops.upload(Float32Array.from(row), [1, 3]));
+      const stacked = ops.stack(rows);
+      t.deepEqual(stacked.shape, [2, 1, 3]);
+      t.deepEqual([...ops.download(stacked)], [1, 2, 3, 4, 5, 6]);
+      const [, second] = ops.tidy(() => ops.unstack(stacked));
+      t.deepEqual(second?.shape, [1, 3]);
+      t.deepEqual(second && [...ops.download(second)], [4, 5, 6]);
+      t.is(ops.held, 5);
+    });
+    t.is(ops.held, 0);
     ops.dispose();
   });
 
