@@ -1,153 +1,187 @@
 /**
  * Labels of patients of whom some labels are asked for. The model draws labels in their order, so what comes first does
  * not know what is asked for later; drawn like that, records would have the asked labels but the wrong other ones. Here
- * the others follow their distribution given the asked ones, by sampling-importance resampling (Rubin, 1987): candidates
- * are drawn in order with the asked labels forced, weighted by how likely the model found these, and one is picked. All
- * patients share the history of the start token, hence one small network, on our side. L labels, E embedding.
+ * the others follow their distribution given the asked ones. Up to 24 free labels before the last asked one, as many as 25
+ * labels can leave, it is exact: all their combinations are walked once for a set of asked labels, in two halves of which
+ * only the sums of the first are kept. Beyond, a start that is roughly right (sampling-importance resampling; Rubin,
+ * 1987) goes through a fixed number of exact redraws of eight labels given all others (blocked Gibbs sampling).
  */
 import { drawnLabel } from '../../generator.ts';
-import type { RandomSource } from '../../random.ts';
-import { layoutOf } from './architecture.ts';
-import { packSets } from './batch.ts';
-import type { HaloNetwork } from './network.ts';
+import type { Pace } from '../../nn/pace.ts';
+import { type RandomSource, UniformStream } from '../../random.ts';
+import { type LabelNetwork, type LabelState, labelState, setLabel } from './label-network.ts';
 
-/** The head's rows and columns of the labels, after the start token, while no label is present. */
-export interface LabelNetwork {
-  logits: Float32Array; // [L]
-  /** Sums before the relu of the hidden units at the labels' columns. */
-  sums: Float32Array; // [L]
-  labelsToUnits: Float32Array; // [L, L] triangular
-  unitsToLogits: Float32Array; // [L, L] strictly triangular
-}
+/** Free labels before the last asked one up to which all combinations are walked: 2²⁴ take two seconds, once. */
+const mostWalked = 24;
 
-/** Candidates per patient. The picked one is exact in the limit; at 256 the error is far below that of a cohort's size. */
+/** Beyond that: candidates for the start, labels redrawn together, and redraws of each label. */
 const candidates = 256;
+const together = 8;
+const sweeps = 8;
 
-/** Draws of candidates are addressed where no position of a record is. */
-const candidateStream = 2 ** 31;
-const choiceStream = 2 ** 31 + candidates;
-
-/** Cells [row, row + size) × [column, column + size) of a tensor of the reference, put together from our parts. */
-const square = (
-  { ops, parts, variable }: Pick<HaloNetwork, 'ops' | 'parts'> & { variable: HaloNetwork['variable'] },
-  reference: string,
-  row: number,
-  column: number,
-  size: number,
-): Float32Array => {
-  const cells = new Float32Array(size * size);
-  for (const part of parts.filter((candidate) => candidate.reference === reference)) {
-    const [height, width] = part.shape as [number, number];
-    const [top, left] = [Math.max(row, part.row), Math.max(column, part.column)];
-    const rows = Math.min(row + size, part.row + height) - top;
-    const columns = Math.min(column + size, part.column + width) - left;
-    if (rows <= 0 || columns <= 0) continue;
-    const cut = ops.scope(() =>
-      ops.download(ops.slice(variable(part.name), [top - part.row, left - part.column], [rows, columns])),
-    );
-    for (let r = 0; r < rows; r++)
-      cells.set(cut.subarray(r * columns, (r + 1) * columns), (top - row + r) * size + left - column);
-  }
-  return cells;
-};
-
-/** Takes the labels' part out of a network. */
-export const labelNetworkOf = async (network: HaloNetwork): Promise<LabelNetwork> => {
-  const { ops, architecture, head } = network;
-  const { embedding } = architecture;
-  const { codes, labels, start } = layoutOf(architecture);
-  const batch = packSets([[[start], []]]);
-  const all = await network.logits(batch);
-  const history = await network.histories(batch); // [1, E]
-  const sums = ops.scope(() => {
-    const toUnits = ops.slice(head.historyToCodes, [0, codes], [embedding, labels]);
-    const bias = ops.slice(head.hiddenBias, [embedding + codes], [labels]);
-    return ops.download(ops.add(ops.matMul(ops.upload(history, [1, embedding]), toUnits), bias));
-  });
-  const variable = (name: string) => network.variable(name);
-  const cut = (layer: 1 | 2, column: number) =>
-    square(
-      { ops, parts: network.parts, variable },
-      `ehr_head.auto${layer}.weight`,
-      embedding + codes,
-      column,
-      labels,
-    );
-  return {
-    logits: all.slice(codes, codes + labels),
-    sums,
-    labelsToUnits: cut(1, embedding + codes),
-    unitsToLogits: cut(2, embedding - 1 + codes),
-  };
-};
-
-/** What label `label` being present does to the sums of the units from it on, and these to the logits after it. */
-const setLabel = (
-  { labelsToUnits, unitsToLogits }: LabelNetwork,
-  logits: Float32Array,
-  sums: Float32Array,
-  label: number,
-): void => {
-  const count = logits.length;
-  for (let unit = label; unit < count; unit++) {
-    const before = sums[unit] as number;
-    const after = before + (labelsToUnits[label * count + unit] as number);
-    sums[unit] = after;
-    const change = Math.max(after, 0) - Math.max(before, 0);
-    if (change === 0) continue;
-    for (let later = unit + 1; later < count; later++)
-      logits[later] = (logits[later] as number) + change * (unitsToLogits[unit * count + later] as number);
-  }
-};
+/** Draws are addressed where no position of a record is; those of candidates follow. */
+const stream = 2 ** 31;
 
 /** ln σ(x) */
-const logSigmoid = (x: number): number => -Math.max(-x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
+const logSigmoid = (x: number): number => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 
-/** Fills `labels` in the model's order, those asked for as asked; gives ln probability of the asked ones. */
-const drawCandidate = (
-  network: LabelNetwork,
-  given: Uint8Array,
-  uniforms: Float64Array,
-  labels: Uint8Array,
-): number => {
-  const logits = network.logits.slice();
-  const sums = network.sums.slice();
-  let weight = 0;
-  for (let label = 0; label < given.length; label++) {
-    const logit = logits[label] as number;
-    const asked = given[label] as number;
-    if (asked === drawnLabel)
-      labels[label] = (uniforms[label] as number) < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
-    else {
-      labels[label] = asked;
-      weight += logSigmoid(asked === 1 ? logit : -logit);
-    }
-    if (labels[label] === 1) setLabel(network, logits, sums, label);
+/** ln probability of all combinations of free labels before a label, the asked ones included. */
+class LabelWalk {
+  readonly #network: LabelNetwork;
+  /** Where a walk stands before each label. */
+  readonly #states: LabelState[];
+  readonly #row: Uint8Array;
+  readonly #end: number;
+  #weights = new Float64Array(0);
+  #walked = 0;
+
+  /** Of the labels before `end`; each walk reads afresh which of `row` are free. */
+  constructor(network: LabelNetwork, row: Uint8Array, end: number) {
+    this.#network = network;
+    this.#row = row;
+    this.#end = end;
+    this.#states = Array.from({ length: end + 1 }, () => labelState(network));
   }
-  return weight;
+
+  /** One per combination, by the number that its labels make (first label highest). */
+  weights(): Float64Array {
+    const free = this.#row.subarray(0, this.#end).filter((asked) => asked === drawnLabel).length;
+    this.#weights = new Float64Array(2 ** free);
+    this.#walked = 0;
+    this.#visit(0, this.#states[0] as LabelState, 0);
+    return this.#weights;
+  }
+
+  #visit(label: number, state: LabelState, weight: number): void {
+    if (label === this.#end) {
+      this.#weights[this.#walked++] = weight;
+      return;
+    }
+    const logit = state.logits[label] as number;
+    const asked = this.#row[label] as number;
+    const present = logSigmoid(logit);
+    if (asked !== 1) this.#visit(label + 1, state, weight + present - logit);
+    if (asked === 0) return;
+    const after = this.#states[label + 1] as LabelState;
+    setLabel(this.#network, state, after, label, this.#end);
+    this.#visit(label + 1, after, weight + present);
+  }
+}
+
+const most = (values: Float64Array): number => values.reduce((a, b) => Math.max(a, b));
+
+/** ln Σ eᵛ */
+const logSum = (values: Float64Array): number => {
+  const top = most(values);
+  return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
 };
 
-/** All labels of one patient, given some of them: 0, 1, or `drawnLabel` where the model is to say. */
-export const drawLabels = (
-  network: LabelNetwork,
-  given: Uint8Array,
-  random: RandomSource,
-  patient: number,
-): Uint8Array => {
-  const drawn = Array.from({ length: candidates }, () => new Uint8Array(given.length));
-  const uniforms = new Float64Array(given.length);
-  const weights = drawn.map((labels, candidate) => {
-    random.fill(uniforms, 0, given.length, patient, candidateStream + candidate);
-    return drawCandidate(network, given, uniforms, labels);
-  });
-  const most = weights.reduce((a, b) => Math.max(a, b));
-  const shares = weights.map((weight) => Math.exp(weight - most));
-  const choice = new Float64Array(2);
-  random.fill(choice, 0, 1, patient, choiceStream);
-  let left = (choice[0] as number) * shares.reduce((a, b) => a + b);
+/** The place that a uniform in [0, 1) falls on, of places with these ln weights. */
+const pick = (weights: Float64Array, uniform: number): number => {
+  const top = most(weights);
+  const shares = weights.map((weight) => Math.exp(weight - top));
+  let left = uniform * shares.reduce((a, b) => a + b);
   const picked = shares.findIndex((share) => {
     left -= share;
     return left < 0;
   });
-  return drawn[picked === -1 ? candidates - 1 : picked] as Uint8Array;
+  return picked === -1 ? shares.lastIndexOf(most(shares)) : picked;
+};
+
+/** Sets labels to the bits of a combination, the first label its highest. */
+const setBits = (row: Uint8Array, labels: readonly number[], bits: number): void => {
+  for (const [i, label] of labels.entries()) row[label] = (bits >> (labels.length - 1 - i)) & 1;
+};
+
+/** Fills what is free in `row` in the model's order; gives ln probability of the labels that were not. */
+const drawInOrder = (network: LabelNetwork, row: Uint8Array, uniforms: Float64Array): number => {
+  const state = labelState(network);
+  let weight = 0;
+  for (const [label, asked] of row.entries()) {
+    const logit = state.logits[label] as number;
+    if (asked === drawnLabel) row[label] = (uniforms[label] as number) < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
+    else weight += logSigmoid(asked === 1 ? logit : -logit);
+    if (row[label] === 1) setLabel(network, state, state, label, row.length);
+  }
+  return weight;
+};
+
+/** The uniforms of one patient's labels. */
+const uniformsOf = (random: RandomSource, count: number, patient: number, minor: number): Float64Array => {
+  const uniforms = new Float64Array(count);
+  random.fill(uniforms, 0, count, patient, minor);
+  return uniforms;
+};
+
+/** All labels of one patient; the draws are addressed by the patient, so that nothing else decides them. */
+export type DrawLabels = (random: RandomSource, patient: number) => Uint8Array;
+
+/** Exact: the first half of the free labels by the sums over the second, then the second. */
+const drawExactly = async (
+  network: LabelNetwork,
+  given: Uint8Array,
+  free: readonly number[],
+  end: number,
+  pace: Pace,
+): Promise<DrawLabels> => {
+  const row = given.slice();
+  const walk = new LabelWalk(network, row, end);
+  const half = free.length >> 1;
+  const [first, second] = [free.slice(0, half), free.slice(half)];
+  const sums = new Float64Array(2 ** half);
+  for (const bits of sums.keys()) {
+    setBits(row, first, bits);
+    sums[bits] = logSum(walk.weights());
+    await pace.rest();
+  }
+  return (random, patient) => {
+    const [one, two] = uniformsOf(random, 2, patient, stream) as Float64Array & [number, number];
+    row.set(given);
+    setBits(row, first, pick(sums, one));
+    setBits(row, second, pick(walk.weights(), two));
+    const labels = row.slice();
+    drawInOrder(network, labels, uniformsOf(random, given.length, patient, stream + 1));
+    return labels;
+  };
+};
+
+/** Exact in the limit: eight labels at a time given all others, time and again. */
+const drawBySweeps =
+  (network: LabelNetwork, given: Uint8Array, free: readonly number[], end: number): DrawLabels =>
+  (random, patient) => {
+    const rows = Array.from({ length: candidates }, () => given.slice());
+    const weights = Float64Array.from(rows, (row, i) =>
+      drawInOrder(network, row, uniformsOf(random, given.length, patient, stream + 2 + i)),
+    );
+    const uniforms = new UniformStream(random, patient, stream);
+    const row = rows[pick(weights, uniforms.next())] as Uint8Array;
+    const walk = new LabelWalk(network, row, end);
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      const order = uniforms.shuffled(free);
+      for (let from = 0; from < order.length; from += together) {
+        const block = order.slice(from, from + together).sort((a, b) => a - b);
+        for (const label of block) row[label] = drawnLabel;
+        setBits(row, block, pick(walk.weights(), uniforms.next()));
+      }
+    }
+    row.set(given.subarray(end), end);
+    drawInOrder(network, row, uniformsOf(random, given.length, patient, stream + 1));
+    return row;
+  };
+
+/**
+ * How to draw the labels of any patient of whom some are given: 0, 1, or `drawnLabel` where the model is to say. All
+ * combinations of up to `walked` free labels before the last asked one are walked here and now.
+ */
+export const labelsGiven = async (
+  network: LabelNetwork,
+  given: Uint8Array,
+  pace: Pace,
+  walked = mostWalked,
+): Promise<DrawLabels> => {
+  const end = given.findLastIndex((asked) => asked !== drawnLabel) + 1;
+  const free = [...given.keys()].filter((label) => label < end && given[label] === drawnLabel);
+  return free.length <= walked
+    ? drawExactly(network, given, free, end, pace)
+    : drawBySweeps(network, given, free, end);
 };

@@ -1,6 +1,6 @@
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../cohort/visit-columns.ts';
-import { drawnLabel, type PatientScores, type SampleRequest, type Sampler } from '../../generator.ts';
+import type { PatientScores, SampleRequest, Sampler } from '../../generator.ts';
 import type { AsyncSteps } from '../../measure.ts';
 import { attendNext, type KeyValueCache, selectCache } from '../../nn/attention.ts';
 import { gelu, layerNorm, linear } from '../../nn/layers.ts';
@@ -8,8 +8,8 @@ import type { Tensor } from '../../nn/ops.ts';
 import { RandomSource } from '../../random.ts';
 import { exclusiveGroups } from '../../tokens/draw-values.ts';
 import { type Layout, labelTokens, layoutOf } from './architecture.ts';
+import { LabelCompletion } from './complete-labels.ts';
 import { type BlockTriangles, drawColumns, trianglesOf } from './draw-columns.ts';
-import { drawLabels, type LabelNetwork, labelNetworkOf } from './draw-labels.ts';
 import type { HaloNetwork } from './network.ts';
 import { scorePatients } from './score.ts';
 
@@ -38,13 +38,14 @@ export class HaloSampler implements Sampler {
   readonly #layout: Layout;
   readonly #triangles: BlockTriangles[];
   readonly #groups: Int32Array | undefined;
-  #labelNetwork: LabelNetwork | undefined;
+  readonly #labels: LabelCompletion;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `groups` as `groupsOf` gives them. */
   constructor(network: HaloNetwork, groups?: Int32Array) {
     this.#network = network;
     this.#groups = groups;
+    this.#labels = new LabelCompletion(network);
     this.#layout = layoutOf(network.architecture);
     this.#triangles = trianglesOf(network.ops, network.head);
   }
@@ -69,7 +70,7 @@ export class HaloSampler implements Sampler {
     const { codes, labels: labelCount, start } = this.#layout;
     const builder = new VisitColumnsBuilder();
     const end = first + count;
-    const given = labels && (await this.#completeLabels(labels, first, seed));
+    const given = labels && (await this.#labels.complete(labels, first, seed));
     for (let block = Math.floor(first / patientBlock); block * patientBlock < end; block++) {
       const records = await this.drawBlock(block, seed, (patient) =>
         given && patient >= first && patient < end
@@ -85,22 +86,6 @@ export class HaloSampler implements Sampler {
       }
     }
     return builder.build();
-  }
-
-  /** `[patients, labels]`: those that are not asked for drawn from their distribution given those that are. */
-  async #completeLabels(asked: Uint8Array, first: number, seed: number): Promise<Uint8Array> {
-    if (!asked.includes(drawnLabel)) return asked;
-    this.#labelNetwork ??= await labelNetworkOf(this.#network);
-    const random = new RandomSource(seed, 'patients');
-    const { labels: width } = this.#layout;
-    const complete = asked.slice();
-    for (let from = 0; from < asked.length; from += width) {
-      const given = asked.subarray(from, from + width);
-      if (given.includes(drawnLabel))
-        complete.set(drawLabels(this.#labelNetwork, given, random, first + from / width), from);
-      await this.#network.pace.rest();
-    }
-    return complete;
   }
 
   /** The records of one block of patients. `labelsOf` gives the labels to condition on, if any. */

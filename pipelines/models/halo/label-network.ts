@@ -1,0 +1,103 @@
+/**
+ * What labels say to each other: the piece of HALO's head that decides the labels, on our side. All patients share the
+ * history of the start token, hence one small network for all. L labels, E embedding.
+ */
+import { layoutOf } from './architecture.ts';
+import { packSets } from './batch.ts';
+import type { HaloNetwork } from './network.ts';
+
+/** The head's rows and columns of the labels, after the start token, while no label is present. */
+export interface LabelNetwork {
+  logits: Float32Array; // [L]
+  /** Sums before the relu of the hidden units at the labels' columns. */
+  sums: Float32Array; // [L]
+  labelsToUnits: Float32Array; // [L, L] triangular
+  unitsToLogits: Float32Array; // [L, L] strictly triangular
+}
+
+/** Cells [row, row + size) × [column, column + size) of a tensor of the reference, put together from our parts. */
+const square = (
+  { ops, parts, variable }: Pick<HaloNetwork, 'ops' | 'parts'> & { variable: HaloNetwork['variable'] },
+  reference: string,
+  row: number,
+  column: number,
+  size: number,
+): Float32Array => {
+  const cells = new Float32Array(size * size);
+  for (const part of parts.filter((candidate) => candidate.reference === reference)) {
+    const [height, width] = part.shape as [number, number];
+    const [top, left] = [Math.max(row, part.row), Math.max(column, part.column)];
+    const rows = Math.min(row + size, part.row + height) - top;
+    const columns = Math.min(column + size, part.column + width) - left;
+    if (rows <= 0 || columns <= 0) continue;
+    const cut = ops.scope(() =>
+      ops.download(ops.slice(variable(part.name), [top - part.row, left - part.column], [rows, columns])),
+    );
+    for (let r = 0; r < rows; r++)
+      cells.set(cut.subarray(r * columns, (r + 1) * columns), (top - row + r) * size + left - column);
+  }
+  return cells;
+};
+
+/** Takes the labels' part out of a network. */
+export const labelNetworkOf = async (network: HaloNetwork): Promise<LabelNetwork> => {
+  const { ops, architecture, head } = network;
+  const { embedding } = architecture;
+  const { codes, labels, start } = layoutOf(architecture);
+  const batch = packSets([[[start], []]]);
+  const all = await network.logits(batch);
+  const history = await network.histories(batch); // [1, E]
+  const sums = ops.scope(() => {
+    const toUnits = ops.slice(head.historyToCodes, [0, codes], [embedding, labels]);
+    const bias = ops.slice(head.hiddenBias, [embedding + codes], [labels]);
+    return ops.download(ops.add(ops.matMul(ops.upload(history, [1, embedding]), toUnits), bias));
+  });
+  const variable = (name: string) => network.variable(name);
+  const cut = (layer: 1 | 2, column: number) =>
+    square(
+      { ops, parts: network.parts, variable },
+      `ehr_head.auto${layer}.weight`,
+      embedding + codes,
+      column,
+      labels,
+    );
+  return {
+    logits: all.slice(codes, codes + labels),
+    sums,
+    labelsToUnits: cut(1, embedding + codes),
+    unitsToLogits: cut(2, embedding - 1 + codes),
+  };
+};
+
+/** What is known of the labels after some have been decided. */
+export interface LabelState {
+  logits: Float64Array; // [L] of labels not decided yet; others are left over
+  sums: Float64Array; // [L] likewise
+}
+
+/** Nothing decided, or room for a state. */
+export const labelState = ({ logits, sums }: LabelNetwork): LabelState => ({
+  logits: Float64Array.from(logits),
+  sums: Float64Array.from(sums),
+});
+
+/** `from` after `label` has been found present, in `to` (which may be `from`); true of the labels before `end`. */
+export const setLabel = (
+  { labelsToUnits, unitsToLogits, logits: { length: count } }: LabelNetwork,
+  from: LabelState,
+  to: LabelState,
+  label: number,
+  end: number,
+): void => {
+  for (let later = label + 1; later < end; later++) to.logits[later] = from.logits[later] as number;
+  for (let unit = label; unit < end; unit++) {
+    const before = from.sums[unit] as number;
+    const after = before + (labelsToUnits[label * count + unit] as number);
+    to.sums[unit] = after;
+    const change = Math.max(after, 0) - Math.max(before, 0);
+    if (change === 0) continue;
+    for (let later = unit + 1; later < end; later++)
+      to.logits[later] =
+        (to.logits[later] as number) + change * (unitsToLogits[unit * count + later] as number);
+  }
+};
