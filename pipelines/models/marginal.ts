@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { NamedArray, Saved } from '../checkpointable.ts';
-import { patientCount, type VisitColumns, VisitColumnsBuilder, visitCount } from '../cohort/visit-columns.ts';
+import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../cohort/visit-columns.ts';
 import {
   type ConditionalScores,
   defineGenerator,
@@ -23,15 +23,12 @@ import {
 } from '../generator.ts';
 import type { AsyncSteps } from '../measure.ts';
 import { RandomSource } from '../random.ts';
-import { conditionalByMarginals } from './marginal/conditional.ts';
+import { conditionalByMarginals, countCodes } from './marginal/conditional.ts';
 import { imputeByMarginals } from './marginal/impute.ts';
 import { type Marginals, scoreByMarginals } from './marginal/score.ts';
 
 const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
   const patients = patientCount(train);
-  const visits = Math.max(1, visitCount(train));
-  const codes = new Float64Array(vocabulary.codes.length);
-  for (const code of train.codes) codes[code] = (codes[code] as number) + 1;
   const labels = new Float64Array(vocabulary.labels.length);
   train.labels.forEach((label, i) => {
     labels[i % labels.length] = (labels[i % labels.length] as number) + label;
@@ -41,10 +38,9 @@ const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
     return lengths.filter((length) => length <= most).length / patients;
   });
   return {
-    codes: codes.map((count) => count / visits),
+    ...countCodes(train, vocabulary.codes.length),
     labels: labels.map((count) => count / patients),
     visitsUpTo,
-    visits: Float64Array.of(visits),
   };
 };
 
@@ -112,7 +108,7 @@ class MarginalFitting implements Fitting {
     this.#marginals = loadMarginals(saved);
     this.#counted = saved.json['counted'] === true;
   }
-  model(): Saved {
+  async model(): Promise<Saved> {
     return { arrays: saveMarginals(this.#marginals), json: {} };
   }
   dispose(): void {}

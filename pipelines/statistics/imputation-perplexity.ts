@@ -101,6 +101,26 @@ export const medianPerplexity = (
   return below === above ? below : (below + above) / 2;
 };
 
+/**
+ * By what factor patients are dearer to one model than to another: the geometric mean over patients of the ratio of
+ * their perplexities, each patient counted as often as `counts` says where it is given. Paired by patient, it tells
+ * apart models whose medians drown in how much patients differ. NaN patients are left out; null where nobody counts.
+ */
+export const perplexityRatio = (
+  own: Float64Array,
+  other: Float64Array,
+  counts?: ArrayLike<number>,
+): number | null => {
+  let [sum, total] = [0, 0];
+  own.forEach((perplexity, patient) => {
+    const times = counts ? (counts[patient] as number) : 1;
+    if (Number.isNaN(perplexity) || times === 0) return;
+    sum += times * Math.log(perplexity / (other[patient] as number));
+    total += times;
+  });
+  return total === 0 ? null : Math.exp(sum / total);
+};
+
 /** What the authors' code adds to a probability before it takes the logarithm. */
 const published = 1e-16;
 

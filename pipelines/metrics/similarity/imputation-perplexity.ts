@@ -1,44 +1,22 @@
 import { type Modality, modalities, type TokenKind, tokenKinds } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
-import type { ConditionalScores } from '../../generator.ts';
-import { type Measure, measured, missing } from '../../measure.ts';
+import { patientCount } from '../../cohort/visit-columns.ts';
+import { measured, missing } from '../../measure.ts';
 import { defineMetric, type PartialRow } from '../../metric.ts';
+import { conditionalByMarginals, countCodes } from '../../models/marginal/conditional.ts';
 import { sample } from '../../privacy/samples.ts';
 import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
 import {
-  crossModalPerplexities,
-  longitudinalPerplexities,
   medianPerplexity,
-  publishedPerplexity,
+  perplexityRatio,
   type RankedPatients,
   rankPatients,
 } from '../../statistics/imputation-perplexity.ts';
-import { kindOfTokens } from '../../tokens/kind-tokens.ts';
-import { measureRow, sentence } from '../measure-row.ts';
-import { absentSentence, modalityWords } from '../modality-groups.ts';
+import { measureRow } from '../measure-row.ts';
+import { absentSentence } from '../modality-groups.ts';
 import { modelConditionals, noConditionals } from '../model-conditionals.ts';
-
-/** The two perplexities: which losses they rest on and how those are put together. */
-const measures = [
-  {
-    row: 'lpl',
-    title: 'Longitudinal perplexity',
-    about:
-      'given the visits before: among how many equally likely codes of a kind the model would seem to choose, median over patients',
-    losses: 'longitudinal',
-    of: longitudinalPerplexities,
-  },
-  {
-    row: 'mpl',
-    title: 'Cross-modality perplexity',
-    about:
-      'given the visits before and the other kinds of the same visit: among how many equally likely codes of a kind the model would seem to choose, median over patients',
-    losses: 'crossModal',
-    of: crossModalPerplexities,
-  },
-] as const;
-type PerplexityMeasure = (typeof measures)[number];
+import { measures, type PerplexityMeasure, type Side, wordsOf } from '../perplexity-measures.ts';
+import { publishedRows } from '../published-perplexities.ts';
 
 /** Codes that rows are about. */
 interface Group {
@@ -49,8 +27,6 @@ interface Group {
   /** Why there is nothing to be told. */
   absent?: string;
 }
-
-const wordsOf = (kind: TokenKind): string => (kind === 'gap' ? 'visit gaps' : modalityWords[kind].many);
 
 const groupsOf = (vocabulary: Vocabulary): Group[] => {
   const each = (kind: TokenKind): Group => {
@@ -71,28 +47,23 @@ const groupsOf = (vocabulary: Vocabulary): Group[] => {
 /** A row to come: the patients' perplexities in order, or why there are none. */
 interface Asked {
   row: Pick<PartialRow, 'row' | 'title' | 'about'>;
+  perplexities: Float64Array;
   ranked: RankedPatients;
   absent?: string;
-}
-
-/** The side a row is about: how its rows are named, its patients, what the model says of them. */
-interface Side {
-  prefix: string;
-  suffix: string;
-  columns: VisitColumns;
-  scores: ConditionalScores;
 }
 
 const askedOf = (side: Side, measure: PerplexityMeasure, { row, words, kinds, absent }: Group): Asked => {
   const { columns, scores } = side;
   const given = { losses: scores[measure.losses], codes: scores.codes, kinds: tokenKinds.length };
+  const perplexities = measure.of(given, columns.visitOffsets, kinds);
   return {
     row: {
       row: `${side.prefix}${measure.row}-${row}`,
       title: `${measure.title}, ${words}${side.suffix}`,
       about: measure.about,
     },
-    ranked: rankPatients(measure.of(given, columns.visitOffsets, kinds)),
+    perplexities,
+    ranked: rankPatients(perplexities),
     ...(absent !== undefined && { absent }),
   };
 };
@@ -133,54 +104,38 @@ const medianRows = (side: Side, asked: readonly Asked[], draws: Draws): PartialR
   });
 };
 
-/** Patients of one batch in the authors' code unless told otherwise. */
-const publishedBatch = 16;
-const publishedNotes = {
-  lpl: 'As the PromptEHR code computes it, which calls it tpl: the code in the middle of each batch of 16 patients, then of the batches; codes of the same visit are told in their order, and first visits are not scored.',
-  mpl: 'As the PromptEHR code computes it, which calls it spl: the code in the middle of each batch of 16 patients, then of the batches; codes of the same visit and kind are told in their order.',
-};
-
-/** One kind's losses, batch by batch of patients in their order; what is not scored is left out. */
-const batchesOf = (
-  losses: Float64Array,
-  kind: number,
-  kinds: Uint8Array,
-  columns: VisitColumns,
-): number[][] => {
-  const { visitOffsets, codeOffsets, codes } = columns;
-  const start = (patient: number) => codeOffsets[visitOffsets[patient] as number] as number;
-  const patients = patientCount(columns);
-  return Array.from({ length: Math.ceil(patients / publishedBatch) }, (_, batch) => {
-    const found: number[] = [];
-    const end = start(Math.min(patients, (batch + 1) * publishedBatch));
-    for (let i = start(batch * publishedBatch); i < end; i++) {
-      const loss = losses[i] as number;
-      if (kinds[codes[i] as number] === kind && !Number.isNaN(loss)) found.push(loss);
-    }
-    return found;
+/** The same patients by a model and by the marginals: how their perplexities compare, with intervals. */
+const ratioRows = (
+  side: Side,
+  asked: readonly Asked[],
+  floor: readonly Asked[],
+  draws: Draws,
+): PartialRow[] => {
+  const ratioOf = (i: number, counts?: ArrayLike<number>) =>
+    perplexityRatio((asked[i] as Asked).perplexities, (floor[i] as Asked).perplexities, counts);
+  const intervals = bootstrapIntervals({
+    sizes: [patientCount(side.columns)],
+    statistics: ([counts]) => asked.map((_, i) => ratioOf(i, counts)),
+    ...draws,
   });
-};
-
-const publishedRows = ({ columns, scores }: Side, vocabulary: Vocabulary): PartialRow[] => {
-  const { reference } = scores;
-  if (!reference) return [];
-  const kinds = kindOfTokens(vocabulary);
-  const there = modalities.filter((modality) => absentSentence(vocabulary, [modality]) === undefined);
-  return there.flatMap((modality) =>
-    measures.map(({ row, title, losses }) => {
-      const kind = tokenKinds.indexOf(modality);
-      const batches = batchesOf(reference[losses], kind, kinds, columns);
-      const n = batches.reduce((sum, { length }) => sum + length, 0);
-      const value = publishedPerplexity(batches);
-      const found: Measure = value === null ? missing('no code of this kind is scored') : measured(value, n);
-      const named = {
-        row: `reference-${row}-${modality}`,
-        title: `${title}, ${wordsOf(modality)}, as published`,
-        about: 'one over the probability of a code, median over the codes of a batch, median over batches',
-      };
-      return measureRow(named, found, value === null ? {} : { note: sentence(publishedNotes[row]) });
-    }),
-  );
+  return asked.flatMap(({ row, ranked, absent }, i) => {
+    if (absent !== undefined) return [];
+    const value = ratioOf(i);
+    const n = ranked.patients.length;
+    const named = {
+      row: `ratio-${row.row}`,
+      title: `${row.title}, by that of independent marginals`,
+      about:
+        'a patient’s perplexity by what the prevalences of the training visits alone give, geometric mean over patients: below 1, the model foresees better than they do',
+    };
+    const found =
+      value === null
+        ? missing('no patient has a code of this kind', n)
+        : Number.isFinite(value)
+          ? measured(value, n, intervals[i])
+          : missing('some patient has a code that the model finds impossible', n);
+    return [measureRow(named, found, { range: [0, Number.POSITIVE_INFINITY] })];
+  });
 };
 
 /** Perplexities lpl and mpl of PromptEHR (Wang and Sun 2022, equations 6–8, Table 2). */
@@ -199,12 +154,9 @@ export default defineMetric({
     // The model's own patients only serve for comparison: as many as the others are enough.
     const known = sample(train, patientCount(holdout), seed, 'train');
     const scores = yield* modelConditionals({ model, train: known, holdout });
-    const rowsOf = (side: Side, asked: readonly Group[]) =>
-      medianRows(
-        side,
-        asked.flatMap((group) => measures.map((measure) => askedOf(side, measure, group))),
-        { seed, replicates },
-      );
+    const draws = { seed, replicates };
+    const askedIn = (side: Side, asked: readonly Group[]) =>
+      asked.flatMap((group) => measures.map((measure) => askedOf(side, measure, group)));
     if (!scores) {
       const rows = measures.map(({ row, title, about }) =>
         measureRow({ row: `${row}-all`, title: `${title}, all events`, about }, missing(noConditionals)),
@@ -218,10 +170,14 @@ export default defineMetric({
       columns: known,
       scores: scores.train,
     };
+    const shares = countCodes(train, vocabulary.codes.length);
+    const floor: Side = { ...unseen, scores: yield* conditionalByMarginals(shares, vocabulary, holdout) };
+    const asked = askedIn(unseen, groups);
     return {
       rows: [
-        ...rowsOf(unseen, groups),
-        ...rowsOf(own, groups.slice(0, 1)),
+        ...medianRows(unseen, asked, draws),
+        ...ratioRows(unseen, asked, askedIn(floor, groups), draws),
+        ...medianRows(own, askedIn(own, groups.slice(0, 1)), draws),
         ...publishedRows(unseen, vocabulary),
       ],
     };

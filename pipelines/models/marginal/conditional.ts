@@ -1,18 +1,28 @@
 import { tokenKinds } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import { visitCount } from '../../cohort/visit-columns.ts';
+import { type VisitColumns, visitCount } from '../../cohort/visit-columns.ts';
 import type { ConditionalScores } from '../../generator.ts';
 import type { AsyncSteps } from '../../measure.ts';
 import { kindOfTokens } from '../../tokens/kind-tokens.ts';
 import type { Marginals } from './score.ts';
+
+/** Shares of visits that have each code. */
+type CodeShares = Pick<Marginals, 'codes' | 'visits'>;
+
+/** What scoring codes by their prevalences goes by, counted in training visits. */
+export const countCodes = (train: VisitColumns, codes: number): CodeShares => {
+  const visits = Math.max(1, visitCount(train));
+  const counts = new Float64Array(codes);
+  for (const code of train.codes) counts[code] = (counts[code] as number) + 1;
+  return { codes: counts.map((count) => count / visits), visits: Float64Array.of(visits) };
+};
 
 /**
  * `[codes]` −ln of a code's share among the occurrences of its kind in training, half an occurrence added to each
  * code of the kind: what no training patient has is rare, not impossible, so that every patient's perplexity is
  * finite. As a drawing model it stays impossible.
  */
-export const lossOfCodes = ({ codes, visits }: Marginals, vocabulary: Vocabulary): Float64Array => {
+export const lossOfCodes = ({ codes, visits }: CodeShares, vocabulary: Vocabulary): Float64Array => {
   const kinds = kindOfTokens(vocabulary);
   const count = (code: number): number => (codes[code] as number) * (visits[0] as number) + 0.5;
   const occurrences = new Float64Array(tokenKinds.length);
@@ -27,7 +37,7 @@ const slice = 65_536;
 
 /** Neither the past nor the other kinds of a visit tell this model anything: all its losses are the same. */
 export async function* conditionalByMarginals(
-  marginals: Marginals,
+  marginals: CodeShares,
   vocabulary: Vocabulary,
   columns: VisitColumns,
 ): AsyncSteps<ConditionalScores> {

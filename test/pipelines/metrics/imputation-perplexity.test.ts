@@ -29,7 +29,7 @@ const rowsOf = async (model: () => Promise<Sampler>, given: Partial<{ vocabulary
 const fitted = async (words = vocabulary): Promise<Sampler> => {
   const fitting = await marginal.fit({ vocabulary: words, train, validation: nobody }, {}, 0);
   await fitting.step();
-  return marginal.open(fitting.model(), {}, words);
+  return marginal.open(await fitting.model(), {}, words);
 };
 
 /** The marginals, but for what `scores` says of a cohort with so many codes. */
@@ -92,6 +92,38 @@ test('the two perplexities rest on their own losses', async (t) => {
   t.is(rows.get('mpl-all')?.value, 1);
   t.true((rows.get('lpl-all')?.value ?? 0) > 5);
   t.true((rows.get('train-mpl-all')?.value ?? 0) > 5);
+});
+
+test('paired with the marginals: the geometric mean of the patients’ ratios', async (t) => {
+  const same = await rowsOf(() => fitted());
+  for (const row of ['ratio-lpl-all', 'ratio-mpl-dx', 'ratio-mpl-rx']) {
+    t.is(same.get(row)?.value, 1, row);
+    t.deepEqual(same.get(row)?.interval, [1, 1]);
+    t.deepEqual(same.get(row)?.range, [0, Number.POSITIVE_INFINITY]);
+  }
+  t.false(same.has('ratio-lpl-lab'), 'no row about a kind that the vocabulary lacks');
+  const half = await rowsOf(async () => {
+    const sampler = await fitted();
+    return {
+      ...pretender(() => ({})),
+      async *conditional(columns) {
+        if (!sampler.conditional) throw new Error('the marginals can condition');
+        const scores = yield* sampler.conditional(columns);
+        const cheaper = scores.longitudinal.map((loss, i) => loss - Math.LN2 * (scores.codes[i] as number));
+        return { ...scores, longitudinal: cheaper };
+      },
+    };
+  });
+  const ratio = half.get('ratio-lpl-all');
+  t.true(Math.abs((ratio?.value ?? 0) - 0.5) < 1e-12, 'every code half as dear');
+  t.is(ratio?.n, half.get('lpl-all')?.n);
+  const [low = 0, high = 0] = ratio?.interval ?? [];
+  t.true(high - low < 1e-12, 'patients differ, and their ratios do not');
+  t.is(half.get('ratio-mpl-all')?.value, 1);
+  const never = await rowsOf(async () =>
+    pretender(() => ({ longitudinal: new Float64Array(5 * 2000).fill(Number.POSITIVE_INFINITY) })),
+  );
+  t.is(never.get('ratio-lpl-all')?.note, 'Some patient has a code that the model finds impossible.');
 });
 
 test('as published: batches of 16 patients, in their order', async (t) => {

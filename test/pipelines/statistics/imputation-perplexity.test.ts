@@ -5,6 +5,7 @@ import {
   crossModalPerplexities,
   longitudinalPerplexities,
   medianPerplexity,
+  perplexityRatio,
   publishedPerplexity,
   rankPatients,
 } from '../../../pipelines/statistics/imputation-perplexity.ts';
@@ -136,4 +137,16 @@ test('the authors’ network: its probabilities give the perplexities that its c
     const { visitOffsets, given } = asked([[[probabilities, []]]]);
     t.true(near(longitudinalPerplexities(given, visitOffsets, [0])[0], aux_exp_mean_nll, 1e-6), name);
   }
+});
+
+test('two models on the same patients: the geometric mean of ratios, patients counted', (t) => {
+  const own = Float64Array.of(2, Number.NaN, 9);
+  const other = Float64Array.of(8, Number.NaN, 4);
+  t.true(near(perplexityRatio(own, other), 0.75));
+  t.true(near(perplexityRatio(own, other, [2, 5, 0]), 0.25));
+  t.is(perplexityRatio(own, other, [0, 3, 0]), null);
+  t.is(
+    perplexityRatio(Float64Array.of(Number.POSITIVE_INFINITY, 1), Float64Array.of(1, 1)),
+    Number.POSITIVE_INFINITY,
+  );
 });
