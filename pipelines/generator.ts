@@ -164,6 +164,11 @@ export interface Checkpoint {
   /** Instead of the vocabulary: the rows of its tokenizer by text, and what its codes are called. */
   tokens?: Readonly<Record<string, number>>;
   names?: Readonly<Record<string, string>>;
+  /** Beside the vocabulary: the tokenizer of a language model, for rows of codes out of the pieces of their titles. */
+  pieces?: {
+    rows: Readonly<Record<string, number>>;
+    merges: readonly (readonly [string, string])[];
+  };
   /** What its prompts are about, to be checked by who takes it over. */
   features?: unknown;
   /** Attention heads and longest record, where shapes do not tell. */

@@ -16,7 +16,14 @@ export const importCommand = defineCommand({
       .string()
       .min(1)
       .describe(
-        'JSON file: codes in the order of the weights and labels, or the vocabulary of their tokenizer',
+        'JSON file: codes in the order of the weights and labels, or the vocabulary of their tokenizer; for BART, codes with their names',
+      ),
+    tokenizer: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'tokenizer.json of a language model such as BART: codes whose names the vocabulary tells begin as the pieces of them',
       ),
     heads: z.int().positive().optional().describe('attention heads, which weights do not tell'),
     maxVisits: z
@@ -28,11 +35,12 @@ export const importCommand = defineCommand({
     out: z.string().min(1).describe('folder for the model'),
     force: z.boolean().default(false).describe('replace a model that is there'),
   }),
-  async run({ generator: name, file, vocabulary, heads, maxVisits, seed, out, force }, io) {
+  async run({ generator: name, file, vocabulary, tokenizer, heads, maxVisits, seed, out, force }, io) {
     const { generators } = await import('../../pipelines/registry.ts');
     const { importCheckpoint, modelFileNames } = await import(
       '../../pipelines/interchange/import-checkpoint.ts'
     );
+    const { readTokenizerFile } = await import('../../pipelines/interchange/tokenizer-file.ts');
     const { readVocabularyFile } = await import('../../pipelines/interchange/vocabulary-file.ts');
     const known = new Map([...generators].filter(([, { adopt }]) => adopt !== undefined));
     const generator = named('generator with weights to import', known, name);
@@ -40,6 +48,7 @@ export const importCommand = defineCommand({
     try {
       const { files, ...told } = await importCheckpoint(generator, file, {
         ...(await readVocabularyFile(vocabulary)),
+        ...(tokenizer !== undefined && { pieces: await readTokenizerFile(tokenizer) }),
         ...(heads !== undefined && { heads }),
         ...(maxVisits !== undefined && { maxVisits }),
         seed,

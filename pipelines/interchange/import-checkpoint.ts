@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -21,11 +22,14 @@ export interface Imported {
   notes: string[];
 }
 
-const readCheckpoint = async (path: string): Promise<Checkpoint['tensors']> => {
+const readCheckpoint = async (
+  path: string,
+): Promise<{ tensors: Checkpoint['tensors']; importedSha256: string }> => {
   const bytes = await readFile(path).catch((cause) => {
     throw new StageError('SourceMissing', `the checkpoint ${basename(path)} cannot be read`, { cause });
   });
-  return decodeSafetensors(bytes).arrays;
+  const importedSha256 = createHash('sha256').update(bytes).digest('hex');
+  return { tensors: decodeSafetensors(bytes).arrays, importedSha256 };
 };
 
 /**
@@ -43,13 +47,15 @@ export const importCheckpoint = async (
       'InvalidUsage',
       `${generator.name} has no code of a paper whose weights it could take over`,
     );
-  const tensors = await readCheckpoint(path);
+  const { tensors, importedSha256 } = await readCheckpoint(path);
   const { saved, vocabulary, settings, parameters, notes } = generator.adopt({ ...given, tensors });
   const card: z.output<typeof modelCard> = {
     generator: generator.name,
     version: generator.version,
     config: {},
-    settings: z.record(z.string(), z.json()).parse({ ...settings, importedFrom: basename(path) }),
+    settings: z
+      .record(z.string(), z.json())
+      .parse({ ...settings, importedFrom: basename(path), importedSha256 }),
     seed: given.seed,
     vocabulary: vocabularyDigest(vocabulary),
     tokens: vocabulary.codes.length,

@@ -11,6 +11,9 @@ const names = z.array(z.string().min(1));
 const numbered = z.record(z.string(), z.int().nonnegative());
 const named = z.record(z.string().regex(/^\d+$/), z.string().min(1));
 
+/** Names of codes, `dx:4019`. */
+const titled = z.record(z.string().regex(/^[a-z]+:./), z.string().min(1));
+
 /** What a vocabulary file may be beside our own vocabulary.json. */
 const foreign = z.union([names, numbered, named]);
 const withLabels = z.object({ codes: foreign, labels: names.default([]) });
@@ -64,7 +67,7 @@ export type VocabularyRead = Pick<Checkpoint, 'vocabulary' | 'tokens' | 'names' 
 /**
  * Reads the order of a model's codes: our vocabulary.json; `{"codes": …, "labels": ["…"]}`, or the codes alone, where
  * codes are a list of texts or an object from code to number or from number to code (HALO's codeToIndex and
- * indexToCode as JSON). `px:9604` is a procedure, `9604` alone a diagnosis. Or the vocabulary of a tokenizer, `{"<diag>":
+ * indexToCode as JSON), or from code to what it is called (`{"dx:4019": "Hypertension"}`). `px:9604` is a procedure, `9604` alone a diagnosis. Or the vocabulary of a tokenizer, `{"<diag>":
  * 50265, …}`, alone or as `tokens` beside `names` of its codes and `features` of its prompts. Throws SourceMissing,
  * SourceMalformed.
  */
@@ -81,6 +84,14 @@ export const readVocabularyFile = async (path: string): Promise<VocabularyRead> 
   }
   const own = ours.safeParse(content);
   if (own.success) return { vocabulary: own.data };
+  const called = titled.safeParse(content);
+  if (called.success)
+    return {
+      vocabulary: {
+        codes: Object.entries(called.data).map(([code, title]) => ({ ...prefixedCode(code), title })),
+        labels: [],
+      },
+    };
   const speaking = tokensIn(content);
   if (speaking) return { vocabulary: { codes: [], labels: [] }, ...speaking };
   const wrapped = withLabels.safeParse(content);

@@ -14,7 +14,7 @@ import { promptConfig } from './promptehr/config.ts';
 import { promptDrawing } from './promptehr/decoding.ts';
 import { PromptFitting } from './promptehr/fitting.ts';
 import { readPromptModel } from './promptehr/model.ts';
-import { PromptNetwork } from './promptehr/network.ts';
+import { openNetwork } from './promptehr/open-network.ts';
 import { PromptSampler } from './promptehr/sampler.ts';
 import { promptStart } from './promptehr/started.ts';
 
@@ -33,6 +33,6 @@ export default defineGenerator({
   async open(saved, _config, vocabulary) {
     const model = readPromptModel(saved.json, vocabulary);
     const ops = await openOps();
-    return new PromptSampler(PromptNetwork.fromReference(ops, model.architecture, saved.arrays), model);
+    return new PromptSampler(await openNetwork(ops, model.architecture, saved.arrays), model);
   },
 });

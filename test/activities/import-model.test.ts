@@ -5,8 +5,10 @@ import { importModel } from '../../activities/import-model.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { train } from '../../activities/train.ts';
 import { startBackend } from '../../infra/backend.ts';
-import { modelFileNames } from '../../pipelines/interchange/import-checkpoint.ts';
+import { importCheckpoint, modelFileNames } from '../../pipelines/interchange/import-checkpoint.ts';
+import promptehr from '../../pipelines/models/promptehr.ts';
 import { traceLineage } from '../../pipelines/report/lineage-trace.ts';
+import { decodeSaved, encodeSafetensors } from '../../pipelines/safetensors.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
@@ -89,6 +91,48 @@ for (const generator of ['halo', 'promptehr'])
       t.is(host.steps[0], 4);
     },
   );
+
+/** A trained model as the paper's code would have saved it: no ends among what heads say, a tokenizer, no brackets of visits. */
+const asPublished = async (store: Store, ref: ArtifactRef, folder: string) => {
+  const { arrays } = decodeSaved(await (await store.open(ref)).bytes('weights.safetensors'));
+  const head = arrays['lm_head.dx.weight'] ?? { shape: [0, 0], data: new Float32Array(0) };
+  const [rows = 0, width = 0] = head.shape;
+  const tensors = {
+    ...arrays,
+    'lm_head.diag.weight': {
+      shape: [rows - 1, width],
+      data: Float32Array.from(head.data.subarray(width), Number),
+    },
+  };
+  const codes = Array.from({ length: 12 }, (_, code) => [`diag_${code}`, 8 + code]);
+  const marks = { '<s>': 1, '<pad>': 0, '</s>': 2, '<mask>': 3, '<diag>': 6, '</diag>': 7 };
+  const file = join(folder, 'published.safetensors');
+  await writeFile(file, encodeSafetensors(tensors));
+  return { file, tokens: { ...marks, ...Object.fromEntries(codes) } };
+};
+
+test.serial(
+  'promptehr: weights in the names of the paper’s code, imported, start far below fresh ones',
+  async (t) => {
+    const { store, cohort } = await storeWithCohort(t);
+    const folder = await tempFolder(t);
+    const bare = { prompts: { labels: [] }, order: 'shuffled', tied: false, corruption: { share: 0 } };
+    const before = await trained(store, { cohort }, paramsOf('promptehr', { ...bare, epochs: 12 }));
+    const { file, tokens } = await asPublished(store, before.ref, folder);
+    const given = { vocabulary: { codes: [], labels: [] }, tokens, heads: 2, seed: 1 };
+    const { files } = await importCheckpoint(promptehr, file, given);
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+    const model = await imported(store, folder, 'promptehr');
+    t.is(model.summary['importedFrom'], 'published.safetensors');
+    const once = paramsOf('promptehr', { ...bare, epochs: 1 });
+    const scratch = await trained(store, { cohort }, once);
+    const started = await trained(store, { cohort, from: [model.ref] }, once);
+    t.like(started.summary, { codesTaken: 12, codesFresh: 0 });
+    const [cold, warm] = [await curveOf(store, scratch.ref), await curveOf(store, started.ref)];
+    const [a, b] = [cold[0]?.loss ?? 0, warm[0]?.loss ?? Number.NaN];
+    t.true(b < 0.7 * a, `${b} from the imported weights, ${a} from fresh ones`);
+  },
+);
 
 test.serial('what is no model to start from is refused, saying why', async (t) => {
   const { store, cohort } = await storeWithCohort(t);

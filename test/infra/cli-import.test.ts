@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +71,9 @@ test('a HALO checkpoint scores the golden patients as its own code does', async 
     embedding: 32,
     maxVisits: 6,
     importedFrom: 'halo_tiny_weights.safetensors',
+    importedSha256: createHash('sha256')
+      .update(await readFile(weights))
+      .digest('hex'),
   });
 });
 
@@ -162,6 +166,13 @@ test('a vocabulary is a list, or numbers in either direction', async (t) => {
   t.deepEqual((await read({ 1: 'px:9604', 0: '4019' })).codes, expected as never);
   const own = { codes: [{ modality: 'dx', code: '4019', title: 'Hypertension' }], labels: ['x'] };
   t.deepEqual(await read(own), own as never);
+  t.deepEqual(await read({ 'dx:4019': 'Hypertension', 'px:9604': 'Insertion' }), {
+    codes: [
+      { modality: 'dx', code: '4019', title: 'Hypertension' },
+      { modality: 'px', code: '9604', title: 'Insertion' },
+    ],
+    labels: [],
+  } as never);
   const tokens = { '<s>': 0, '</s>': 2, '<diag>': 9, '</diag>': 10, diag_0: 11 };
   const names = { diag_0: '4019' };
   const none = { vocabulary: { codes: [], labels: [] } };

@@ -12,10 +12,20 @@ const malformed = (message: string): StageError => new StageError('SourceMalform
 /** BART's own: `<s>`, `<pad>`, `</s>`; `<mask>` is its last token. */
 const bart = { start: 0, pad: 1, end: 2, rows: 50_265 };
 
-/** Rows of a matrix in another order; -1 is a new row: the mean of all, and a little noise. */
+/** Adds up rows of a matrix, their mean, into a row of `into`. */
+const addMean = (matrix: NamedArray, rows: readonly number[], into: Float32Array): void => {
+  for (const row of rows)
+    for (let column = 0; column < into.length; column++)
+      into[column] = (into[column] as number) + Number(matrix.data[row * into.length + column]) / rows.length;
+};
+
+/** Where a row comes from: a row; -1: nowhere; several rows: their mean. */
+export type RowSource = number | readonly number[];
+
+/** Rows of a matrix in another order; a row from nowhere is the mean of all, and a little noise. */
 export const gatheredRows = (
   matrix: NamedArray,
-  rows: readonly number[],
+  rows: readonly RowSource[],
   random: RandomSource,
   address: number,
 ): NamedArray => {
@@ -26,12 +36,16 @@ export const gatheredRows = (
   const data = new Float32Array(rows.length * width);
   const draws = new Float64Array(2 * width);
   rows.forEach((from, to) => {
-    if (from < 0) random.fill(draws, 0, draws.length, to, address);
+    const row = data.subarray(to * width, (to + 1) * width);
+    if (from !== -1) {
+      addMean(matrix, typeof from === 'number' ? [from] : from, row);
+      return;
+    }
+    random.fill(draws, 0, draws.length, to, address);
     for (let column = 0; column < width; column++) {
       const [u, v] = [draws[2 * column] as number, draws[2 * column + 1] as number];
       const noise = 0.02 * Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
-      data[to * width + column] =
-        from < 0 ? (mean[column] as number) + noise : Number(matrix.data[from * width + column]);
+      row[column] = (mean[column] as number) + noise;
     }
   });
   return { shape: [rows.length, width], data };
@@ -42,9 +56,11 @@ export const streamRows = (
   streams: StreamLayout,
   tokens: Readonly<Record<string, number>> | undefined,
   places: TokenizerPlaces | undefined,
+  /** Per code, the rows of the pieces of its name, where there are some. */
+  named: readonly (readonly number[])[],
   height: number,
-): number[] => {
-  const rows = new Array<number>(streams.tokens).fill(-1);
+): RowSource[] => {
+  const rows = new Array<RowSource>(streams.tokens).fill(-1);
   rows[marks.start] = tokens?.['<s>'] ?? bart.start;
   rows[marks.pad] = tokens?.['<pad>'] ?? bart.pad;
   rows[marks.end] = tokens?.['</s>'] ?? bart.end;
@@ -57,7 +73,10 @@ export const streamRows = (
   places?.rows.forEach((row, code) => {
     rows[streams.codeBase + code] = row;
   });
-  const wrong = rows.find((row) => row >= height);
+  named.forEach((pieces, code) => {
+    if (pieces.length > 0) rows[streams.codeBase + code] = pieces;
+  });
+  const wrong = rows.flat().find((row) => row >= height);
   if (wrong !== undefined)
     throw malformed(
       `the tokenizer names row ${wrong} of the embedding, which has ${height}: another checkpoint's`,

@@ -1,17 +1,19 @@
 /**
  * Takes over a checkpoint of the reference (RyanWangZf/PromptEHR) or of BART (Hugging Face's names), exported to
  * safetensors. Our streams have tokens that theirs lack: `<v>` around visits, an end among what a head says, and all
- * codes where BART never saw any. Those rows start at the mean of the others with a little noise, and are to be
- * trained.
+ * codes where BART never saw any. A code with a title starts as the mean of its pieces, where the tokenizer is given;
+ * the other rows start at the mean of all with a little noise. `untaught` says which these are: they are to be trained.
  */
 import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { matrixNamed, tensorsOfShapes, withoutPrefix } from '../../checkpoint-tensors.ts';
 import type { NamedArray } from '../../checkpointable.ts';
 import type { Adopted, Checkpoint } from '../../generator.ts';
 import { RandomSource } from '../../random.ts';
 import { gatheredRows, headTensors, streamRows } from './adopt-rows.ts';
 import type { PromptArchitecture } from './architecture.ts';
+import { bytePairEncoder } from './byte-pairs.ts';
 import { type PromptFeatures, promptFeatures } from './features.ts';
 import type { PromptMarginals } from './marginals.ts';
 import { interfaceOf, type PromptModel, writePromptModel } from './model.ts';
@@ -69,6 +71,13 @@ const unknownMarginals = (features: PromptFeatures, labels: number): PromptMargi
   };
 };
 
+/** Per code, the rows of the pieces of its title, as it stands inside a sentence; none without a tokenizer or title. */
+const nameRows = ({ codes }: Vocabulary, pieces: Checkpoint['pieces']): number[][] => {
+  if (!pieces) return [];
+  const piecesOf = bytePairEncoder(pieces);
+  return codes.map(({ title }) => (title === undefined ? [] : piecesOf(` ${title.trim()}`)));
+};
+
 const headsFor = (width: number, given: number | undefined): number => {
   const heads = given ?? (width % 64 === 0 ? width / 64 : undefined);
   if (heads === undefined)
@@ -119,13 +128,10 @@ const featuresOf = ({ features }: Checkpoint): PromptFeatures => {
   throw malformed(`features of the vocabulary file: ${z.prettifyError(parsed.error)}`);
 };
 
-const notesOf = (
-  tensors: Tensors,
-  model: PromptModel,
-  rows: readonly number[],
-  given: Checkpoint,
-): string[] => {
-  const fresh = rows.slice(model.streams.codeBase).filter((row) => row < 0).length;
+const notesOf = (tensors: Tensors, model: PromptModel, given: Checkpoint): string[] => {
+  const { drawn = [], named = [] } = model.untaught ?? {};
+  const { codeBase, tokens } = model.streams;
+  const fresh = drawn.filter((token) => token >= codeBase).length;
   const hasPrompts = Object.keys(tensors).some((name) => name.includes('_conditional_prompt.'));
   return [
     ...(given.heads === undefined
@@ -133,7 +139,12 @@ const notesOf = (
       : []),
     ...(fresh > 0
       ? [
-          `${fresh} of ${rows.length - model.streams.codeBase} codes are new to these weights: they know nothing of them before training`,
+          `${fresh} of ${tokens - codeBase} codes are new to these weights: they know nothing of them before training`,
+        ]
+      : []),
+    ...(named.length > 0
+      ? [
+          `${named.length} of ${tokens - codeBase} codes are new to these weights and begin as the mean of the pieces of their names`,
         ]
       : []),
     ...(hasPrompts && given.features === undefined
@@ -160,7 +171,13 @@ export const adoptPrompt = (checkpoint: Checkpoint): Adopted => {
       'these weights have heads of their own: give the vocabulary of their tokenizer, {"<diag>": 50265, …}',
     );
   const random = new RandomSource(checkpoint.seed, 'weights');
-  const rows = streamRows(streams, tokens, places, height);
+  const rows = streamRows(
+    streams,
+    tokens ?? checkpoint.pieces?.rows,
+    places,
+    nameRows(vocabulary, checkpoint.pieces),
+    height,
+  );
   const adopted = {
     ...tensors,
     [embedding]: gatheredRows(tensors[embedding] as NamedArray, rows, random, 0),
@@ -173,6 +190,10 @@ export const adoptPrompt = (checkpoint: Checkpoint): Adopted => {
     features,
     marginals: unknownMarginals(features, vocabulary.labels.length),
     settings: { contextTokens: architecture.positions - promptRows, order: 'shuffled' },
+    untaught: {
+      drawn: rows.flatMap((row, token) => (row === -1 ? [token] : [])),
+      named: rows.flatMap((row, token) => (Array.isArray(row) ? [token] : [])),
+    },
   };
   const { width, encoderLayers, decoderLayers, attentionHeads, feed, tied } = architecture;
   return {
@@ -183,6 +204,6 @@ export const adoptPrompt = (checkpoint: Checkpoint): Adopted => {
     vocabulary,
     settings: { width, encoderLayers, decoderLayers, attentionHeads, feed, tied, ...model.settings },
     parameters: partsOf(architecture).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
-    notes: notesOf(tensors, model, rows, checkpoint),
+    notes: notesOf(tensors, model, checkpoint),
   };
 };

@@ -9,7 +9,7 @@ import type { VisitColumns } from '../../cohort/visit-columns.ts';
 import { openOps } from '../../nn/open-ops.ts';
 import { headShares, prevalenceBias } from './initial.ts';
 import { type PromptModel, readPromptModel } from './model.ts';
-import { PromptNetwork } from './network.ts';
+import { openNetwork } from './open-network.ts';
 import { headName } from './parts.ts';
 import { PromptSampler } from './sampler.ts';
 
@@ -65,10 +65,7 @@ export const calibrate = async (
   const total = model.streams.heads.map(({ tokens }) => new Float32Array(tokens.length));
   for (let round = 0; round < rounds; round++) {
     const ops = await openOps();
-    const sampler = new PromptSampler(
-      PromptNetwork.fromReference(ops, model.architecture, saved.arrays),
-      model,
-    );
+    const sampler = new PromptSampler(await openNetwork(ops, model.architecture, saved.arrays), model);
     try {
       const request = { first: 0, count: patients, seed: seed + farSeed * (round + 1) };
       const shift = shifts(model, train, await sampler.sample(request));

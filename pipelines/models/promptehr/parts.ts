@@ -153,22 +153,51 @@ export const referenceShapes = (architecture: PromptArchitecture): Record<string
   return shapes;
 };
 
-/** Calls `visit` with every number of every piece: its index in our array and in the reference's tensor. */
-const eachCell = (part: Part, visit: (piece: Piece, ours: number, theirs: number) => void): void => {
+/** Side of the squares in which a matrix is turned, so that both sides of it stay in the cache. */
+const tile = 64;
+
+/** A piece's numbers from the reference's layout into our array, from its column `first` on. */
+const takePiece = (
+  part: Part,
+  piece: Piece,
+  first: number,
+  theirs: Float32Array,
+  ours: Float32Array,
+): void => {
   const stride = part.shape.at(-1) as number;
-  let first = 0;
-  for (const piece of part.pieces) {
-    const columns = piece.shape.at(-1) as number;
-    const rows = size(piece.shape) / columns;
+  const columns = piece.shape.at(-1) as number;
+  const rows = size(piece.shape) / columns;
+  if (!piece.transposed) {
     for (let row = 0; row < rows; row++)
-      for (let column = 0; column < columns; column++)
-        visit(
-          piece,
-          row * stride + first + column,
-          piece.transposed ? column * rows + row : row * columns + column,
-        );
-    first += columns;
+      ours.set(theirs.subarray(row * columns, (row + 1) * columns), row * stride + first);
+    return;
   }
+  for (let top = 0; top < rows; top += tile)
+    for (let left = 0; left < columns; left += tile)
+      for (let row = top; row < Math.min(rows, top + tile); row++)
+        for (let column = left; column < Math.min(columns, left + tile); column++)
+          ours[row * stride + first + column] = theirs[column * rows + row] as number;
+};
+
+/** The inverse. */
+const givePiece = (part: Part, piece: Piece, first: number, ours: Float32Array): Float32Array => {
+  const stride = part.shape.at(-1) as number;
+  const columns = piece.shape.at(-1) as number;
+  const rows = size(piece.shape) / columns;
+  const theirs = new Float32Array(rows * columns);
+  if (!piece.transposed) {
+    for (let row = 0; row < rows; row++) {
+      const from = row * stride + first;
+      theirs.set(ours.subarray(from, from + columns), row * columns);
+    }
+    return theirs;
+  }
+  for (let left = 0; left < columns; left += tile)
+    for (let top = 0; top < rows; top += tile)
+      for (let column = left; column < Math.min(columns, left + tile); column++)
+        for (let row = top; row < Math.min(rows, top + tile); row++)
+          theirs[column * rows + row] = ours[row * stride + first + column] as number;
+  return theirs;
 };
 
 /** Our array out of the reference's tensors. Throws RangeError where one is missing or of another shape. */
@@ -177,7 +206,7 @@ export const readPart = (
   tensorOf: (reference: string) => NamedArray | undefined,
 ): Float32Array => {
   const values = new Float32Array(size(part.shape));
-  const found = new Map<Piece, NamedArray>();
+  let first = 0;
   for (const piece of part.pieces) {
     const tensor = tensorOf(piece.reference);
     const shape = piece.transposed ? piece.shape.toReversed() : piece.shape;
@@ -185,30 +214,26 @@ export const readPart = (
       throw new RangeError(
         `tensor ${piece.reference}: shape [${shape}] expected, ${tensor ? `[${tensor.shape}]` : 'none'} found`,
       );
-    found.set(piece, tensor);
+    const theirs = tensor.data instanceof Float32Array ? tensor.data : Float32Array.from(tensor.data, Number);
+    takePiece(part, piece, first, theirs, values);
+    first += piece.shape.at(-1) as number;
   }
-  eachCell(part, (piece, ours, theirs) => {
-    values[ours] = Number(found.get(piece)?.data[theirs]);
-  });
   return values;
+};
+
+/** The reference's tensors that an array of ours holds. */
+const givenPart = (part: Part, values: Float32Array): [reference: string, tensor: NamedArray][] => {
+  let first = 0;
+  return part.pieces.map((piece) => {
+    const { reference, shape, transposed } = piece;
+    const data = givePiece(part, piece, first, values);
+    first += shape.at(-1) as number;
+    return [reference, { shape: transposed ? shape.toReversed() : shape, data }];
+  });
 };
 
 /** Our arrays as the reference's tensors: loadable by its code. */
 export const toReference = (
   parts: readonly Part[],
   valuesOf: (part: Part) => Float32Array,
-): Record<string, NamedArray> => {
-  const tensors: Record<string, NamedArray> = {};
-  for (const part of parts) {
-    for (const { reference, shape, transposed } of part.pieces)
-      tensors[reference] = {
-        shape: transposed ? shape.toReversed() : shape,
-        data: new Float32Array(size(shape)),
-      };
-    const values = valuesOf(part);
-    eachCell(part, ({ reference }, ours, theirs) => {
-      (tensors[reference] as NamedArray).data[theirs] = values[ours] as number;
-    });
-  }
-  return tensors;
-};
+): Record<string, NamedArray> => Object.fromEntries(parts.flatMap((part) => givenPart(part, valuesOf(part))));

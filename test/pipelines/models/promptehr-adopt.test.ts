@@ -14,7 +14,7 @@ import { readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
 import { PromptNetwork } from '../../../pipelines/models/promptehr/network.ts';
 import promptehr from '../../../pipelines/models/promptehr.ts';
 import { openOps } from '../../../pipelines/nn/open-ops.ts';
-import { decodeSafetensors, decodeSaved, encodeSafetensors } from '../../../pipelines/safetensors.ts';
+import { decodeSafetensors, decodeSaved } from '../../../pipelines/safetensors.ts';
 import { publishedPerplexity } from '../../../pipelines/statistics/imputation-perplexity.ts';
 import { StageError } from '../../../schemas/errors.ts';
 import { columnsOf, golden } from '../metrics/golden-cohorts.ts';
@@ -153,57 +153,6 @@ test.serial('an imported checkpoint is a model: it draws, scores and fills in', 
     const drawn = await sampler.sample({ first: 0, count: 4, seed: 1 });
     t.is(drawn.visitOffsets.length, 5);
     sampler.dispose();
-  });
-});
-
-/** BART's names and special tokens on a small body; `bare` as BartModel alone writes it. */
-const bartFile = async (folder: string, bare: boolean): Promise<string> => {
-  const { arrays } = decodeSafetensors(await readFile(fixture('weights')));
-  const kept = Object.entries(arrays).filter(([name]) => !/lm_head|conditional_prompt/.test(name));
-  const named = kept.map(([name, array]) => [bare ? name.replace(/^model\./, '') : name, array] as const);
-  const file = join(folder, `bart-${bare}.safetensors`);
-  await writeFile(file, encodeSafetensors(Object.fromEntries(named)));
-  return file;
-};
-
-test.serial('BART: its own rows stay, codes are new, the same seed gives the same bytes', async (t) => {
-  const vocabulary = {
-    codes: [
-      { modality: 'dx' as const, code: '4019' },
-      { modality: 'px' as const, code: '9604' },
-    ],
-    labels: ['Sepsis'],
-  };
-  await withFolder(async (folder) => {
-    const read = (bare: boolean, seed: number) =>
-      bartFile(folder, bare).then((file) =>
-        importCheckpoint(promptehr, file, { vocabulary, heads: 2, seed }),
-      );
-    const one = await read(false, 3);
-    const other = await read(true, 3);
-    t.deepEqual(other.files['weights.safetensors'], one.files['weights.safetensors']);
-    t.notDeepEqual((await read(true, 4)).files['weights.safetensors'], one.files['weights.safetensors']);
-    t.true(one.notes.some((note) => /2 of 2 codes are new/.test(note)));
-    const { model, network } = await openNetwork(one);
-    t.true(model.architecture.tied);
-    const table = network.ops.download(network.variable('model.shared.weight'));
-    const { arrays } = decodeSafetensors(await readFile(fixture('weights')));
-    const theirs = Array.from(arrays['model.shared.weight']?.data ?? [], Number);
-    const row = (values: ArrayLike<number>, at: number) => Array.from(values).slice(at * 32, at * 32 + 32);
-    t.deepEqual(row(table, 1), row(theirs, 0), '<s>');
-    t.deepEqual(row(table, 0), row(theirs, 1), '<pad>');
-    t.deepEqual(row(table, 2), row(theirs, 2), '</s>');
-    const mean = Array.from({ length: 32 }, (_, column) => {
-      const values = theirs.filter((_, i) => i % 32 === column);
-      return values.reduce((a, b) => a + b) / values.length;
-    });
-    const code = row(table, 10);
-    t.true(code.every((value, i) => Math.abs(value - (mean[i] as number)) < 0.1));
-    t.true(
-      code.some((value, i) => Math.abs(value - (mean[i] as number)) > 0.005),
-      'two codes differ',
-    );
-    network.dispose();
   });
 });
 
