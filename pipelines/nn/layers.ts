@@ -17,17 +17,32 @@ export const deliver = (ops: Ops, update: Update, parameter: Variable, gradient:
 export interface Linear {
   weight: Variable; // [in, out]
   bias: Variable; // [out]
+  /** Multiply in bfloat16, where the backend has such products. The weight and its gradient stay float32. */
+  rounded?: boolean;
 }
 
 /** [R, in] → [R, out] */
-export const linear = (ops: Ops, layer: Linear, x: Operand): Tensor =>
-  ops.add(ops.matMul(x, layer.weight), layer.bias);
+export const linear = (ops: Ops, { weight, bias, rounded }: Linear, x: Operand): Tensor => {
+  const short = rounded ? ops.rounded : undefined;
+  const product = short
+    ? ops.tidy(() => short.multiply(short.round(x), short.round(weight)))
+    : ops.matMul(x, weight);
+  return ops.add(product, bias);
+};
 
 /** dy [R, out] → dx [R, in] */
 export const linearBackward = (ops: Ops, layer: Linear, x: Tensor, dy: Tensor, update: Update): Tensor => {
-  const dx = ops.matMul(dy, layer.weight, { transposeB: true });
-  deliver(ops, update, layer.weight, ops.matMul(x, dy, { transposeA: true }));
-  deliver(ops, update, layer.bias, ops.sumRows(dy));
+  const { weight, bias } = layer;
+  const short = layer.rounded ? ops.rounded : undefined;
+  const [dx, dWeight] = short
+    ? ops.tidy(() => {
+        const slopes = short.round(dy);
+        const dx = short.multiply(slopes, short.round(weight), { transposeB: true });
+        return [dx, short.multiply(short.round(x), slopes, { transposeA: true })] as const;
+      })
+    : [ops.matMul(dy, weight, { transposeB: true }), ops.matMul(x, dy, { transposeA: true })];
+  deliver(ops, update, weight, dWeight);
+  deliver(ops, update, bias, ops.sumRows(dy));
   return dx;
 };
 

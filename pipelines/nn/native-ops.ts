@@ -1,6 +1,6 @@
 import type { Attribute, NativeBinding } from './native-binding.ts';
 import { NativeMemory } from './native-memory.ts';
-import type { CrossEntropy, Operand, Ops, Tensor, Transposes } from './ops.ts';
+import type { CrossEntropy, Operand, Ops, RoundedProducts, Tensor, Transposes } from './ops.ts';
 
 /**
  * MatMul puts a transposed right side in order in each thread anew; BatchMatMulV2 of one batch does without. Measured on
@@ -8,6 +8,9 @@ import type { CrossEntropy, Operand, Ops, Tensor, Transposes } from './ops.ts';
  * does not pay for: 160 against 100 µs at 256 × 256.
  */
 const largeMatrix = 2 ** 17;
+
+/** TF_BFLOAT16 of TensorFlow's C API. */
+const bfloat16 = 14;
 
 const sizeOf = ({ shape }: Operand): number => shape.reduce((product, width) => product * width, 1);
 
@@ -17,6 +20,7 @@ const sizeOf = ({ shape }: Operand): number => shape.reduce((product, width) => 
  */
 export class NativeOps extends NativeMemory implements Ops {
   readonly #float: Attribute;
+  readonly #short: Attribute;
   readonly #index: (name: string) => Attribute;
   readonly #flag: (name: string, value: boolean) => Attribute;
   readonly #count: (name: string, value: number) => Attribute;
@@ -24,6 +28,7 @@ export class NativeOps extends NativeMemory implements Ops {
   constructor(binding: NativeBinding) {
     super(binding);
     this.#float = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+    this.#short = { ...this.#float, value: bfloat16 };
     this.#index = (name) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 });
     this.#flag = (name, value) => ({ name, type: binding.TF_ATTR_BOOL, value });
     this.#count = (name, value) => ({ name, type: binding.TF_ATTR_INT, value });
@@ -57,6 +62,21 @@ export class NativeOps extends NativeMemory implements Ops {
   }
   batchMatMul = (a: Operand, b: Operand, by: Transposes = {}): Tensor =>
     this.#product('BatchMatMulV2', ['adj_x', 'adj_y'], a, b, by);
+  readonly rounded: RoundedProducts = {
+    round: (a) => this.#cast(a, this.#float, this.#short),
+    multiply: (a, b, { transposeA = false, transposeB = false } = {}) =>
+      this.tidy(() => {
+        const flags = [this.#flag('transpose_a', transposeA), this.#flag('transpose_b', transposeB)];
+        return this.#cast(this.#run('MatMul', [this.#short, ...flags], [a, b]), this.#short, this.#float);
+      }),
+  };
+  #cast(a: Operand, from: Attribute, to: Attribute): Tensor {
+    const types = [
+      { ...from, name: 'SrcT' },
+      { ...to, name: 'DstT' },
+    ];
+    return this.#run('Cast', [...types, this.#flag('Truncate', false)], [a]);
+  }
   #pointwise(operation: string, ...operands: Operand[]): Tensor {
     return this.#run(operation, [this.#float], operands);
   }

@@ -2,15 +2,8 @@
  * BART's blocks (Lewis et al., BART, ACL 2020; as transformers' modeling_bart.py): each sublayer's output is added to
  * its input, then normalized. R rows, M rows of the encoder, E width, F feed.
  */
+import { type AttentionTrace, attention, attentionBackward, type RowGrid } from '../../nn/attention.ts';
 import {
-  type Attention,
-  type AttentionTrace,
-  attention,
-  attentionBackward,
-  type RowGrid,
-} from '../../nn/attention.ts';
-import {
-  type CrossAttention,
   type CrossGrid,
   type CrossTrace,
   crossAttention,
@@ -21,7 +14,6 @@ import {
   type ExactGeluTrace,
   exactGelu,
   exactGeluBackward,
-  type Linear,
   layerNorm,
   layerNormBackward,
   linear,
@@ -30,70 +22,11 @@ import {
   type NormTrace,
   type Update,
 } from '../../nn/layers.ts';
-import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
-import type { PromptArchitecture } from './architecture.ts';
-import { layerName, type Side } from './parts.ts';
+import type { Ops, Tensor } from '../../nn/ops.ts';
+import type { DecoderBlock, EncoderBlock, FeedForward } from './block-parameters.ts';
 
 /** A mask of zeros and 1 / (1 − rate), of a shape. */
 export type Drop = (shape: readonly number[]) => Tensor;
-
-export interface FeedForward {
-  expand: Linear; // E → F
-  contract: Linear; // F → E
-  norm: Norm;
-}
-export interface EncoderBlock {
-  attention: Attention;
-  attentionNorm: Norm;
-  feed: FeedForward;
-}
-export interface DecoderBlock extends EncoderBlock {
-  cross: CrossAttention;
-  crossNorm: Norm;
-}
-
-type Find = (name: string) => Variable;
-
-/** The parameters under a name: a linear layer or a norm. */
-export const pairOf = (find: Find, name: string): Linear & Norm => ({
-  weight: find(`${name}.weight`),
-  bias: find(`${name}.bias`),
-});
-
-const blockOf = (architecture: PromptArchitecture, side: Side, layer: number, find: Find): EncoderBlock => {
-  const at = (tensor: string) => pairOf(find, layerName(side, layer, tensor));
-  return {
-    attention: {
-      heads: architecture.attentionHeads,
-      project: at('self_attn.project'),
-      output: at('self_attn.out_proj'),
-    },
-    attentionNorm: at('self_attn_layer_norm'),
-    feed: { expand: at('fc1'), contract: at('fc2'), norm: at('final_layer_norm') },
-  };
-};
-
-/** The encoder's blocks by their names in the reference. */
-export const encoderBlocksOf = (architecture: PromptArchitecture, find: Find): EncoderBlock[] =>
-  Array.from({ length: architecture.encoderLayers }, (_, layer) =>
-    blockOf(architecture, 'encoder', layer, find),
-  );
-
-/** The decoder's blocks by their names in the reference. */
-export const decoderBlocksOf = (architecture: PromptArchitecture, find: Find): DecoderBlock[] =>
-  Array.from({ length: architecture.decoderLayers }, (_, layer) => {
-    const at = (tensor: string) => pairOf(find, layerName('decoder', layer, tensor));
-    return {
-      ...blockOf(architecture, 'decoder', layer, find),
-      cross: {
-        heads: architecture.attentionHeads,
-        query: at('encoder_attn.q_proj'),
-        remember: at('encoder_attn.remember'),
-        output: at('encoder_attn.out_proj'),
-      },
-      crossNorm: at('encoder_attn_layer_norm'),
-    };
-  });
 
 interface ResidualTrace {
   norm: NormTrace;

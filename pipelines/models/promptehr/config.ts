@@ -108,6 +108,12 @@ export const promptConfig = z.strictObject({
     .describe('L2 penalty on matrices: added to the gradient, as PyTorch’s Adam does'),
   dropout: z.number().min(0).max(0.9).optional().describe('share of units dropped in training'),
   clip: z.number().positive().default(1).describe('largest norm of all gradients together'),
+  precision: z
+    .enum(['float32', 'bfloat16'])
+    .default('float32')
+    .describe(
+      'bfloat16: training multiplies the blocks’ matrices so, about 1.4 times as fast a step at BART-base’s size on CPUs with avx512_bf16; weights, moments, normalization, softmax, logits and drawing stay float32; without native TensorFlow it is float32 all the same',
+    ),
   epochs: size.optional().describe('most passes over the training split'),
   patience: size
     .optional()

@@ -92,6 +92,7 @@ export class PromptFitting implements Fitting {
       patientsWithoutVisits: patientCount(data.train) - withVisits(data.train).length,
       prompts: [...numeric, ...categorical].map(({ name }) => name).join(', ') || 'none',
       labelPrompts: labels.length,
+      products: settings.precision === 'bfloat16' && ops.rounded ? 'bfloat16' : 'float32',
       earlyStopping: this.#steered
         ? `after ${settings.patience} epochs without a better validation loss`
         : `off: ${withVisits(data.validation).length} patients to validate on, ${fewestToSteer} needed`,
@@ -142,7 +143,7 @@ export class PromptFitting implements Fitting {
     const { step } = this.#state;
     const epoch = Math.floor(step / this.#stepsPerEpoch);
     const position = step % this.#stepsPerEpoch;
-    const { learningRate, schedule, warmUpEpochs, weightDecay, clip, dropout } = this.settings;
+    const { learningRate, schedule, warmUpEpochs, weightDecay, clip, dropout, precision } = this.settings;
     const chosen = this.#batchesOf(epoch)[position] as Int32Array;
     const examples = Array.from(chosen, (index) =>
       trainingExample(
@@ -158,7 +159,11 @@ export class PromptFitting implements Fitting {
     const rates = adamRates(step + 1, rate);
     const loss = await this.#state.network.learn(
       this.#pack(examples, this.#training),
-      { clip, dropout: { rate: dropout, source: this.#random.dropout, step } },
+      {
+        clip,
+        dropout: { rate: dropout, source: this.#random.dropout, step },
+        rounded: precision === 'bfloat16',
+      },
       (parameter, gradient) => this.#state.update(parameter, gradient, rates, weightDecay),
     );
     this.#state.advance();
@@ -196,7 +201,7 @@ export class PromptFitting implements Fitting {
     const { least, most } = calibrationPatients;
     const patients = Math.min(most, Math.max(least, patientCount(this.#data.train)));
     const plan = { rounds, patients, seed: this.#seed };
-    this.#shift = await calibrate(this.#fitted(), this.#data.vocabulary, this.#data.train, plan);
+    this.#shift = await calibrate(await this.#fitted(), this.#data.vocabulary, this.#data.train, plan);
   }
 
   save(): Saving {
@@ -216,19 +221,21 @@ export class PromptFitting implements Fitting {
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
-  model(): Saved {
-    const model = this.#fitted();
+  async model(): Promise<Saved> {
+    const model = await this.#fitted();
     if (this.#shift) shiftBiases(model, this.#model, this.#shift);
     return model;
   }
 
   /** The model before calibration. */
-  #fitted(): Saved {
-    const { parts } = this.#state.network;
-    return {
-      arrays: toReference(parts, ({ name }) => this.#state.weightsOf(name)),
-      json: writePromptModel(this.#model),
-    };
+  async #fitted(): Promise<Saved> {
+    const { parts, pace } = this.#state.network;
+    const arrays: Saved['arrays'] = {};
+    for (const part of parts) {
+      Object.assign(arrays, toReference([part], ({ name }) => this.#state.weightsOf(name)));
+      await pace.rest();
+    }
+    return { arrays, json: writePromptModel(this.#model) };
   }
 
   dispose(): void {

@@ -36,9 +36,16 @@ export interface LearnOptions {
   /** Largest L2 norm of all gradients together; they are all held until it is known. Default: no limit. */
   clip?: number | undefined;
   dropout?: Dropout | undefined;
+  /** Products with the blocks' matrices in bfloat16, where the backend has them. Default: float32. */
+  rounded?: boolean;
 }
 
-interface Trace {
+interface Sides {
+  encoder: Encoder;
+  decoder: Decoder;
+}
+
+interface Trace extends Sides {
   inputs: PromptInputs;
   contexts: SideRows;
   spans: SpanRows;
@@ -57,6 +64,7 @@ export class PromptNetwork {
   readonly decoder: Decoder;
   readonly heads: Heads;
   readonly pace = new Pace();
+  readonly #rounded: Sides;
   readonly #variables = new Map<string, Variable>();
 
   /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
@@ -69,6 +77,10 @@ export class PromptNetwork {
     const find = (name: string) => this.variable(name);
     this.encoder = encoderOf(architecture, find);
     this.decoder = decoderOf(architecture, find);
+    this.#rounded = {
+      encoder: encoderOf(architecture, find, true),
+      decoder: decoderOf(architecture, find, true),
+    };
     this.heads = headsOf(architecture, find);
   }
 
@@ -99,16 +111,17 @@ export class PromptNetwork {
     return toReference(this.parts, ({ name }) => this.ops.download(this.variable(name)));
   }
 
-  async #forward(batch: SpanBatch, learning?: { dropout?: Dropout | undefined }): Promise<Trace> {
+  async #forward(batch: SpanBatch, learning?: LearnOptions): Promise<Trace> {
     const { ops, architecture, pace } = this;
+    const { encoder, decoder } = learning?.rounded ? this.#rounded : this;
     const contexts = contextRows(ops, architecture, batch.contexts);
     const spans = spanRows(ops, architecture, batch, contexts);
     const inputs = promptInputs(ops, architecture, sequenceCount(batch.contexts), batch);
     const passage = { pace, drop: dropMasks(ops, learning?.dropout), forget: !learning };
-    const encoded = await encodeForward(ops, this.encoder, contexts, inputs, passage);
-    const decoded = await decodeForward(ops, this.decoder, spans, inputs, encoded.out, passage);
+    const encoded = await encodeForward(ops, encoder, contexts, inputs, passage);
+    const decoded = await decodeForward(ops, decoder, spans, inputs, encoded.out, passage);
     const first = sequenceCount(batch.contexts) * promptRows(architecture);
-    return { inputs, contexts, spans, encoded, decoded, first };
+    return { encoder, decoder, inputs, contexts, spans, encoded, decoded, first };
   }
 
   /** Teacher-forced logits of every row of the spans, by the head of its span. */
@@ -175,7 +188,7 @@ export class PromptNetwork {
 
   async #backward(batch: SpanBatch, trace: Trace, update: Update): Promise<number> {
     const { ops, pace } = this;
-    const { inputs, contexts, spans, encoded, decoded } = trace;
+    const { encoder, decoder, inputs, contexts, spans, encoded, decoded } = trace;
     const { loss, dDecoded, shared } = await headsBackward(
       ops,
       this.heads,
@@ -188,7 +201,7 @@ export class PromptNetwork {
     const memory = encoded.out;
     const { dTokens, dMemory } = await decodeBackward(
       ops,
-      this.decoder,
+      decoder,
       spans,
       inputs,
       memory,
@@ -199,16 +212,7 @@ export class PromptNetwork {
     );
     freeTrace(ops, decoded);
     shared.push({ tokens: batch.spans.tokens, gradient: dTokens });
-    const gradient = await encodeBackward(
-      ops,
-      this.encoder,
-      contexts,
-      inputs,
-      encoded,
-      dMemory,
-      update,
-      pace,
-    );
+    const gradient = await encodeBackward(ops, encoder, contexts, inputs, encoded, dMemory, update, pace);
     shared.push({ tokens: batch.contexts.tokens, gradient });
     deliverShared(ops, this.heads.shared, shared, update);
     return loss;

@@ -7,16 +7,18 @@ import { freeTrace, tidyTrace } from '../../nn/trace.ts';
 import type { PromptArchitecture } from './architecture.ts';
 import {
   type DecoderBlock,
+  decoderBlocksOf,
+  type EncoderBlock,
+  encoderBlocksOf,
+} from './block-parameters.ts';
+import {
   type DecoderTrace,
   type Drop,
   decoderBlock,
   decoderBlockBackward,
-  decoderBlocksOf,
-  type EncoderBlock,
   type EncoderTrace,
   encoderBlock,
   encoderBlockBackward,
-  encoderBlocksOf,
 } from './blocks.ts';
 import {
   type PromptInputs,
@@ -40,18 +42,18 @@ export type Decoder = SideModel<DecoderBlock>;
 
 type Find = (name: string) => Variable;
 
-/** The encoder's parameters by their names in the reference. */
-export const encoderOf = (architecture: PromptArchitecture, find: Find): Encoder => ({
+/** The encoder's parameters by their names in the reference; `rounded` blocks multiply in bfloat16. */
+export const encoderOf = (architecture: PromptArchitecture, find: Find, rounded = false): Encoder => ({
   stem: stemOf('encoder', find),
   prompts: promptLayerOf(architecture, 'encoder', find),
-  blocks: encoderBlocksOf(architecture, find),
+  blocks: encoderBlocksOf(architecture, find, rounded),
 });
 
-/** The decoder's parameters by their names in the reference. */
-export const decoderOf = (architecture: PromptArchitecture, find: Find): Decoder => ({
+/** The decoder's parameters by their names in the reference; `rounded` blocks multiply in bfloat16. */
+export const decoderOf = (architecture: PromptArchitecture, find: Find, rounded = false): Decoder => ({
   stem: stemOf('decoder', find),
   prompts: promptLayerOf(architecture, 'decoder', find),
-  blocks: decoderBlocksOf(architecture, find),
+  blocks: decoderBlocksOf(architecture, find, rounded),
 });
 
 /** What the backward of a side reads, and the rows that its last block made. */

@@ -11,7 +11,8 @@ import {
   type Update,
 } from '../../nn/layers.ts';
 import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
-import { type Drop, pairOf } from './blocks.ts';
+import { pairOf } from './block-parameters.ts';
+import type { Drop } from './blocks.ts';
 import type { Side } from './parts.ts';
 import type { SideRows } from './rows.ts';
 
