@@ -116,7 +116,7 @@ export const train = defineBody(contract, {
         ...(vocabulary.order && { order: vocabulary.order }),
         parameters: Number(fitting.facts['parameters'] ?? 0),
       };
-      await draft.write('weights.safetensors', await encodeInTurns(fitting.model()));
+      await draft.write('weights.safetensors', await encodeInTurns(await fitting.model()));
       await draft.write('model.json', `${JSON.stringify(card, null, 2)}\n`);
       await draft.write('vocabulary.json', `${JSON.stringify(vocabulary)}\n`);
       await draft.write('curve.json', `${JSON.stringify(training.curve)}\n`);

@@ -161,7 +161,7 @@ for (const [name, generator] of generators) {
     continue;
   }
   while (!fitting.finished) await fitting.step();
-  const saved = fitting.model();
+  const saved = await fitting.model();
   fitting.dispose();
   const trained = performance.now();
   const open = () => generator.open(saved, config, vocabulary);

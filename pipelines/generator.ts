@@ -31,8 +31,8 @@ export interface Fitting extends Checkpointable {
   /** True once nothing is left to do (all steps done, or early stopping). */
   readonly finished: boolean;
   step(): Promise<StepReport>;
-  /** The fitted model: what a sampler needs and nothing else (best weights, no optimizer). */
-  model(): Saved;
+  /** The fitted model: what a sampler needs and nothing else (best weights, no optimizer). Heartbeats go on meanwhile. */
+  model(): Promise<Saved>;
   /** Frees tensors. */
   dispose(): void;
 }

@@ -35,7 +35,7 @@ export async function* floorScoring(scoring: Scoring, metrics: readonly Metric[]
     yield { step, of: fitting.steps, phase: 'fitting the floor' };
     await fitting.step();
   }
-  const fitted = fitting.model();
+  const fitted = await fitting.model();
   fitting.dispose();
   const open = async () => marginal.open(fitted, config, vocabulary);
   const sampler = await open();

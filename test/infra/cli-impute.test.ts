@@ -60,7 +60,7 @@ const modelIn = async (folder: string): Promise<string> => {
     'model.json': JSON.stringify(card),
     'vocabulary.json': JSON.stringify(vocabulary),
     'curve.json': '[]',
-    'weights.safetensors': encodeSaved(fitting.model()),
+    'weights.safetensors': encodeSaved(await fitting.model()),
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(place, name), content);
   return place;

@@ -24,7 +24,7 @@ const opened = async (generator: Generator): Promise<Sampler> => {
   const config = generator.config.parse(quickSettings[generator.name] ?? {});
   const fitting = await generator.fit(data, config, 1);
   for (let step = 0; step < 6 && !fitting.finished; step++) await fitting.step();
-  const saved = fitting.model();
+  const saved = await fitting.model();
   fitting.dispose();
   return generator.open(saved, config, data.vocabulary);
 };

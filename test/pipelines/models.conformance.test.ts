@@ -33,7 +33,7 @@ const draw = async (
   fitting: Fitting,
   request: SampleRequest,
 ): Promise<VisitColumns> => {
-  const saved = decodeSaved(encodeSaved(fitting.model()));
+  const saved = decodeSaved(encodeSaved(await fitting.model()));
   const config = generator.config.parse(quickSettings[generator.name] ?? {});
   const sampler: Sampler = await generator.open(saved, config, data.vocabulary);
   fitting.dispose();
@@ -67,7 +67,7 @@ for (const [name, generator] of generators) {
 
   test.serial(`${name}: same seed, same bytes; another seed, other patients`, async (t) => {
     const [one, two] = [await train(await fit(generator), 5), await train(await fit(generator), 5)];
-    t.deepEqual(encodeSaved(one.model()), encodeSaved(two.model()));
+    t.deepEqual(encodeSaved(await one.model()), encodeSaved(await two.model()));
     const request = { first: 10, count: 50, seed: 3 };
     const first = await draw(generator, one, request);
     const third = await draw(generator, await train(await fit(generator), 5), { ...request, seed: 4 });
@@ -90,7 +90,7 @@ for (const [name, generator] of generators) {
       for (let step = at; step < reports.length; step++) t.deepEqual(await other.step(), reports[step]);
       t.is(other.finished, whole.finished);
       t.deepEqual(encodeSaved(await other.save()), put.at(-1));
-      t.deepEqual(encodeSaved(other.model()), encodeSaved(whole.model()));
+      t.deepEqual(encodeSaved(await other.model()), encodeSaved(await whole.model()));
       other.dispose();
     }
     whole.dispose();

@@ -14,7 +14,7 @@ import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from 
 import { initialValues } from './initial.ts';
 import { type MemoryNeed, memoryNeed, requireMemory } from './memory.ts';
 import { HaloNetwork } from './network.ts';
-import { toReference } from './parts.ts';
+import { type Part, toReferenceInTurns } from './parts.ts';
 import { groupsOf } from './sampler.ts';
 import { type HaloStart, placedLike, sizedLike } from './started.ts';
 
@@ -181,7 +181,7 @@ export class HaloFitting implements Fitting {
     const patients = Math.min(4096, Math.max(1024, this.#training.length));
     const { vocabulary, train } = this.#data;
     const plan = { rounds, patients, seed: this.#seed, groups: groupsOf(vocabulary) };
-    this.#shift = await calibrate(this.#fitted(), this.#architecture, train, plan);
+    this.#shift = await calibrate(await this.#fitted(), this.#architecture, train, plan);
   }
 
   save(): Saving {
@@ -196,17 +196,18 @@ export class HaloFitting implements Fitting {
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
-  model(): Saved {
-    const model = this.#fitted();
+  async model(): Promise<Saved> {
+    const model = await this.#fitted();
     if (this.#shift) shiftLogits(model, this.#architecture, this.#shift);
     return model;
   }
 
   /** The model before calibration. */
-  #fitted(): Saved {
-    const { parts } = this.#state.network;
+  async #fitted(): Promise<Saved> {
+    const { parts, pace } = this.#state.network;
+    const weights = ({ name }: Part) => this.#state.weightsOf(name);
     return {
-      arrays: toReference(this.#architecture, parts, ({ name }) => this.#state.weightsOf(name)),
+      arrays: await toReferenceInTurns(this.#architecture, parts, weights, pace),
       json: { architecture: this.#architecture },
     };
   }

@@ -4,6 +4,7 @@
  * their live triangle only: half the memory, and half the work.
  */
 import type { NamedArray } from '../../checkpointable.ts';
+import type { Pace } from '../../nn/pace.ts';
 import { type Architecture, type Layout, layoutOf } from './architecture.ts';
 
 /** A trainable array of ours as a part of a reference tensor. Vectors count as one row. */
@@ -173,15 +174,36 @@ export const readPart = (part: Part, reference: NamedArray): Float32Array => {
 export const writePart = (part: Part, values: Float32Array, reference: NamedArray): void =>
   copyCells(part, values, reference.data, reference.shape.at(-1) as number, false);
 
+const zeroReference = (architecture: Architecture): Record<string, NamedArray> =>
+  Object.fromEntries(
+    Object.entries(referenceShapes(architecture)).map(([name, shape]) => [
+      name,
+      { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) },
+    ]),
+  );
+
 /** All our arrays as the reference's tensors: loadable by its code. Dead cells are zero. */
 export const toReference = (
   architecture: Architecture,
   parts: readonly Part[],
   valuesOf: (part: Part) => Float32Array,
 ): Record<string, NamedArray> => {
-  const tensors: Record<string, NamedArray> = {};
-  for (const [name, shape] of Object.entries(referenceShapes(architecture)))
-    tensors[name] = { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) };
+  const tensors = zeroReference(architecture);
   for (const part of parts) writePart(part, valuesOf(part), tensors[part.reference] as NamedArray);
+  return tensors;
+};
+
+/** The same, with a rest after each array. */
+export const toReferenceInTurns = async (
+  architecture: Architecture,
+  parts: readonly Part[],
+  valuesOf: (part: Part) => Float32Array,
+  pace: Pace,
+): Promise<Record<string, NamedArray>> => {
+  const tensors = zeroReference(architecture);
+  for (const part of parts) {
+    writePart(part, valuesOf(part), tensors[part.reference] as NamedArray);
+    await pace.rest();
+  }
   return tensors;
 };

@@ -201,7 +201,7 @@ export class PromptFitting implements Fitting {
     const { least, most } = calibrationPatients;
     const patients = Math.min(most, Math.max(least, patientCount(this.#data.train)));
     const plan = { rounds, patients, seed: this.#seed };
-    this.#shift = await calibrate(this.#fitted(), this.#data.vocabulary, this.#data.train, plan);
+    this.#shift = await calibrate(await this.#fitted(), this.#data.vocabulary, this.#data.train, plan);
   }
 
   save(): Saving {
@@ -221,19 +221,24 @@ export class PromptFitting implements Fitting {
   }
 
   /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
-  model(): Saved {
-    const model = this.#fitted();
+  async model(): Promise<Saved> {
+    const model = await this.#fitted();
     if (this.#shift) shiftBiases(model, this.#model, this.#shift);
     return model;
   }
 
   /** The model before calibration. */
-  #fitted(): Saved {
-    const { parts } = this.#state.network;
-    return {
-      arrays: toReference(parts, ({ name }) => this.#state.weightsOf(name)),
-      json: writePromptModel(this.#model),
-    };
+  async #fitted(): Promise<Saved> {
+    const { parts, pace } = this.#state.network;
+    const arrays: Saved['arrays'] = {};
+    for (const part of parts) {
+      Object.assign(
+        arrays,
+        toReference([part], ({ name }) => this.#state.weightsOf(name)),
+      );
+      await pace.rest();
+    }
+    return { arrays, json: writePromptModel(this.#model) };
   }
 
   dispose(): void {

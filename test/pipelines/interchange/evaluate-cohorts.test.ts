@@ -67,7 +67,7 @@ const putModel = async (folder: string, cohort: TokenCohort): Promise<string> =>
   await put(folder, 'model/model.json', JSON.stringify(card));
   await put(folder, 'model/vocabulary.json', JSON.stringify(vocabulary));
   await put(folder, 'model/curve.json', '[]');
-  await writeFile(join(folder, 'model/weights.safetensors'), encodeSaved(fitting.model()));
+  await writeFile(join(folder, 'model/weights.safetensors'), encodeSaved(await fitting.model()));
   fitting.dispose();
   return join(folder, 'model');
 };

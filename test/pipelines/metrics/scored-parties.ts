@@ -71,7 +71,7 @@ const modelOf = (patients: readonly Patient[], labels: number) => {
   return async () => {
     const fitting = await marginal.fit({ vocabulary, train, validation: nobody }, {}, 0);
     await fitting.step();
-    return marginal.open(fitting.model(), {}, vocabulary);
+    return marginal.open(await fitting.model(), {}, vocabulary);
   };
 };
 

@@ -44,7 +44,7 @@ const distance = (columns: VisitColumns): number => {
 test.serial('drawn records have the training prevalences after calibration', async (t) => {
   const draw = async (calibration: number) => {
     const fitting = await fitted(calibration);
-    const sampler = await halo.open(fitting.model(), settings(calibration), data.vocabulary);
+    const sampler = await halo.open(await fitting.model(), settings(calibration), data.vocabulary);
     fitting.dispose();
     const columns = await sampler.sample({ first: 0, count: 1000, seed: 9 });
     sampler.dispose();
@@ -57,12 +57,12 @@ test.serial('drawn records have the training prevalences after calibration', asy
 test.serial('the shift is part of the checkpoint, and of nothing but the output bias', async (t) => {
   const plain = await fitted(0);
   const shifted = await fitted(2);
-  const [without, having] = [plain.model().arrays, shifted.model().arrays];
+  const [without, having] = [(await plain.model()).arrays, (await shifted.model()).arrays];
   for (const [name, { data: values }] of Object.entries(without))
     if (name === 'ehr_head.auto2.bias') t.notDeepEqual(having[name]?.data, values);
     else t.deepEqual(having[name]?.data, values);
   const other = await halo.fit(data, settings(2), 1);
   await other.load(decodeSaved(encodeSaved(await shifted.save())));
-  t.deepEqual(encodeSaved(other.model()), encodeSaved(shifted.model()));
+  t.deepEqual(encodeSaved(await other.model()), encodeSaved(await shifted.model()));
   for (const fitting of [plain, shifted, other]) fitting.dispose();
 });

@@ -8,6 +8,7 @@ import { resolveHalo } from '../../../pipelines/models/halo/config.ts';
 import { HaloFitting } from '../../../pipelines/models/halo/fitting.ts';
 import { initialValues } from '../../../pipelines/models/halo/initial.ts';
 import { HaloNetwork } from '../../../pipelines/models/halo/network.ts';
+import { type Part, partsOf, toReference, toReferenceInTurns } from '../../../pipelines/models/halo/parts.ts';
 import halo from '../../../pipelines/models/halo.ts';
 import { openOps } from '../../../pipelines/nn/open-ops.ts';
 import { Pace } from '../../../pipelines/nn/pace.ts';
@@ -83,7 +84,7 @@ test.serial('validation stops training and keeps the best weights, given enough 
   const models: string[] = [];
   while (!fitting.finished) {
     losses.push((await fitting.step()).validationLoss ?? Number.NaN);
-    models.push(JSON.stringify(fitting.model().arrays['ehr_head.auto2.bias']?.data));
+    models.push(JSON.stringify((await fitting.model()).arrays['ehr_head.auto2.bias']?.data));
   }
   const best = losses.indexOf(Math.min(...losses));
   t.true(losses.length < fitting.steps);
@@ -95,7 +96,7 @@ test.serial('validation stops training and keeps the best weights, given enough 
 test.serial('untrained from prevalence, it is the independent marginals', async (t) => {
   const data = planted();
   const fitting = await HaloFitting.start(data, small, 1);
-  const { arrays } = fitting.model();
+  const { arrays } = await fitting.model();
   t.true(arrays['ehr_head.auto2.weight']?.data.every((weight) => Number(weight) === 0));
   const bias = arrays['ehr_head.auto2.bias']?.data as Float32Array;
   const share = data.train.codes.filter((code) => code === 0).length / (data.train.codeOffsets.length - 1);
@@ -162,4 +163,36 @@ test.serial('a step lets the event loop turn', async (t) => {
   }
   clearInterval(timer);
   t.true(turns >= 3);
+});
+
+test.serial('between two arrays of a model the event loop turns', async (t) => {
+  const architecture = {
+    layers: 1,
+    heads: 1,
+    embedding: 8,
+    codes: 30,
+    labels: 2,
+    maxVisits: 3,
+    positions: 5,
+  };
+  const parts = partsOf(architecture, 16);
+  let turns = 0;
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    turns++;
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const slow = ({ shape }: Part): Float32Array => {
+    const until = performance.now() + 30;
+    while (performance.now() < until);
+    return new Float32Array(shape.reduce((product, width) => product * width, 1)).fill(1);
+  };
+  const start = performance.now();
+  const inTurns = await toReferenceInTurns(architecture, parts, slow, new Pace());
+  clearInterval(timer);
+  t.true(turns >= 5);
+  t.true(longest < (performance.now() - start) / 3, `${longest} ms without a turn`);
+  t.deepEqual(inTurns, toReference(architecture, parts, slow));
 });

@@ -24,7 +24,7 @@ const opened = async () => {
   );
   const fitting = await marginal.fit({ vocabulary, train, validation: nobody }, {}, 0);
   await fitting.step();
-  return marginal.open(fitting.model(), {}, vocabulary);
+  return marginal.open(await fitting.model(), {}, vocabulary);
 };
 
 const near = (values: Iterable<number>, expected: number[]): boolean =>

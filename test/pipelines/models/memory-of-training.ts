@@ -29,6 +29,6 @@ const data = { vocabulary, train, validation };
 const fitting = await HaloFitting.start(data, halo.config.parse(config), 1);
 for (let step = 0; step < 3; step++) await fitting.step();
 release(await encodeInTurns(fitting.save()));
-release(await encodeInTurns(fitting.model()));
+release(await encodeInTurns(await fitting.model()));
 const foreseen = before / 2 ** 20 + Number(fitting.facts['memoryMib']);
 console.log(JSON.stringify({ foreseen, greatest: process.resourceUsage().maxRSS / 1024 }));

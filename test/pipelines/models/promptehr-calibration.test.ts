@@ -37,7 +37,11 @@ for (const order of ['canonical', 'shuffled'])
   test.serial(`drawn records have the training prevalences after calibration (${order})`, async (t) => {
     const draw = async (calibration: number) => {
       const fitting = await fitted(calibration, order);
-      const sampler = await promptehr.open(fitting.model(), settings(calibration, order), data.vocabulary);
+      const sampler = await promptehr.open(
+        await fitting.model(),
+        settings(calibration, order),
+        data.vocabulary,
+      );
       fitting.dispose();
       const columns = await sampler.sample({ first: 0, count: 1000, seed: 9 });
       sampler.dispose();
@@ -50,12 +54,12 @@ for (const order of ['canonical', 'shuffled'])
 test.serial('the shift is part of the checkpoint, and of nothing but the heads’ biases', async (t) => {
   const plain = await fitted(0);
   const shifted = await fitted(1);
-  const [without, having] = [plain.model().arrays, shifted.model().arrays];
+  const [without, having] = [(await plain.model()).arrays, (await shifted.model()).arrays];
   for (const [name, { data: values }] of Object.entries(without))
     if (name === 'lm_head.dx.bias') t.notDeepEqual(having[name]?.data, values);
     else t.deepEqual(having[name]?.data, values);
   const other = await promptehr.fit(data, settings(1, 'canonical'), 1);
   await other.load(decodeSaved(encodeSaved(await shifted.save())));
-  t.deepEqual(encodeSaved(other.model()), encodeSaved(shifted.model()));
+  t.deepEqual(encodeSaved(await other.model()), encodeSaved(await shifted.model()));
   for (const fitting of [plain, shifted, other]) fitting.dispose();
 });

@@ -71,7 +71,7 @@ test.serial(
       await other.load(decodeSaved(bytes));
       for (let step = stop; step < whole.steps; step++) t.deepEqual(await other.step(), reports[step]);
       t.deepEqual(encodeSaved(await other.save()), encodeSaved(await whole.save()));
-      t.deepEqual(encodeSaved(other.model()), encodeSaved(whole.model()));
+      t.deepEqual(encodeSaved(await other.model()), encodeSaved(await whole.model()));
       other.dispose();
     }
     whole.dispose();
@@ -84,7 +84,7 @@ test.serial(
     const data = rich();
     const fitting = await PromptFitting.start(data, config({ epochs: 1 }), 1);
     t.like(fitting.facts, { recordsCut: 0, prompts: 'age, sex', labelPrompts: 2, patientsWithoutVisits: 0 });
-    const { json, arrays } = decodeSaved(encodeSaved(fitting.model()));
+    const { json, arrays } = decodeSaved(encodeSaved(await fitting.model()));
     const model = readPromptModel(json, data.vocabulary);
     t.deepEqual(model.features.categorical, [{ name: 'sex', levels: ['F', 'M'] }]);
     t.deepEqual(model.architecture.categories, [2, 2, 2]);
@@ -102,7 +102,7 @@ test.serial(
     );
     t.like(none.facts, { prompts: 'sex', labelPrompts: 0 });
     t.is(
-      readPromptModel(none.model().json, data.vocabulary).marginals.labels,
+      readPromptModel((await none.model()).json, data.vocabulary).marginals.labels,
       2,
       'labels are drawn all the same',
     );
@@ -145,7 +145,7 @@ test.serial('validation stops training and keeps the best weights, given enough 
   const models: string[] = [];
   while (!fitting.finished) {
     losses.push((await fitting.step()).validationLoss ?? Number.NaN);
-    models.push(JSON.stringify(fitting.model().arrays['model.decoder.layers.0.fc1.bias']?.data));
+    models.push(JSON.stringify((await fitting.model()).arrays['model.decoder.layers.0.fc1.bias']?.data));
   }
   const best = losses.indexOf(Math.min(...losses));
   t.true(losses.length < fitting.steps);

@@ -30,7 +30,7 @@ const fitted = async (generator: Generator, given: object): Promise<() => Promis
   const validation = { ...none, codes: new Int32Array(0), labels: new Uint8Array(0) };
   const fitting = await generator.fit({ ...seen, validation }, config, 1);
   while (!fitting.finished) await fitting.step();
-  const saved = fitting.model();
+  const saved = await fitting.model();
   fitting.dispose();
   return () => generator.open(saved, config, data.vocabulary);
 };

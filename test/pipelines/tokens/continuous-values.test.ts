@@ -128,7 +128,7 @@ test('marginal and HALO learn ranges, and what they draw has numbers that can be
     const settings = generatorConfig(generator, config) as never;
     const fitting = await generator.fit({ vocabulary, train, validation }, settings, 1);
     while (!fitting.finished) await fitting.step();
-    const sampler = await generator.open(fitting.model(), settings, vocabulary);
+    const sampler = await generator.open(await fitting.model(), settings, vocabulary);
     const count = patientCount(train);
     const whole = await sampler.sample({ first: 0, count, seed: 2 });
     const { columns, changed } = finishCohort(whole, vocabulary, { seed: 2, rules: 'remove' });
