@@ -57,6 +57,12 @@ export const haloConfig = z.strictObject({
     .describe(
       'rounds of shifting output biases after training until drawn records have the training prevalences; the paper has none',
     ),
+  head: z
+    .enum(['fine', 'coarse'])
+    .default('fine')
+    .describe(
+      'coarse: codes of a visit do not see each other, the history alone decides (the paper’s ablation HALO-Coarse)',
+    ),
   blockColumns: size.default(1024).describe('columns per block of the code-level head; memory against speed'),
   memoryGib: z
     .number()

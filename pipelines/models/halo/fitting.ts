@@ -10,6 +10,7 @@ import { RandomSource } from '../../random.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, packPatients } from './batch.ts';
 import { calibrate, shiftLogits } from './calibration.ts';
+import { coarseValues, isBetweenCodes } from './coarse.ts';
 import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
 import { initialValues } from './initial.ts';
 import { type MemoryNeed, memoryNeed, requireMemory } from './memory.ts';
@@ -108,7 +109,8 @@ export class HaloFitting implements Fitting {
     const random = new RandomSource(seed, 'weights');
     const ops = await openOps();
     const { blockColumns } = settings;
-    const initial = initialValues(architecture, random, data.train, settings.start);
+    const drawn = initialValues(architecture, random, data.train, settings.start);
+    const initial = settings.head === 'coarse' ? coarseValues(drawn) : drawn;
     const network = start
       ? await HaloNetwork.fromReference(ops, architecture, blockColumns, start.arrays)
       : await HaloNetwork.build(ops, architecture, blockColumns, (part) => ({ value: initial(part) }));
@@ -149,9 +151,11 @@ export class HaloFitting implements Fitting {
     const batch = this.#pack(this.#data.train, this.#patientsOf(epoch), position);
     const { schedule, learningRate, weightDecay } = this.settings;
     const rates = adamRates(step + 1, scheduledRate(schedule, learningRate, step, this.steps));
-    const loss = await this.#state.network.learn(batch, this.#scale, (parameter, gradient) =>
-      this.#state.update(parameter, gradient, rates, weightDecay),
-    );
+    const coarse = this.settings.head === 'coarse';
+    const loss = await this.#state.network.learn(batch, this.#scale, (parameter, gradient) => {
+      if (!(coarse && isBetweenCodes(parameter.name)))
+        this.#state.update(parameter, gradient, rates, weightDecay);
+    });
     this.#state.advance();
     const ends = position + 1 === this.#stepsPerEpoch && this.#validation.length > 0;
     const validation = ends ? { validationLoss: await this.#validate() } : {};
