@@ -13,6 +13,7 @@ import { patientCount, type VisitColumns, visitCount } from '../pipelines/cohort
 import type { Fitting, TrainingData } from '../pipelines/generator.ts';
 import { drainAsync } from '../pipelines/measure.ts';
 import promptehr from '../pipelines/models/promptehr.ts';
+import { release } from '../pipelines/release.ts';
 import { decodeSaved, encodeInTurns } from '../pipelines/safetensors.ts';
 import { modalities } from '../schemas/ehr.ts';
 import { simulatedCohort } from './simulated-cohort.ts';
@@ -92,8 +93,11 @@ const config = promptehr.config.parse({ preset: 'paper', ...(values.small && tin
 const backend = await startBackend((line) => say(line));
 say(`${backend.name} ${backend.library ?? backend.version}, ${backend.device}`);
 
+const before = process.memoryUsage.rss();
 const { result: fitting } = await timed('weights drawn', () => promptehr.fit(data, config, 1));
 say(`  ${JSON.stringify(fitting.facts)}`);
+const foreseen = before + Number(fitting.facts['memoryMib']) * 2 ** 20;
+say(`  foreseen: ${gibibytes(foreseen)} at most`);
 const steppedBy = async (some: Fitting, count: number) => {
   const losses: number[] = [];
   for (let i = 0; i < count; i++) losses.push((await some.step()).loss);
@@ -109,6 +113,7 @@ const { result: checkpoint } = await timed('a checkpoint written', async () =>
 say(`  ${gibibytes(checkpoint.byteLength)}`);
 const [onward] = (await timed('one more step', () => steppedBy(fitting, 1))).result;
 await timed('the checkpoint taken up', async () => fitting.load(decodeSaved(checkpoint)));
+release(checkpoint);
 const [again] = (await timed('that step again', () => steppedBy(fitting, 1))).result;
 say(`  loss ${onward} and ${again}: ${Object.is(onward, again) ? 'the same to the bit' : 'NOT THE SAME'}`);
 const { result: bytes } = await timed('the model written', async () => encodeInTurns(await fitting.model()));

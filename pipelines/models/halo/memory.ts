@@ -2,8 +2,8 @@
  * How much memory a training takes at most, before it begins. Everything is counted in arrays that are alive together;
  * what depends on the records is that of the first epoch's largest batch.
  */
-import { StageError } from '../../../schemas/errors.ts';
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
+import { requireTrainingMemory, type TrainingMemory } from '../../nn/training-memory.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { shareLines } from './batch.ts';
 import type { HaloSettings } from './config.ts';
@@ -24,20 +24,8 @@ interface BatchExtent {
   length: number;
 }
 
-/** Bytes of a training, by what they are for. */
-export interface MemoryNeed {
-  weights: number;
-  /** Adam's two moments. */
-  moments: number;
-  /** The best weights so far, where validation steers. */
-  best: number;
-  /** What one step makes, at its largest. */
-  batch: number;
-  /** A state on its way into the store, or the model at the end. */
-  written: number;
-  /** All of it, at the worst moment. */
-  total: number;
-}
+/** A part's gradient is used and freed before the next is made. */
+export type MemoryNeed = Omit<TrainingMemory, 'gradients'>;
 
 const size = (shape: readonly number[]): number => shape.reduce((product, width) => product * width, 1);
 
@@ -111,26 +99,16 @@ export const memoryNeed = (
   };
 };
 
-const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-
 /** Throws OutOfMemory, with what would help, when a training would take more than there is. */
 export const requireMemory = (
   need: MemoryNeed,
-  settings: HaloSettings,
+  { layers, embedding, batch, blockColumns }: HaloSettings,
   limitGib: number | undefined,
-): void => {
-  const used = process.memoryUsage.rss();
-  const free = limitGib === undefined ? process.availableMemory() : limitGib * 2 ** 30 - used;
-  if (need.total <= free) return;
-  const { layers, embedding, batch, blockColumns } = settings;
-  throw new StageError(
-    'OutOfMemory',
-    `halo: training takes about ${gibibytes(need.total + used)} (weights ${gibibytes(need.weights)}, Adam's moments ` +
-      `${gibibytes(need.moments)}, best weights ${gibibytes(need.best)}, a batch of ${batch} patients ` +
-      `${gibibytes(need.batch)}, a checkpoint on its way ${gibibytes(need.written)}, this process ${gibibytes(used)}), ` +
-      `but ${gibibytes(Math.max(0, free) + used)} can be had. Use a worker with more memory, or set a smaller model ` +
-      `(layers: ${layers}, embedding: ${embedding}; or leave out \`preset: paper\`), ` +
-      `fewer codes in the vocabulary, a smaller batch (${batch}) or blockColumns (${blockColumns}); ` +
-      '`memoryGib` says how much may be taken, where what is free is misjudged',
+): void =>
+  requireTrainingMemory(
+    'halo',
+    { ...need, gradients: 0 },
+    `set a smaller model (layers: ${layers}, embedding: ${embedding}; or leave out \`preset: paper\`), ` +
+      `fewer codes in the vocabulary, a smaller batch (${batch}) or blockColumns (${blockColumns})`,
+    limitGib,
   );
-};

@@ -107,6 +107,11 @@ export const promptConfig = z.strictObject({
     .optional()
     .describe('L2 penalty on matrices: added to the gradient, as PyTorch’s Adam does'),
   dropout: z.number().min(0).max(0.9).optional().describe('share of units dropped in training'),
+  memoryGib: z
+    .number()
+    .positive()
+    .optional()
+    .describe('memory that training may take; default: what the machine or its container has free'),
   clip: z.number().positive().default(1).describe('largest norm of all gradients together'),
   precision: z
     .enum(['float32', 'bfloat16'])
@@ -123,9 +128,9 @@ export const promptConfig = z.strictObject({
 });
 export type PromptConfig = z.output<typeof promptConfig>;
 
-/** A config with every value decided. */
+/** A config with every value decided that decides the model. */
 export type PromptSettings = Omit<
-  { [K in keyof PromptConfig]-?: NonNullable<PromptConfig[K]> },
+  { [K in Exclude<keyof PromptConfig, 'memoryGib'>]-?: NonNullable<PromptConfig[K]> },
   'corruption'
 > & {
   corruption: Omit<PromptConfig['corruption'], 'share'> & { share: number };
@@ -215,7 +220,11 @@ export const streamLengths = ({ visitOffsets, codeOffsets }: VisitColumns, kinds
   });
 
 /** Fills a config from its preset. Throws InvalidConfig when `attentionHeads` does not divide `width`. */
-export const resolvePrompt = (config: PromptConfig, train: VisitColumns, kinds: number): PromptSettings => {
+export const resolvePrompt = (
+  { memoryGib: _, ...config }: PromptConfig,
+  train: VisitColumns,
+  kinds: number,
+): PromptSettings => {
   const { corrupted, mostTokens, ...preset } =
     config.preset === 'paper' ? paper : presetFor(patientCount(train));
   const longest = streamLengths(train, kinds).reduce((most, tokens) => Math.max(most, tokens), 8);

@@ -18,6 +18,7 @@ import {
   trainingExample,
 } from './examples.ts';
 import { firstWeights } from './first-weights.ts';
+import { requirePromptMemory } from './memory-need.ts';
 import { type PromptModel, writePromptModel } from './model.ts';
 import { PromptNetwork } from './network.ts';
 import { headName, toReference } from './parts.ts';
@@ -101,7 +102,7 @@ export class PromptFitting implements Fitting {
 
   /**
    * Draws fresh weights, or takes what it can of `start`. Throws TooFewPatients when no training patient has a visit,
-   * InvalidConfig where the config does not fit `start`.
+   * InvalidConfig where the config does not fit `start`, OutOfMemory when what it takes is not there.
    */
   static async start(
     data: TrainingData,
@@ -116,13 +117,15 @@ export class PromptFitting implements Fitting {
       ? settingsFrom(data, config, start)
       : resolvePrompt(config, data.train, kinds.length);
     const model = untrainedModel(data, settings);
+    const need = requirePromptMemory(data, model.architecture, settings, seed, config.memoryGib);
     const { values, facts } = await firstWeights(data, model, settings, seed, start);
     const ops = await openOps();
     const network = new PromptNetwork(ops, model.architecture, ({ name }) => {
       const value = values.get(name);
       return value ? { value } : {};
     });
-    return new PromptFitting(data, model, settings, seed, network, facts);
+    const told = { ...facts, memoryMib: Math.round(need.total / 2 ** 20) };
+    return new PromptFitting(data, model, settings, seed, network, told);
   }
 
   get finished(): boolean {
