@@ -80,7 +80,9 @@ export const settingsFrom = (
       `contextTokens is ${config.contextTokens} in the config, and the model it is to start from has positions for ` +
         `${room} tokens beside ${prompts} prompts`,
     );
-  return { ...settings, contextTokens: Math.min(settings.contextTokens, room) };
+  // What codes have to do with each other stands in the model's rows, not in what a cohort tells before training.
+  const begin = settings.start === 'random' ? 'random' : 'prevalence';
+  return { ...settings, start: begin, contextTokens: Math.min(settings.contextTokens, room) };
 };
 
 const arrayOf = ({ arrays }: PromptStart, name: string): NamedArray => {
