@@ -23,7 +23,7 @@ export default defineGenerator({
   title: 'Encoder–decoder over spans of codes, prompted by facts of the patient',
   paper:
     'Wang, Sun 2022, PromptEHR: conditional electronic healthcare records generation with prompt learning, https://doi.org/10.18653/v1/2022.emnlp-main.185',
-  version: 1,
+  version: 2,
   config: promptConfig,
   drawing: promptDrawing,
   heeds: ['demographics', 'seeds'],

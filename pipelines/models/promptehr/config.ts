@@ -84,10 +84,10 @@ export const promptConfig = z.strictObject({
   tasks,
   corruption,
   start: z
-    .enum(['prevalence', 'random'])
+    .enum(['associations', 'prevalence', 'random'])
     .optional()
     .describe(
-      'heads begin with a bias that gives every code its training prevalence, or without any, as in BART',
+      'heads begin with a bias that gives every code its training prevalence (`prevalence`), and codes that share visits are likelier together from the first step (`associations`); or without either, as in BART',
     ),
   calibration: z
     .int()
@@ -182,8 +182,8 @@ const paper: Preset = {
 };
 
 /**
- * The smallest is tuned on the MIMIC-III demo (docs/promptehr.md): a faster or longer training there foresees other
- * patients worse than their prevalences do. The others are guesses between it and the paper's.
+ * The smallest is tuned on the MIMIC-III demo's training patients (docs/promptehr.md): without a start from associations
+ * it foresees others there no better than their prevalences do. The others are guesses between it and the paper's.
  */
 const presetFor = (patients: number): Preset => {
   const shared = {
@@ -200,7 +200,7 @@ const presetFor = (patients: number): Preset => {
     return {
       ...shared,
       ...{ width: 128, encoderLayers: 2, decoderLayers: 2, attentionHeads: 4, feed: 256, promptHidden: 32 },
-      ...{ dropout: 0.3, warmUpEpochs: 2, epochs: 40, patience: 15, mostTokens: 256 },
+      ...{ start: 'associations', dropout: 0.3, warmUpEpochs: 2, epochs: 40, patience: 15, mostTokens: 256 },
     };
   if (patients < 10_000)
     return {

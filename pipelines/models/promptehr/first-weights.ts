@@ -1,6 +1,7 @@
 import type { TrainingData } from '../../generator.ts';
 import { Pace } from '../../nn/pace.ts';
 import { RandomSource } from '../../random.ts';
+import { startAssociated } from './associated-start.ts';
 import type { PromptSettings } from './config.ts';
 import { headShares, initialValues, prevalenceBias } from './initial.ts';
 import type { PromptModel } from './model.ts';
@@ -11,7 +12,7 @@ import { type PromptStart, startedValues } from './started.ts';
 export const firstWeights = async (
   { train, vocabulary }: TrainingData,
   model: PromptModel,
-  settings: Pick<PromptSettings, 'order'>,
+  settings: Pick<PromptSettings, 'order' | 'start'>,
   seed: number,
   start: PromptStart | undefined,
 ): Promise<{ values: Map<string, Float32Array>; facts: Record<string, number> }> => {
@@ -27,5 +28,6 @@ export const firstWeights = async (
     values.set(part.name, valuesOf(part));
     await pace.rest();
   }
+  if (!start && settings.start === 'associations') await startAssociated(values, model, train, pace);
   return { values, facts };
 };

@@ -17,7 +17,7 @@ export const untrainedModel = (data: TrainingData, settings: PromptSettings): Pr
   return {
     architecture: {
       ...{ width, encoderLayers, decoderLayers, attentionHeads, feed, promptHidden, tied },
-      biased: settings.start === 'prevalence',
+      biased: settings.start !== 'random',
       ...sides,
       positions: contextTokens + promptRows(sides),
     },
