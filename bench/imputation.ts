@@ -1,9 +1,10 @@
 /**
  * What generators that condition know of patients nobody trained on: lpl and mpl (PromptEHR, equations 6–8), and how
  * many of the codes that a visit has are among the ten that the model finds likeliest. On the MIMIC-III demo, or on
- * the folder of MIMIC-III tables that is given. docs/perplexity.md tells what came out.
+ * the folder of MIMIC-III tables that is given. Labels follow from diagnoses: `--without-labels` tells nobody's.
+ * docs/perplexity.md tells what came out.
  *
- *   node bench/imputation.ts [--small] [--seed 1] [FOLDER]
+ *   node bench/imputation.ts [--small] [--without-labels] [--seed 1] [FOLDER]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +28,11 @@ import { tokenKinds } from '../schemas/ehr.ts';
 import { stages } from '../schemas/stages/index.ts';
 
 const { values, positionals } = parseArgs({
-  options: { small: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
+  options: {
+    small: { type: 'boolean', default: false },
+    'without-labels': { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+  },
   allowPositionals: true,
 });
 const source = positionals[0] ?? fileURLToPath(new URL('../test/fixtures/mimic3-demo', import.meta.url));
@@ -145,9 +150,10 @@ const recalls = async (sampler: Sampler, columns: VisitColumns, kinds: Uint8Arra
 const { device, library } = await startBackend();
 const { vocabulary, ...tokens } = await readTokens();
 const cohort = { vocabulary, ...tokens };
-const [train, validation, holdout] = (['train', 'validation', 'holdout'] as const).map((split) =>
+const [train, validation, heldOut] = (['train', 'validation', 'holdout'] as const).map((split) =>
   splitColumns(cohort, split),
 ) as [VisitColumns, VisitColumns, VisitColumns];
+const holdout = values['without-labels'] ? { ...heldOut, labels: new Uint8Array(0) } : heldOut;
 console.log(
   `${library} on ${device}; ${vocabulary.codes.length} codes, ${holdout.visitOffsets.length - 1} holdout patients`,
 );
@@ -176,8 +182,8 @@ for (const [name, generator] of generators) {
     `\n${name}: trained in ${((trained - began) / 1000).toFixed(0)} s, scored in ${((scored - trained) / 1000).toFixed(0)} s`,
   );
   for (const { row, value, interval, n } of rows) {
-    const around = interval ? ` [${interval[0].toFixed(2)}, ${interval[1].toFixed(2)}]` : '';
-    if (value !== null) console.log(`  ${row.padEnd(20)} ${value.toFixed(2)}${around} n ${n}`);
+    const around = interval ? ` [${interval.map((end) => end.toPrecision(3)).join(', ')}]` : '';
+    if (value !== null) console.log(`  ${row.padEnd(20)} ${value.toPrecision(3)}${around} n ${n}`);
   }
   const sampler = await open();
   if (sampler.impute)
