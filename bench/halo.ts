@@ -136,7 +136,7 @@ const openPeer = async (peer: HaloPeer, network: HaloNetwork): Promise<void> => 
 };
 
 const train = async (peer: HaloPeer, peak: number): Promise<void> => {
-  const built = await watched(() => fresh(1024, 'random'));
+  const built = await watched(() => fresh(512, 'random'));
   const network = built.result;
   await openPeer(peer, network);
   const scale = { normalization: 'padded', positiveWeight: 1, maxVisits: architecture.maxVisits } as const;

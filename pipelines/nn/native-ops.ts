@@ -107,10 +107,11 @@ export class NativeOps extends NativeMemory implements Ops {
   reluGradient = (dy: Operand, y: Operand): Tensor => this.#pointwise('ReluGrad', dy, y);
 
   upperTriangle(a: Operand, strict: boolean): Tensor {
+    // The operation that cuts triangles keeps the diagonal.
+    if (strict)
+      return this.#run('Mul', [this.#float], [a], [this.constants.triangle(a.shape as [number, number])]);
     const types: Attribute[] = [this.#float, this.#index('Tindex')];
-    const [all, none] = [this.constants.integer(-1), this.constants.integer(0)];
-    if (!strict) return this.#run('MatrixBandPart', types, [a], [none, all]);
-    return this.tidy(() => this.subtract(a, this.#run('MatrixBandPart', types, [a], [all, none])));
+    return this.#run('MatrixBandPart', types, [a], [this.constants.integer(0), this.constants.integer(-1)]);
   }
 
   #reduce(operation: string, a: Operand, axes: number[], keep: boolean): Tensor {

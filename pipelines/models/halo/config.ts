@@ -63,7 +63,7 @@ export const haloConfig = z.strictObject({
     .describe(
       'coarse: codes of a visit do not see each other, the history alone decides (the paper’s ablation HALO-Coarse)',
     ),
-  blockColumns: size.default(1024).describe('columns per block of the code-level head; memory against speed'),
+  blockColumns: size.default(512).describe('columns per block of the code-level head; memory against speed'),
   memoryGib: z
     .number()
     .positive()

@@ -8,6 +8,7 @@ import {
   type HeadBlock,
   type HeadTrace,
   hiddenOf,
+  otherReads,
 } from './head.ts';
 import type { HeadLogits } from './loss.ts';
 
@@ -39,16 +40,13 @@ export const headBackward = async (
   const codeBlocks = codeBlockCount(head);
   const units = width + head.codes;
   deliver(ops, update, head.logitBias, ops.concat([codeLogits, otherLogits].map(ops.sumRows), 0));
-  const others = head.blocks.slice(codeBlocks);
   const layer = { ops, width, deliverPart, pace };
-  const dAll = await secondLayerBackward(layer, others, trace.hidden, otherLogits); // [N, E+W-1]
-  const [rows, all] = dAll.shape as [number, number];
   const sumByHistory = (d: Tensor) => ops.segmentSum(d, byHistory.rows, byHistory.histories, count);
-  const dBefore = sumByHistory(ops.slice(dAll, [0, 0], [rows, units])); // [H, E+C]
+  const [dBefore, dOwnHidden] = otherLayerBackward(layer, head, trace, otherLogits, sumByHistory);
   const codes = head.blocks.slice(0, codeBlocks);
   const dCodeHidden = await secondLayerBackward(layer, codes, trace.codeHidden, codeLogits, dBefore); // [H, E+C]
-  const tail = (of: Tensor) => ops.slice(of, [0, units], [rows, all - units]); // [N, W-1-C]
-  const dTail = ops.reluGradient(tail(dAll), tail(trace.hidden));
+  const all = units + (trace.ownHidden.shape[1] as number);
+  const dTail = ops.reluGradient(dOwnHidden, trace.ownHidden); // [N, W-1-C]
   const dSum = ops.concat([ops.reluGradient(dCodeHidden, trace.codeHidden), sumByHistory(dTail)], 1); // [H, E+W-1]
   deliver(ops, update, head.hiddenBias, ops.sumRows(dSum));
   const dHistory = ops.slice(dSum, [0, 0], [count, width]); // [H, E]
@@ -77,33 +75,37 @@ interface SecondLayer {
   pace: Pace;
 }
 
+/** `own` [M, reach] added to the first columns of what later blocks gave, and the finished columns after them. */
+const addToFirst = (ops: Ops, later: Tensor | undefined, own: Tensor): Tensor[] => {
+  if (!later) return [own];
+  const [rows, reach] = own.shape as [number, number];
+  const all = later.shape[1] as number;
+  const sum = ops.add(ops.slice(later, [0, 0], [rows, reach]), own);
+  return reach < all ? [sum, ops.slice(later, [0, reach], [rows, all - reach])] : [sum];
+};
+
 /**
- * Layer 2 of blocks on end, from the last to the first: the hidden units before block i get theirs from blocks i, i+1,
- * …; `after` is what later columns gave already. dLogits [M, columns] → dHidden [M, as `hidden`, or one less].
+ * Layer 2 of the codes' blocks, from the last to the first: the hidden units before block i get theirs from blocks i,
+ * i+1, …; `after` is what later columns gave already. dLogits [H, C] → dHidden [H, E+C].
  */
 const secondLayerBackward = async (
   { ops, width, deliverPart, pace }: SecondLayer,
   blocks: readonly HeadBlock[],
   hidden: Tensor,
   dLogits: Tensor,
-  after?: Tensor,
+  after: Tensor,
 ): Promise<Tensor> => {
   const rows = dLogits.shape[0] as number;
-  const first = blocks[0]?.from ?? 0;
   const done: Tensor[] = []; // finished columns of dHidden, left to right
-  let open = after; // [M, columns before the later block]
+  let open: Tensor | undefined = after; // [H, columns before the later block]
   for (const block of blocks.toReversed()) {
-    const later = open;
-    const [before, tail] = ops.tidy(() => {
-      const d = ops.slice(dLogits, [0, block.from - first], [rows, block.to - block.from]); // [M, w]
-      const parts = [ops.matMul(d, block.hiddenToLogits, { transposeB: true })]; // [M, E+from]
-      if (block.selfToLogits) parts.push(ops.matMul(d, block.selfToLogits, { transposeB: true })); // [M, w-1]
+    const later: Tensor | undefined = open;
+    const [before, tail]: Tensor[] = ops.tidy(() => {
+      const d = ops.slice(dLogits, [0, block.from], [rows, block.to - block.from]); // [H, w]
+      const parts = [ops.matMul(d, block.hiddenToLogits, { transposeB: true })]; // [H, E+from]
+      if (block.selfToLogits) parts.push(ops.matMul(d, block.selfToLogits, { transposeB: true })); // [H, w-1]
       secondLayerGradients(ops, block, hiddenOf(ops, block, hidden, width), d, deliverPart);
-      const own = ops.concat(parts, 1); // [M, E+to-1]
-      if (!later) return [own];
-      const [reach, all] = [own.shape[1] as number, later.shape[1] as number];
-      const sum = ops.add(ops.slice(later, [0, 0], [rows, reach]), own);
-      return reach < all ? [sum, ops.slice(later, [0, reach], [rows, all - reach])] : [sum];
+      return addToFirst(ops, later, ops.concat(parts, 1));
     });
     open = before;
     if (tail) done.unshift(tail);
@@ -112,6 +114,45 @@ const secondLayerBackward = async (
   }
   return ops.concat(open ? [open, ...done] : done, 1);
 };
+
+/**
+ * Layer 2 of the blocks behind the codes: dLogits [N, W-C] → what hidden units get that rows of a history share
+ * [H, E+C], and those of each row's own [N, W-1-C].
+ */
+const otherLayerBackward = (
+  { ops, deliverPart }: SecondLayer,
+  head: Head,
+  { codeHidden, ownHidden }: HeadTrace,
+  dLogits: Tensor,
+  sumByHistory: (d: Tensor) => Tensor,
+): readonly [Tensor, Tensor] =>
+  ops.tidy(() => {
+    const rows = dLogits.shape[0] as number;
+    const done: Tensor[] = [];
+    let open: Tensor | undefined;
+    let dShared: Tensor | undefined;
+    for (const block of head.blocks.slice(codeBlockCount(head)).toReversed()) {
+      const d = ops.slice(dLogits, [0, block.from - head.codes], [rows, block.to - block.from]); // [N, w]
+      const dByHistory = sumByHistory(d); // [H, w]
+      const { shared, own, before, self } = otherReads(ops, head, block, ownHidden);
+      const given = ops.matMul(dByHistory, shared, { transposeB: true }); // [H, E+C]
+      dShared = dShared ? ops.add(dShared, given) : given;
+      const parts = [own, block.selfToLogits].filter((weights) => weights !== undefined);
+      const slopes = parts.map((weights) => ops.matMul(d, weights, { transposeB: true }));
+      if (slopes.length > 0) {
+        const [first, tail] = addToFirst(ops, open, ops.concat(slopes, 1));
+        open = first;
+        if (tail) done.unshift(tail);
+      }
+      const gradients = [ops.matMul(codeHidden, dByHistory, { transposeA: true })];
+      if (before) gradients.push(ops.matMul(before, d, { transposeA: true }));
+      deliverPart(block.hiddenToLogits, ops.concat(gradients, 0));
+      if (self && block.selfToLogits)
+        deliverPart(block.selfToLogits, ops.matMul(self, d, { transposeA: true }), 'strict');
+    }
+    if (!dShared) throw new RangeError('no block behind the codes');
+    return [dShared, ops.concat(open ? [open, ...done] : done, 1)] as const;
+  });
 
 /** Layer 2's weights for one block, after their last use. */
 const secondLayerGradients = (

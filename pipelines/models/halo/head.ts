@@ -5,7 +5,7 @@
  * here the live triangle alone is stored, as blocks of columns, and the multi-hot half of layer 1's input is summed
  * sparsely. N rows, H histories, E embedding, C codes, W width, w width of one block.
  */
-import type { Ops, Tensor, Variable } from '../../nn/ops.ts';
+import type { Operand, Ops, Tensor, Variable } from '../../nn/ops.ts';
 import type { Pace } from '../../nn/pace.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import type { Batch } from './batch.ts';
@@ -91,7 +91,7 @@ export const tokensByBlock = (ops: Ops, head: Head, { targets, historyOf }: Batc
 
 export interface HeadTrace extends HeadInputs {
   codeHidden: Tensor; // [H, E+C] after the relu
-  hidden: Tensor; // [N, E+W-1] after the relu
+  ownHidden: Tensor; // [N, W-1-C] after the relu: at the columns of labels and special tokens
   codeLogits: Tensor; // [H, C]
   otherLogits: Tensor; // [N, W-C] of labels and special tokens
 }
@@ -144,24 +144,27 @@ export const headForward = async (
     return ops.add(all, head.hiddenBias); // [H, E+W-1]
   });
   const codeHidden = ops.relu(ops.slice(sum, [0, 0], [count, units])); // [H, E+C]
-  const hidden = ops.tidy(() => {
+  const ownHidden = ops.tidy(() => {
     const rest = ops.slice(sum, [0, units], [count, (sum.shape[1] as number) - units]);
     const shared = ops.gather(rest, historyOf); // [N, W-1-C]
     const own = codeSum(ops, head.blocks.slice(codeBlocks), tokens.slice(codeBlocks), rows);
-    return ops.concat([ops.gather(codeHidden, historyOf), ops.relu(own ? ops.add(shared, own) : shared)], 1);
+    return ops.relu(own ? ops.add(shared, own) : shared);
   });
   await pace.rest();
   const logits: Tensor[] = [];
   for (const [i, block] of head.blocks.entries()) {
-    const read = i < codeBlocks ? codeHidden : hidden;
-    logits.push(ops.tidy(() => blockLogits(ops, block, ...hiddenOf(ops, block, read, width))));
+    const compute = () =>
+      i < codeBlocks
+        ? blockLogits(ops, block, ...hiddenOf(ops, block, codeHidden, width))
+        : otherBlockLogits(ops, head, block, { codeHidden, ownHidden, historyOf });
+    logits.push(ops.tidy(compute));
     await pace.rest();
   }
   const join = (parts: Tensor[], from: number, to: number) =>
     ops.tidy(() => ops.add(ops.concat(parts, 1), ops.slice(head.logitBias, [from], [to - from])));
   const codeLogits = join(logits.slice(0, codeBlocks), 0, head.codes);
   const otherLogits = join(logits.slice(codeBlocks), head.codes, head.logitBias.shape[0] as number);
-  return { ...inputs, codeHidden, hidden, codeLogits, otherLogits };
+  return { ...inputs, codeHidden, ownHidden, codeLogits, otherLogits };
 };
 
 /** The hidden units a block's logits read: those before it, and those at its own columns but the last. */
@@ -186,4 +189,41 @@ export const blockLogits = (
 ): Tensor => {
   const logits = ops.matMul(before, block.hiddenToLogits);
   return self && block.selfToLogits ? ops.add(logits, ops.matMul(self, block.selfToLogits)) : logits;
+};
+
+/**
+ * A block behind the codes reads hidden units up to the codes' last, which all rows of a history share, and units of each
+ * row's own after them. Its weights for both, and the units of its own rows; a part of no cells is absent.
+ */
+export const otherReads = (
+  ops: Ops,
+  { codes }: Head,
+  { from, to, hiddenToLogits, selfToLogits }: HeadBlock,
+  ownHidden: Tensor, // [N, W-1-C]
+): { shared: Operand; own?: Tensor; before?: Tensor; self?: Tensor } => {
+  const rows = ownHidden.shape[0] as number;
+  const [units, width] = hiddenToLogits.shape as [number, number];
+  const past = from - codes;
+  const self = selfToLogits && { self: ops.slice(ownHidden, [0, past], [rows, to - from - 1]) };
+  if (past === 0) return { shared: hiddenToLogits, ...self };
+  return {
+    shared: ops.slice(hiddenToLogits, [0, 0], [units - past, width]), // [E+C, w]
+    own: ops.slice(hiddenToLogits, [units - past, 0], [past, width]), // [from-C, w]
+    before: ops.slice(ownHidden, [0, 0], [rows, past]), // [N, from-C]
+    ...self,
+  };
+};
+
+/** [N, w] without the bias, of a block behind the codes: the part that rows share is computed once per history. */
+const otherBlockLogits = (
+  ops: Ops,
+  head: Head,
+  block: HeadBlock,
+  { codeHidden, ownHidden, historyOf }: Pick<HeadTrace, 'codeHidden' | 'ownHidden' | 'historyOf'>,
+): Tensor => {
+  const { shared, own, before, self } = otherReads(ops, head, block, ownHidden);
+  let logits = ops.gather(ops.matMul(codeHidden, shared), historyOf);
+  if (before && own) logits = ops.add(logits, ops.matMul(before, own));
+  if (self && block.selfToLogits) logits = ops.add(logits, ops.matMul(self, block.selfToLogits));
+  return logits;
 };

@@ -38,11 +38,12 @@ const batchNumbers = (
   const { layers, heads, embedding } = architecture;
   const histories = rows - patients + 1;
   const cells = lines * length;
-  const hidden = embedding + layoutOf(architecture).width;
+  const { width, codes } = layoutOf(architecture);
+  const hidden = embedding + width;
   // A block keeps its norms, attention's inputs and outputs, and four arrays of the wide layer; heads keep their grid.
   const block = 23 * histories * embedding + 3 * cells * embedding + heads * cells * length;
-  // Sums, hidden units, logits, targets, slopes; those of all rows for the columns behind the codes.
-  const head = 12 * histories * hidden + 6 * rows * hidden;
+  // Sums, hidden units, logits, targets, slopes; those of all rows for the columns behind the codes only.
+  const head = 12 * histories * hidden + 8 * rows * (width - codes);
   // The gradient of one part, and what of it lies in the triangle.
   return layers * block + head + 2 * largestPart;
 };

@@ -37,7 +37,7 @@ test.serial(
       name: 'OutOfMemory',
     });
     t.regex(error.message, /about \d+\.\d\d GiB \(weights 1\.\d\d GiB, .* but 2\.00 GiB can be had/);
-    t.regex(error.message, /layers: 40, embedding: 768.*batch \(48\).*blockColumns \(1024\).*memoryGib/s);
+    t.regex(error.message, /layers: 40, embedding: 768.*batch \(48\).*blockColumns \(512\).*memoryGib/s);
     t.is(deviceArrays(), before);
   },
 );
