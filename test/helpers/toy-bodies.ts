@@ -80,13 +80,14 @@ export const toyBodies: Bodies = {
     fingerprint: async ({ model }) => model,
     async *run({ params }, { draft }) {
       yield { step: 1, of: 1 };
+      if (params.model === 'none') throw new StageError('SourceMissing', 'there is no such model');
       await draft.write('text', `m(${params.generator})`);
       return {};
     },
   }),
   train: defineBody(stages.train, {
     code,
-    async *run({ params }, { draft, resume, log }) {
+    async *run({ params, inputs }, { draft, open, resume, log }) {
       const config = toyConfig.parse(params.config);
       const state = new ToyState();
       const start = await resume(state);
@@ -103,7 +104,8 @@ export const toyBodies: Bodies = {
       } finally {
         log.debug('toy training let go');
       }
-      await draft.write('text', `${params.generator}:${state.weight}`);
+      const begun = inputs.from.length > 0 ? `<${await passOn(open, inputs.from)}` : '';
+      await draft.write('text', `${params.generator}${begun}:${state.weight}`);
       return { steps: state.step };
     },
   }),

@@ -28,13 +28,14 @@ export const without = (plan: Plan, stages: string[]): Plan => {
   };
 };
 
-/** The nightly DAG over toy bodies: generator name → toy training config. Saved at every step unless told otherwise. */
+/** The nightly DAG over toy bodies: generator name → toy training config. Saved at every step unless told otherwise; `from`: models. */
 export const toyPlan = (
   source: string,
   configs: Record<string, Record<string, number>>,
   checkpointEvery = 0,
+  from: Record<string, string> = {},
 ): Plan => {
-  const generators = Object.entries(configs).map(([name, config]) => ({ name, config }));
+  const generators = Object.entries(configs).map(([name, config]) => ({ name, config, from: from[name] }));
   const builder = new DagBuilder();
   nightly.draw(builder, runConfig.parse({ source, generators, checkpointEvery }));
   return impatient({ name: 'toy', nodes: builder.nodes, nonRetryable: nonRetryableCodes });

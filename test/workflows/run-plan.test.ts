@@ -79,6 +79,30 @@ test.serial('a run goes through the whole DAG; run again, it does no work and sa
   });
 });
 
+test.serial(
+  'a training starts from its model, and does not start at all where that cannot be had',
+  async (t) => {
+    const { store, source } = await setUp(t);
+    const configs = { x: { steps: 2 }, y: { steps: 2 }, z: { steps: 2 } };
+    const plan = toyPlan(source, configs, 0, { x: 'there', y: 'none' });
+    await bench().during(store, toyBodies, async () => {
+      const run = await start(plan);
+      const result = await run.result();
+      const [x, z] = ['g(x<m(x):2.5)', 'g(z:2.5)'];
+      t.is(
+        await text(store, result.refs['report']?.digest),
+        [x, z].flatMap((of) => ['s', 'u', 'p'].map((stage) => `${stage}(${of})`)).join('+'),
+      );
+      t.like(states(await statusOf(run)), {
+        'import-model:x': 'done',
+        'import-model:y': 'failed',
+        'train:y': 'skipped',
+        'generate:y': 'skipped',
+      });
+    });
+  },
+);
+
 test.serial('a branch that fails costs its part of the report and not the run', async (t) => {
   const { store, source } = await setUp(t);
   await bench().during(store, toyBodies, async () => {
