@@ -15,7 +15,7 @@ import { type EncodedMemory, encodeContexts } from './encode.ts';
 import { askedRows, type Heads, headLogits, headLosses, headsBackward, headsOf } from './head.ts';
 import { type Dropout, deliverShared, dropMasks, HeldGradients } from './learn.ts';
 import type { SpanDecoder } from './memory.ts';
-import { type Part, partsOf, readPart, toReference } from './parts.ts';
+import { type Part, partsOf, toReference } from './parts.ts';
 import { type PromptInputs, promptInputs } from './prompts.ts';
 import { contextRows, type SideRows, type SpanRows, spanRows } from './rows.ts';
 import { StepDecoder } from './span-decoder.ts';
@@ -82,17 +82,6 @@ export class PromptNetwork {
       decoder: decoderOf(architecture, find, true),
     };
     this.heads = headsOf(architecture, find);
-  }
-
-  /** The parameters of a reference checkpoint. Throws RangeError where a tensor is missing or misshapen. */
-  static fromReference(
-    ops: Ops,
-    architecture: PromptArchitecture,
-    tensors: Record<string, NamedArray>,
-  ): PromptNetwork {
-    return new PromptNetwork(ops, architecture, (part) => ({
-      value: readPart(part, (reference) => tensors[reference]),
-    }));
   }
 
   variable(name: string): Variable {

@@ -6,7 +6,7 @@ import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
 import { importCheckpoint } from '../../../pipelines/interchange/import-checkpoint.ts';
 import { readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
-import { PromptNetwork } from '../../../pipelines/models/promptehr/network.ts';
+import { openNetwork as openPromptNetwork } from '../../../pipelines/models/promptehr/open-network.ts';
 import promptehr from '../../../pipelines/models/promptehr.ts';
 import { openOps } from '../../../pipelines/nn/open-ops.ts';
 import { decodeSafetensors, decodeSaved, encodeSafetensors } from '../../../pipelines/safetensors.ts';
@@ -21,7 +21,7 @@ const openNetwork = async (imported: Awaited<ReturnType<typeof importCheckpoint>
   const saved = decodeSaved(imported.files['weights.safetensors'] as Uint8Array);
   const vocabulary = JSON.parse(imported.files['vocabulary.json'] as string);
   const model = readPromptModel(saved.json, vocabulary);
-  const network = PromptNetwork.fromReference(await openOps(), model.architecture, saved.arrays);
+  const network = await openPromptNetwork(await openOps(), model.architecture, saved.arrays);
   return { model, network, vocabulary };
 };
 

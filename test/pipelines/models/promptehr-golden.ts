@@ -4,7 +4,8 @@ import { z } from 'zod';
 import type { NamedArray } from '../../../pipelines/checkpointable.ts';
 import type { PromptArchitecture } from '../../../pipelines/models/promptehr/architecture.ts';
 import { packSequences, type SpanBatch } from '../../../pipelines/models/promptehr/batch.ts';
-import { PromptNetwork } from '../../../pipelines/models/promptehr/network.ts';
+import type { PromptNetwork } from '../../../pipelines/models/promptehr/network.ts';
+import { openNetwork } from '../../../pipelines/models/promptehr/open-network.ts';
 import { toReference } from '../../../pipelines/models/promptehr/parts.ts';
 import { deviceArrays, openOps } from '../../../pipelines/nn/open-ops.ts';
 import { decodeSafetensors } from '../../../pipelines/safetensors.ts';
@@ -116,11 +117,7 @@ export const testGoldenPromptEhr = (
     await start();
   });
   const open = async (name: string): Promise<PromptNetwork> =>
-    PromptNetwork.fromReference(
-      await openOps(),
-      name.startsWith('noprompt') ? promptless : tiny,
-      await tensors('weights'),
-    );
+    openNetwork(await openOps(), name.startsWith('noprompt') ? promptless : tiny, await tensors('weights'));
   const goldenOf = async (name: string) => {
     const text = await readFile(new URL('promptehr_tiny.json', folder), 'utf8');
     const found = goldenSchema.parse(JSON.parse(text)).cases.find((one) => one.name === name);
