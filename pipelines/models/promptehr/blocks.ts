@@ -2,7 +2,6 @@
  * BART's blocks (Lewis et al., BART, ACL 2020; as transformers' modeling_bart.py): each sublayer's output is added to
  * its input, then normalized. R rows, M rows of the encoder, E width, F feed.
  */
-import { type AttentionTrace, attention, attentionBackward, type RowGrid } from '../../nn/attention.ts';
 import {
   type CrossGrid,
   type CrossTrace,
@@ -10,6 +9,12 @@ import {
   crossAttentionBackward,
   remember,
 } from '../../nn/cross-attention.ts';
+import {
+  type GroupedGrid,
+  type GroupedTrace,
+  groupedAttention,
+  groupedAttentionBackward,
+} from '../../nn/grouped-attention.ts';
 import {
   type ExactGeluTrace,
   exactGelu,
@@ -85,7 +90,7 @@ export const addRows = (ops: Ops, norm: Norm, x: Tensor, y: Tensor): Tensor =>
   residual(ops, norm, x, y).norm.out;
 
 export interface EncoderTrace {
-  attention: AttentionTrace;
+  attention: GroupedTrace;
   attended: ResidualTrace;
   feed: FeedTrace;
 }
@@ -94,11 +99,11 @@ export interface EncoderTrace {
 export const encoderBlock = (
   ops: Ops,
   block: EncoderBlock,
-  grid: RowGrid,
+  grid: GroupedGrid,
   x: Tensor,
   drop?: Drop,
 ): EncoderTrace => {
-  const seen = attention(ops, block.attention, grid, x);
+  const seen = groupedAttention(ops, block.attention, grid, x);
   const attended = residual(ops, block.attentionNorm, x, seen.out, drop);
   return { attention: seen, attended, feed: feedForward(ops, block.feed, attended.norm.out, drop) };
 };
@@ -106,20 +111,20 @@ export const encoderBlock = (
 const selfBackward = (
   ops: Ops,
   block: EncoderBlock,
-  grid: RowGrid,
+  grid: GroupedGrid,
   trace: Pick<EncoderTrace, 'attention' | 'attended'>,
   dy: Tensor,
   update: Update,
 ): Tensor => {
   const { dx, dBranch } = residualBackward(ops, block.attentionNorm, trace.attended, dy, update);
-  return ops.add(dx, attentionBackward(ops, block.attention, grid, trace.attention, dBranch, update));
+  return ops.add(dx, groupedAttentionBackward(ops, block.attention, grid, trace.attention, dBranch, update));
 };
 
 /** dy [R, E] → dx [R, E] */
 export const encoderBlockBackward = (
   ops: Ops,
   block: EncoderBlock,
-  grid: RowGrid,
+  grid: GroupedGrid,
   trace: EncoderTrace,
   dy: Tensor,
   update: Update,
@@ -137,12 +142,12 @@ export interface DecoderTrace extends EncoderTrace {
 export const decoderBlock = (
   ops: Ops,
   block: DecoderBlock,
-  { grid, cross }: { grid: RowGrid; cross: CrossGrid },
+  { grid, cross }: { grid: GroupedGrid; cross: CrossGrid },
   memory: Tensor,
   x: Tensor,
   drop?: Drop,
 ): DecoderTrace => {
-  const seen = attention(ops, block.attention, grid, x);
+  const seen = groupedAttention(ops, block.attention, grid, x);
   const attended = residual(ops, block.attentionNorm, x, seen.out, drop);
   const remembered = remember(ops, block.cross, cross.keys, memory);
   const read = crossAttention(ops, block.cross, cross, remembered, attended.norm.out);
@@ -155,7 +160,7 @@ export const decoderBlock = (
 export const decoderBlockBackward = (
   ops: Ops,
   block: DecoderBlock,
-  { grid, cross }: { grid: RowGrid; cross: CrossGrid },
+  { grid, cross }: { grid: GroupedGrid; cross: CrossGrid },
   memory: Tensor,
   trace: DecoderTrace,
   dy: Tensor,

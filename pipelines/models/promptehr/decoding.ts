@@ -44,9 +44,9 @@ export const logSoftmax = (logits: Float32Array, allowed: Uint8Array): Float64Ar
   for (let i = 0; i < logits.length; i++)
     if (allowed[i] === 1) sum += Math.exp((logits[i] as number) - highest);
   const shift = highest + Math.log(sum);
-  return Float64Array.from(logits, (logit, i) =>
-    allowed[i] === 1 ? logit - shift : Number.NEGATIVE_INFINITY,
-  );
+  const logs = new Float64Array(logits.length).fill(Number.NEGATIVE_INFINITY);
+  for (let i = 0; i < logits.length; i++) if (allowed[i] === 1) logs[i] = (logits[i] as number) - shift;
+  return logs;
 };
 
 /** The outputs that are possible, likeliest first; of equally likely ones the lower. At most `most` of them. */
@@ -85,17 +85,24 @@ export const drawOutput = (
   { temperature, topK, topP }: Pick<PromptDrawing, 'temperature' | 'topK' | 'topP'>,
   uniform: number,
 ): number => {
-  const highest = logs.reduce((most, log) => Math.max(most, log), Number.NEGATIVE_INFINITY);
-  const weights = logs.map((log) => Math.exp((log - highest) / temperature));
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const log of logs) highest = Math.max(highest, log);
+  const weights = new Float64Array(logs.length);
+  for (let i = 0; i < logs.length; i++) {
+    const log = logs[i] as number;
+    if (log !== Number.NEGATIVE_INFINITY) weights[i] = Math.exp((log - highest) / temperature);
+  }
   if (topK !== undefined && topK < weights.length) {
     const kept = new Set(likeliest(logs, topK));
     for (let output = 0; output < weights.length; output++) if (!kept.has(output)) weights[output] = 0;
   }
   if (topP !== undefined && topP < 1) keepNucleus(weights, topP);
-  let left = uniform * weights.reduce((sum, weight) => sum + weight, 0);
-  const chosen = weights.findIndex((weight) => {
-    left -= weight;
-    return left < 0;
-  });
-  return chosen >= 0 ? chosen : weights.findLastIndex((weight) => weight > 0);
+  let sum = 0;
+  for (const weight of weights) sum += weight;
+  let left = uniform * sum;
+  for (let output = 0; output < weights.length; output++) {
+    left -= weights[output] as number;
+    if (left < 0) return output;
+  }
+  return weights.findLastIndex((weight) => weight > 0);
 };

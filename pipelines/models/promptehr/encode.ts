@@ -1,4 +1,5 @@
 /** What the decoder needs of contexts that were read. B contexts, T rows of the longest, P prompt rows, H heads. */
+import type { AttendTrace } from '../../nn/attend.ts';
 import type { KeyValueCache } from '../../nn/attention.ts';
 import { type Remembered, remember } from '../../nn/cross-attention.ts';
 import type { Ops, Tensor } from '../../nn/ops.ts';
@@ -41,11 +42,11 @@ export const encodeContexts = (
     const rows = contextRows(ops, architecture, contexts);
     const inputs = promptInputs(ops, architecture, count, prompts);
     const { out } = await encodeForward(ops, encoder, rows, inputs, { pace, forget: true });
-    const { mask } = rows.grid;
+    const mask = rows.grid.masks[0] as Tensor;
     if (promptRows(architecture) === 0) {
       const layers: Remembered[] = [];
       for (const { cross } of decoder.blocks) {
-        layers.push(remember(ops, cross, rows.grid, out));
+        layers.push(...remember(ops, cross, rows.grid, out));
         await pace.rest();
       }
       return kept(ops, { contexts: count, layers, mask, prompts: [] });
@@ -55,11 +56,17 @@ export const encodeContexts = (
     const { blocks } = await decodeForward(ops, decoder, spans, inputs, out, { pace });
     return kept(ops, {
       contexts: count,
-      layers: blocks.map(({ cross }) => ({ keys: cross.keys, values: cross.values })),
+      layers: blocks.map(({ cross }) => remembered(cross)),
       mask,
-      prompts: blocks.map(({ attention }) => ({ keys: attention.keys, values: attention.values })),
+      prompts: blocks.map(({ attention }) => remembered(attention)),
     });
   });
+};
+
+/** Of the one group that there is. */
+const remembered = ({ groups: [only] }: { groups: AttendTrace[] }): Remembered => {
+  const { keys, values } = only as AttendTrace;
+  return { keys, values };
 };
 
 const kept = (ops: Ops, memory: Omit<EncodedMemory, 'dispose'>): EncodedMemory => {

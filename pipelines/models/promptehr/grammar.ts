@@ -31,17 +31,24 @@ export const allowedOutputs = (
 ): Uint8Array => {
   const allowed = new Uint8Array(outputs);
   const needed = least - said.length;
-  const last = order === 'canonical' ? (said.at(-1) ?? 0) : 0;
-  const used = new Set(said);
-  const taken = new Set(said.map((output) => groups[output]).filter((group) => group !== -1));
-  const open: number[] = [];
-  if (said.length < most)
-    for (let output = outputs - 1; output > last; output--)
-      if (!without.has(output) && !used.has(output) && !taken.has(groups[output])) open.push(output);
-  // The highest come first: so many have to be left above.
-  const spared = order === 'canonical' ? Math.max(0, Math.min(needed, open.length) - 1) : 0;
-  for (const output of open.slice(spared)) allowed[output] = 1;
-  if (needed <= 0 || open.length === 0) allowed[0] = 1;
+  const canonical = order === 'canonical';
+  let open = 0;
+  if (said.length < most) {
+    allowed.fill(1, 1 + (canonical ? (said.at(-1) ?? 0) : 0));
+    for (const output of said) allowed[output] = 0;
+    for (const output of without) allowed[output] = 0;
+    const taken = new Set(said.map((output) => groups[output]).filter((group) => group !== -1));
+    if (taken.size > 0)
+      for (let output = 1; output < outputs; output++) if (taken.has(groups[output])) allowed[output] = 0;
+    for (let output = 1; output < outputs; output++) open += allowed[output] as number;
+  }
+  // So many have to be left above.
+  let spared = canonical ? Math.max(0, Math.min(needed, open) - 1) : 0;
+  for (let output = outputs - 1; spared > 0; output--) {
+    spared -= allowed[output] as number;
+    allowed[output] = 0;
+  }
+  if (needed <= 0 || open === 0) allowed[0] = 1;
   return allowed;
 };
 

@@ -14,6 +14,7 @@ import type { DecoderTrace, EncoderTrace } from './blocks.ts';
 import { type EncodedMemory, encodeContexts } from './encode.ts';
 import { askedRows, type Heads, headLogits, headLosses, headsBackward, headsOf } from './head.ts';
 import { type Dropout, deliverShared, dropMasks, HeldGradients } from './learn.ts';
+import { groupsOf } from './line-groups.ts';
 import type { SpanDecoder } from './memory.ts';
 import { type Part, partsOf, toReference } from './parts.ts';
 import { type PromptInputs, promptInputs } from './prompts.ts';
@@ -103,7 +104,7 @@ export class PromptNetwork {
   async #forward(batch: SpanBatch, learning?: LearnOptions): Promise<Trace> {
     const { ops, architecture, pace } = this;
     const { encoder, decoder } = learning?.rounded ? this.#rounded : this;
-    const contexts = contextRows(ops, architecture, batch.contexts);
+    const contexts = contextRows(ops, architecture, batch.contexts, groupsOf(batch, architecture));
     const spans = spanRows(ops, architecture, batch, contexts);
     const inputs = promptInputs(ops, architecture, sequenceCount(batch.contexts), batch);
     const passage = { pace, drop: dropMasks(ops, learning?.dropout), forget: !learning };

@@ -3,12 +3,13 @@
  * read one context stand on one line behind its prompt rows, which they all see and which see none of them: prompt
  * rows are computed once per context. B contexts, S spans, P prompt rows each.
  */
-import { causalMask, type RowGrid } from '../../nn/attention.ts';
-import { type Cells, layCells, paddingMask } from '../../nn/cells.ts';
+import { type CellGroup, type GroupedCells, layGroups } from '../../nn/cells.ts';
 import type { CrossGrid } from '../../nn/cross-attention.ts';
+import type { GroupedGrid } from '../../nn/grouped-attention.ts';
 import type { Ops, Tensor } from '../../nn/ops.ts';
 import { longestSequence, type PromptArchitecture, promptRows } from './architecture.ts';
 import { type Sequences, type SpanBatch, sequenceCount } from './batch.ts';
+import { paddedLength } from './line-groups.ts';
 import { positionOffset, type Side } from './parts.ts';
 
 /** What a side reads: R = B · P + tokens rows. */
@@ -16,8 +17,10 @@ export interface SideRows {
   tokens: Tensor; // [tokens] int
   positions: Tensor; // [R] int, row of the position table
   rows: number;
+  /** Cells that a line of so many rows gets. */
+  padded: (rows: number) => number;
   /** Lines of the B contexts. */
-  grid: RowGrid;
+  grid: GroupedGrid;
 }
 
 const checkLengths = ({ offsets }: Sequences, side: Side, architecture: PromptArchitecture): void => {
@@ -56,15 +59,24 @@ const linesOf = (contexts: number, { offsets }: Sequences, sources: Int32Array, 
   return lines;
 };
 
-/** [B, 1, T, T] zero where a row may see another: those of the prompts, and earlier ones of its own span. */
+/** [B, 1, 1, T] zero at the rows of each line of a group, low at its padding. */
+const paddingMask = (ops: Ops, lines: readonly Line[], length: number): Tensor => {
+  const mask = new Float32Array(lines.length * length);
+  for (const [b, { rows }] of lines.entries()) mask.fill(-1e10, b * length + rows.length, (b + 1) * length);
+  return ops.upload(mask, [lines.length, 1, 1, length]);
+};
+
+/**
+ * [B, 1, T, T] zero where a row may see another: those of the prompts, and earlier ones of its own span. A place behind
+ * the line's end sees all before it, which nobody reads.
+ */
 const spanMask = (ops: Ops, lines: readonly Line[], prompts: number, length: number): Tensor => {
   const mask = new Float32Array(lines.length * length * length).fill(-1e10);
   for (const [b, { positions }] of lines.entries())
     for (let i = 0; i < length; i++) {
       const row = (b * length + i) * length;
       const position = positions[i];
-      if (position === undefined) continue;
-      if (position < prompts) mask.fill(0, row, row + i + 1);
+      if (position === undefined || position < prompts) mask.fill(0, row, row + i + 1);
       else mask.fill(0, row, row + prompts).fill(0, row + i - (position - prompts), row + i + 1);
     }
   return ops.upload(mask, [lines.length, 1, length, length]);
@@ -77,6 +89,8 @@ const sideRows = (
   contexts: number,
   sequences: Sequences,
   sources: Int32Array,
+  groups: readonly (readonly number[])[],
+  padded: SideRows['padded'],
 ): SideRows => {
   checkLengths(sequences, side, architecture);
   const prompts = promptRows(architecture);
@@ -86,26 +100,40 @@ const sideRows = (
   for (const line of lines)
     for (const [i, row] of line.rows.entries())
       positions[row] = (line.positions[i] as number) + positionOffset;
-  const rows = lines.map((line) => line.rows);
-  const cells = layCells(ops, rows, count);
-  const shared = new Set(sources).size < sources.length;
-  const mask = (): Tensor => {
-    if (side === 'encoder') return paddingMask(ops, rows, cells.length);
-    return shared ? spanMask(ops, lines, prompts, cells.length) : causalMask(ops, cells.length);
+  const cells = layGroups(
+    ops,
+    lines.map((line) => line.rows),
+    count,
+    groups,
+    padded,
+  );
+  const maskOf = ({ lines: own, length }: CellGroup): Tensor => {
+    const of = own.map((line) => lines[line] as Line);
+    return side === 'encoder' ? paddingMask(ops, of, length) : spanMask(ops, of, prompts, length);
   };
   return {
     tokens: ops.uploadIndices(sequences.tokens),
     positions: ops.uploadIndices(positions),
     rows: count,
-    grid: { ...cells, mask: mask() },
+    padded,
+    grid: { ...cells, masks: cells.groups.map(maskOf) },
   };
 };
 
-/** Contexts as the encoder reads them. Throws RangeError for one that is too long. Belongs to the open scope. */
-export const contextRows = (ops: Ops, architecture: PromptArchitecture, contexts: Sequences): SideRows => {
+/**
+ * Contexts as the encoder reads them: all in one grid, no longer than the longest, unless `groups` says which go together.
+ * Throws RangeError for one that is too long. Belongs to the open scope.
+ */
+export const contextRows = (
+  ops: Ops,
+  architecture: PromptArchitecture,
+  contexts: Sequences,
+  groups?: readonly (readonly number[])[],
+): SideRows => {
   const count = sequenceCount(contexts);
   const own = Int32Array.from({ length: count }, (_, i) => i);
-  return sideRows(ops, 'encoder', architecture, count, contexts, own);
+  if (groups) return sideRows(ops, 'encoder', architecture, count, contexts, own, groups, paddedLength);
+  return sideRows(ops, 'encoder', architecture, count, contexts, own, [[...own]], (rows) => rows);
 };
 
 /** What the decoder reads: its own rows, and the encoder's. */
@@ -118,15 +146,17 @@ export const spanRows = (
   ops: Ops,
   architecture: PromptArchitecture,
   { spans, sources }: Pick<SpanBatch, 'spans' | 'sources'>,
-  { grid: keys }: SideRows,
+  { grid: keys, padded }: SideRows,
 ): SpanRows => {
-  const side = sideRows(ops, 'decoder', architecture, keys.batch, spans, sources);
-  return { ...side, cross: { queries: side.grid, keys, mask: keys.mask } };
+  const groups = keys.groups.map(({ lines }) => lines);
+  const contexts = groups.reduce((sum, lines) => sum + lines.length, 0);
+  const side = sideRows(ops, 'decoder', architecture, contexts, spans, sources, groups, padded);
+  return { ...side, cross: { queries: side.grid, keys, masks: keys.masks } };
 };
 
 /** One row for each span, on the line of the context it reads. */
-export const queryCells = (ops: Ops, contexts: number, sources: Int32Array): Cells => {
+export const queryCells = (ops: Ops, contexts: number, sources: Int32Array): GroupedCells => {
   const lines = Array.from({ length: contexts }, (): number[] => []);
   for (const [span, source] of sources.entries()) lines[source]?.push(span);
-  return layCells(ops, lines, sources.length);
+  return layGroups(ops, lines, sources.length, [[...lines.keys()]]);
 };

@@ -114,8 +114,8 @@ export class StepDecoder implements SpanDecoder {
         this.#caches[layer] = seen.cache;
         const attended = addRows(ops, block.attentionNorm, input, seen.out);
         const remembered = this.#view.layers[layer] as Remembered;
-        const grid = { queries, mask: this.#view.mask };
-        const read = crossAttention(ops, block.cross, grid, remembered, attended);
+        const grid = { queries, masks: [this.#view.mask] };
+        const read = crossAttention(ops, block.cross, grid, [remembered], attended);
         return feedRows(ops, block.feed, addRows(ops, block.crossNorm, attended, read.out));
       });
       ops.free(input);

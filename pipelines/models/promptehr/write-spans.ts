@@ -5,6 +5,22 @@ import { searchSpans } from './search-spans.ts';
 import { lastToken, openTasks, type SpanNetwork, type SpanTask, startSpans } from './span-task.ts';
 import type { StreamLayout } from './streams.ts';
 
+/**
+ * Rows that the decoder has for so many spans: up to a quarter more, so that there are few different numbers. For each
+ * new shape of a product oneDNN compiles a kernel, which takes longer than the product, and leaving out a span that is
+ * closed copies all that the decoder keeps of the others.
+ */
+const seatsFor = (spans: number): number => {
+  const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, spans))) / 4);
+  return Math.ceil(spans / step) * step;
+};
+
+/** On seats that nobody needs sit copies of the last. */
+const seated = (spans: readonly number[]): number[] => [
+  ...spans,
+  ...new Array<number>(seatsFor(spans.length) - spans.length).fill(spans.at(-1) as number),
+];
+
 const drawSpans = async (
   network: SpanNetwork,
   memory: Memory,
@@ -13,29 +29,35 @@ const drawSpans = async (
   choose: (logs: Float64Array, uniform: () => number) => number,
 ): Promise<number[][]> => {
   const said: number[][] = tasks.map(() => []);
-  let live = openTasks(tasks);
-  if (live.length === 0) return said;
+  // Seats of the spans that are not closed yet; all that sit, copies included, go on being read.
+  const first = openTasks(tasks);
+  if (first.length === 0) return said;
+  let sitting = seated(first);
+  let open = [...first.keys()];
   const decoder = startSpans(
     network,
     memory,
-    live.map((i) => tasks[i] as SpanTask),
+    sitting.map((i) => tasks[i] as SpanTask),
   );
   try {
-    while (live.length > 0) {
-      const inputs = live.map((i) => lastToken(layout, (tasks[i] as SpanTask).kind, said[i] ?? []));
+    while (open.length > 0) {
+      const inputs = sitting.map((i) => lastToken(layout, (tasks[i] as SpanTask).kind, said[i] ?? []));
       const logits = await decoder.step(Int32Array.from(inputs));
-      const going: number[] = [];
-      live.forEach((i, row) => {
+      open = open.filter((seat) => {
+        const i = sitting[seat] as number;
         const { rules, uniform } = tasks[i] as SpanTask;
         const own = said[i] as number[];
-        const logs = logSoftmax(logits[row] as Float32Array, allowedOutputs(rules, own));
+        const logs = logSoftmax(logits[seat] as Float32Array, allowedOutputs(rules, own));
         const output = choose(logs, () => uniform(own.length));
-        if (output === 0) return;
+        if (output === 0) return false;
         own.push(output);
-        if (!mustClose(rules, own)) going.push(row);
+        return !mustClose(rules, own);
       });
-      if (going.length > 0 && going.length < live.length) decoder.select(Int32Array.from(going));
-      live = going.map((row) => live[row] as number);
+      if (open.length === 0 || seatsFor(open.length) >= sitting.length) continue;
+      const kept = seated(open);
+      decoder.select(Int32Array.from(kept));
+      sitting = kept.map((seat) => sitting[seat] as number);
+      open = [...open.keys()];
     }
     return said;
   } finally {
