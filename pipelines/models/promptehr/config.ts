@@ -182,8 +182,8 @@ const paper: Preset = {
 };
 
 /**
- * The smallest is tuned on the MIMIC-III demo's training patients (docs/promptehr.md): without a start from associations
- * it foresees others there no better than their prevalences do. The others are guesses between it and the paper's.
+ * The smallest is tuned on the MIMIC-III demo (docs/promptehr.md), where a start from associations helps; with 600 patients it
+ * no longer does. The others are guesses between it and the paper's.
  */
 const presetFor = (patients: number): Preset => {
   const shared = {
@@ -200,7 +200,8 @@ const presetFor = (patients: number): Preset => {
     return {
       ...shared,
       ...{ width: 128, encoderLayers: 2, decoderLayers: 2, attentionHeads: 4, feed: 256, promptHidden: 32 },
-      ...{ start: 'associations', dropout: 0.3, warmUpEpochs: 2, epochs: 40, patience: 15, mostTokens: 256 },
+      ...{ dropout: 0.3, warmUpEpochs: 2, epochs: 40, patience: 15, mostTokens: 256 },
+      ...(patients < 250 && { start: 'associations' }),
     };
   if (patients < 10_000)
     return {

@@ -7,6 +7,7 @@ import {
   associations,
   leadingFactors,
 } from '../../../pipelines/models/promptehr/associations.ts';
+import { promptConfig, resolvePrompt } from '../../../pipelines/models/promptehr/config.ts';
 import promptehr from '../../../pipelines/models/promptehr.ts';
 import { Pace } from '../../../pipelines/nn/pace.ts';
 import { columnsOf } from '../metrics/golden-cohorts.ts';
@@ -51,6 +52,17 @@ test('a code that one patient alone has gets no row, however often it comes', as
   const { codes, rows } = await associatedRows(columns, 4, 2, new Pace());
   t.deepEqual([...codes], [0, 2]);
   t.is(rows.length, 4);
+});
+
+test('cohorts of fewer than 250 patients begin with associations, unless told otherwise', (t) => {
+  const startFor = (patients: number, given: object = {}) => {
+    const columns = columnsOf(Array.from({ length: patients }, () => patient([0])));
+    return resolvePrompt(promptConfig.parse(given), columns, 1).start;
+  };
+  t.is(startFor(249), 'associations');
+  t.is(startFor(250), 'prevalence');
+  t.is(startFor(249, { start: 'random' }), 'random');
+  t.is(startFor(249, { preset: 'paper' }), 'random');
 });
 
 /** Diagnoses 0 and 1 bring drugs 2, 3 and 4, 5. */
