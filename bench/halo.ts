@@ -17,6 +17,7 @@ import { type Architecture, layoutOf } from '../pipelines/models/halo/architectu
 import { type Batch, packPatients } from '../pipelines/models/halo/batch.ts';
 import { initialValues } from '../pipelines/models/halo/initial.ts';
 import { HaloNetwork } from '../pipelines/models/halo/network.ts';
+import { type Part, toReferenceInTurns } from '../pipelines/models/halo/parts.ts';
 import { HaloSampler, patientBlock, samplingColumns } from '../pipelines/models/halo/sampler.ts';
 import { adamRates } from '../pipelines/nn/adam.ts';
 import { openOps } from '../pipelines/nn/open-ops.ts';
@@ -95,15 +96,10 @@ const gemmPeak = async (): Promise<number> => {
 
 /** Operations of the products with weights in one step: forward, and backward for inputs and weights; not of attention. */
 const stepOperations = (network: HaloNetwork, batch: Batch): number => {
-  const ofOthers = (name: string) => {
-    const block = Number(name.split('.').at(-1));
-    return name.startsWith('ehr_head.auto2') && (network.head.blocks[block]?.from ?? 0) >= layout.codes;
-  };
   const isProduct = (name: string) => !/embed_mat|auto1\.(diagonal|rest)/.test(name);
   return network.parts
     .filter(({ name, shape }) => shape.length === 2 && isProduct(name))
-    .map(({ name, shape }) => ({ rows: ofOthers(name) ? batch.rows : batch.histories, shape }))
-    .reduce((sum, { rows, shape }) => sum + 6 * rows * (shape[0] as number) * (shape[1] as number), 0);
+    .reduce((sum, { shape }) => sum + 6 * batch.histories * (shape[0] as number) * (shape[1] as number), 0);
 };
 
 /** Runs `work` and tells how long the event loop waited at most, in milliseconds. */
@@ -166,9 +162,12 @@ const train = async (peer: HaloPeer, peak: number): Promise<void> => {
   );
   say(`  products with weights: ${(100 * median(shares)).toFixed(0)} % of the GEMM peak, end to end`);
   say(`  memory at most: peer ${gibibytes(mebibytes * 2 ** 20)}, ours ${ourPeak()}`);
+  const weights = ({ name }: Part) => network.ops.download(network.variable(name));
+  const put = await watched(() => toReferenceInTurns(architecture, network.parts, weights, network.pace));
   say(
     `  longest wait of the event loop: ${built.wait.toFixed(0)} ms drawing weights, ` +
-      `${waits[0]?.toFixed(0)} ms in the first step, ${Math.max(...waits.slice(1)).toFixed(0)} ms later`,
+      `${waits[0]?.toFixed(0)} ms in the first step, ${Math.max(...waits.slice(1)).toFixed(0)} ms later, ` +
+      `${put.wait.toFixed(0)} ms putting the model together`,
   );
   if (check) {
     say(
