@@ -86,8 +86,9 @@ def main():
         loss = float(model(**batch).loss)
     model.train()
     optimizer = AdamW(model.parameters(), lr=1e-5, weight_decay=1e-4, no_deprecation_warning=True)
-    steps = []
+    parts, steps = [], []
     for _ in range(task["steps"] + 1):
+        processor = time.process_time()
         times = [time.perf_counter()]
         training_loss = model(**batch).loss
         times.append(time.perf_counter())
@@ -97,13 +98,15 @@ def main():
         optimizer.step()
         model.zero_grad()
         times.append(time.perf_counter())
-        steps.append([after - before for before, after in zip(times, times[1:])])
+        parts.append([after - before for before, after in zip(times, times[1:])])
+        steps.append({"wall": times[-1] - times[0], "processor": time.process_time() - processor})
     json.dump(
         {
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
             "loss": loss,
             "parameters": sum(p.numel() for p in model.parameters()),
+            "parts": parts[1:],
             "steps": steps[1:],
             "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         },

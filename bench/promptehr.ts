@@ -1,13 +1,15 @@
 /**
- * PromptEHR's training step against the published code's, in one run, and the speed of writing spans:
+ * PromptEHR's training step against the published code's, in one run, what an epoch costs by it, and the speed of writing
+ * spans:
  *   node bench/promptehr.ts [--small] [--steps 3] [--batch 16] [--seed 3]
  * The published code runs in an environment of its own: UNDERSTUDY_PYTHON (default python3) must have torch and
  * transformers 4.25.1; UNDERSTUDY_PROMPTEHR is the folder of the repository, which is cloned where it is not given.
  * Both sides get the same weights and the same 16 sequences, padded for the peer as its collator does; their losses
  * must be equal. Seed 3 pads as much as the median of seeds 1 to 201. The timed steps have dropout 0.1 (ours not
- * inside attention and feed-forward) and clipping at 0.5 on both sides.
+ * inside attention and feed-forward) and clipping at 0.5 on both sides; the first of each kind is not counted, and the
+ * least is told, on the clock and in processor time: other work on the machine moves both, most of all the first. An
+ * epoch is extrapolated: the published one is a step per 16 patients, ours a step per 16 visits.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +24,9 @@ import type { Update } from '../pipelines/nn/layers.ts';
 import { openOps } from '../pipelines/nn/open-ops.ts';
 import { RandomSource } from '../pipelines/random.ts';
 import { encodeSafetensors } from '../pipelines/safetensors.ts';
-import { type BenchBatch, benchBatch, heads, tokens } from './promptehr-batch.ts';
+import { benchBatch, heads, tokens } from './promptehr-batch.ts';
+import { type PeerReport, peerSource, runPeer, type StepTime } from './promptehr-peer.ts';
+import { productPeak, stepOperations } from './promptehr-products.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,7 +37,8 @@ const { values } = parseArgs({
   },
 });
 const steps = Number(values.steps);
-const repository = 'https://github.com/RyanWangZf/PromptEHR';
+/** The training split of the paper, and its visits at MIMIC-III's 1.27 a patient. */
+const split = { patients: 39_581, visits: 50_268 };
 
 const sizes = values.small
   ? { width: 64, encoderLayers: 2, decoderLayers: 2, attentionHeads: 4, feed: 256, positions: 1024 }
@@ -49,7 +54,6 @@ const architecture: PromptArchitecture = {
 };
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
-const median = (list: number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 const seconds = (value: number) => `${value.toFixed(value < 1 ? 3 : 2)} s`;
 
 const initial = (part: Part): { value: Float32Array } => {
@@ -64,83 +68,41 @@ const initial = (part: Part): { value: Float32Array } => {
   return { value };
 };
 
-interface PeerReport {
-  torch: string;
-  threads: number;
-  loss: number;
-  parameters: number;
-  /** Forward, backward with clipping, update. */
-  steps: [number, number, number][];
-  mebibytes: number;
+/** Seconds of processor time of this process so far. */
+const processor = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+};
+
+const least = (times: readonly StepTime[]): StepTime => ({
+  wall: Math.min(...times.map((time) => time.wall)),
+  processor: Math.min(...times.map((time) => time.processor)),
+});
+
+interface OurStep {
+  name: string;
+  batch: SpanBatch;
+  rounded: boolean;
+  /** Whether weights move; without, the update is what the step is shorter by. */
+  updated: boolean;
 }
 
-const cloned = (folder: string): string | undefined => {
-  const target = join(folder, 'PromptEHR');
-  const done = spawnSync('git', ['clone', '--depth', '1', repository, target], { encoding: 'utf8' });
-  if (done.status === 0) return target;
-  console.error(`${repository} was not cloned: ${done.error?.message ?? done.stderr.trim()}`);
-  return undefined;
-};
-
-const runPeer = (source: string, weights: string, batch: BenchBatch): PeerReport | undefined => {
-  const { same } = batch;
-  const features = architecture.categories.length;
-  const task = {
-    steps,
-    codeType: heads[0]?.name,
-    heads: Object.fromEntries(heads.map(({ name, tokens: said }) => [name, said])),
-    config: {
-      vocab_size: tokens,
-      d_model: sizes.width,
-      encoder_layers: sizes.encoderLayers,
-      decoder_layers: sizes.decoderLayers,
-      encoder_attention_heads: sizes.attentionHeads,
-      decoder_attention_heads: sizes.attentionHeads,
-      encoder_ffn_dim: sizes.feed,
-      decoder_ffn_dim: sizes.feed,
-      max_position_embeddings: sizes.positions,
-      // As in facebook/bart-base.
-      dropout: 0.1,
-      attention_dropout: 0.1,
-      activation_dropout: 0.1,
-      pad_token_id: 1,
-      decoder_start_token_id: 0,
-    },
-    prompts: { d_prompt_hidden: 128, n_num_feature: 1, cat_cardinalities: architecture.categories },
-    batch: {
-      input_ids: batch.inputs,
-      attention_mask: batch.attention,
-      labels: batch.labels,
-      x_num: Array.from(same.numeric, (value) => [value]),
-      x_cat: batch.inputs.map((_, i) => [...same.categories.subarray(i * features, (i + 1) * features)]),
-    },
-  };
-  const script = new URL('./promptehr-peer.py', import.meta.url).pathname;
-  const python = process.env['UNDERSTUDY_PYTHON'] ?? 'python3';
-  const done = spawnSync(python, [script, source, weights], {
-    input: JSON.stringify(task),
-    maxBuffer: 2 ** 28,
-    encoding: 'utf8',
-  });
-  if (done.status === 0) return JSON.parse(done.stdout) as PeerReport;
-  console.error(`the peer did not run: ${done.error?.message ?? done.stderr.trim().split('\n').at(-1)}`);
-  return undefined;
-};
-
-/** Median seconds of a step, the first not counted; `updated` says whether weights move. */
-const timeSteps = async (network: PromptNetwork, batch: SpanBatch, updated: boolean): Promise<number> => {
+/** Least seconds of each kind of step, the kinds in turns, the first turn not counted. */
+const timeSteps = async (network: PromptNetwork, kinds: readonly OurStep[]): Promise<StepTime[]> => {
   const source = new RandomSource(1, 'order');
-  const taken: number[] = [];
-  for (let step = 0; step <= steps; step++) {
-    const rates = adamRates(step + 1, 1e-5);
-    const update: Update = updated
-      ? (parameter, gradient) => network.ops.adam(parameter, gradient, rates)
-      : () => {};
-    const start = performance.now();
-    await network.learn(batch, { clip: 0.5, dropout: { rate: 0.1, source, step } }, update);
-    if (step > 0) taken.push((performance.now() - start) / 1000);
-  }
-  return median(taken);
+  const taken = kinds.map((): StepTime[] => []);
+  for (let step = 0; step <= steps; step++)
+    for (const [kind, { batch, rounded, updated }] of kinds.entries()) {
+      const rates = adamRates(step + 1, 1e-5);
+      const update: Update = updated
+        ? (parameter, gradient) => network.ops.adam(parameter, gradient, rates)
+        : () => {};
+      const [wall, start] = [performance.now(), processor()];
+      await network.learn(batch, { clip: 0.5, rounded, dropout: { rate: 0.1, source, step } }, update);
+      const time = { wall: (performance.now() - wall) / 1000, processor: processor() - start };
+      if (step > 0) taken[kind]?.push(time);
+    }
+  return taken.map(least);
 };
 
 /** Longest time that the event loop waits while a step runs, in milliseconds. */
@@ -182,8 +144,21 @@ const timeDecoding = async (network: PromptNetwork, batch: SpanBatch): Promise<v
   );
 };
 
+const told = ({ wall, processor: used }: StepTime) => `${seconds(wall)} (${seconds(used)} of processor time)`;
+
+/** What an epoch over the paper's training split takes, by a step of `codes` codes. */
+const sayEpoch = (whose: string, { wall, processor: used }: StepTime, epochSteps: number, codes: number) => {
+  const hours = (value: number) => ((value * epochSteps) / 3600).toFixed(2);
+  say(
+    `  ${whose} epoch of ${split.patients} patients, ${epochSteps.toFixed(0)} steps: ${hours(wall)} h (${hours(used)} h of ` +
+      `processor time), ${((codes * epochSteps) / 1e6).toFixed(2)} million codes learned, ` +
+      `${((wall / codes) * (1e6 / 3600)).toFixed(2)} h a million`,
+  );
+};
+
 const backend = await startBackend();
-const batch = benchBatch(Number(values.batch), Number(values.seed));
+const size = Number(values.batch);
+const batch = benchBatch(size, Number(values.seed));
 const network = new PromptNetwork(await openOps(), architecture, initial);
 const rows = batch.inputs.length * (3 + (batch.inputs[0]?.length ?? 0));
 const spanRows = batch.labels.length * (3 + (batch.labels[0]?.length ?? 0));
@@ -197,47 +172,64 @@ say(
 const folder = await mkdtemp(join(tmpdir(), 'promptehr-'));
 let peer: PeerReport | undefined;
 try {
-  const source = process.env['UNDERSTUDY_PROMPTEHR'] ?? cloned(folder);
+  const source = peerSource(folder);
   const weights = join(folder, 'weights.safetensors');
   await writeFile(weights, encodeSafetensors(network.reference()));
-  if (source) peer = runPeer(source, weights, batch);
+  if (source) peer = runPeer(source, weights, architecture, batch, steps);
 } finally {
   await rm(folder, { recursive: true });
 }
 
 const { sum, cells } = await network.loss(same);
-const report = peer && {
-  ...peer,
-  step: median(peer.steps.map((parts) => parts.reduce((a, b) => a + b, 0))),
-  parts: [0, 1, 2].map((part) => seconds(median(peer.steps.map((times) => times[part] as number)))),
-};
-if (report) {
-  const equal = Math.abs(report.loss - sum / cells) < 1e-4;
-  say(`losses ${report.loss.toFixed(6)} and ${(sum / cells).toFixed(6)}: ${equal ? 'equal' : 'DIFFER'}`);
+const published = peer && least(peer.steps);
+if (peer && published) {
+  const equal = Math.abs(peer.loss - sum / cells) < 1e-4;
+  say(`losses ${peer.loss.toFixed(6)} and ${(sum / cells).toFixed(6)}: ${equal ? 'equal' : 'DIFFER'}`);
   if (!equal) process.exitCode = 1;
-  const [forward, backward, update] = report.parts;
-  say(
-    `published step: ${seconds(report.step)} (forward ${forward}, backward and clipping ${backward}, update ${update}), ` +
-      `${(cells / report.step).toFixed(0)} codes/s, ${report.mebibytes} MiB; torch ${report.torch}, ` +
-      `${report.threads} threads, ${(report.parameters / 1e6).toFixed(1)} million parameters`,
+  const [forward, backward, update] = [0, 1, 2].map((part) =>
+    seconds(Math.min(...(peer?.parts ?? []).map((times) => times[part] as number))),
   );
+  say(
+    `published step: ${told(published)} (forward ${forward}, backward and clipping ${backward}, update ${update}), ` +
+      `${(cells / published.wall).toFixed(0)} codes/s, ${peer.mebibytes} MiB; torch ${peer.torch}, ` +
+      `${peer.threads} threads, ${(peer.parameters / 1e6).toFixed(1)} million parameters`,
+  );
+  sayEpoch('published', published, split.patients / size, cells);
 }
-for (const [name, own] of Object.entries({
+const kinds = Object.entries({
   'the same batch': same,
   'one span of the last visit': batch.oneSpan,
   'all spans of the last visit': batch.allSpans,
-})) {
-  const learning = await timeSteps(network, own, false);
-  const step = await timeSteps(network, own, true);
-  const rate = lossRows(own) / step;
-  const times = report
-    ? `; ${(report.step / step).toFixed(1)} × as fast a step, ${((rate * report.step) / cells).toFixed(1)} × the codes/s`
-    : '';
+}).flatMap(([name, own]): OurStep[] => [
+  { name, batch: own, rounded: false, updated: true },
+  { name: `${name}, bfloat16`, batch: own, rounded: true, updated: true },
+]);
+const [still, ...times] = await timeSteps(network, [
+  { name: 'without update', batch: batch.allSpans, rounded: false, updated: false },
+  ...kinds,
+]);
+for (const [i, time] of times.entries()) {
+  const { name, batch: own } = kinds[i] as OurStep;
+  const codes = lossRows(own);
+  const against = (key: keyof StepTime): string => {
+    const ratio = (published?.[key] ?? Number.NaN) / time[key];
+    return `${ratio.toFixed(2)} × a step, ${((ratio * codes) / cells).toFixed(1)} × the codes/s`;
+  };
+  const ratios = published ? `; ${against('wall')}; by processor time ${against('processor')}` : '';
+  say(`our step, ${name}: ${told(time)}, ${(codes / time.wall).toFixed(0)} codes/s${ratios}`);
+  if (own === batch.allSpans) sayEpoch('our', time, split.visits / size, codes);
+}
+const whole = times[kinds.findIndex(({ batch: own }) => own === batch.allSpans)] as StepTime;
+const peaks = productPeak(network.ops, processor);
+for (const [i, time] of times.entries()) {
+  const { name, batch: own, rounded } = kinds[i] as OurStep;
+  const [done, peak] = [stepOperations(network, own) / time.processor, peaks[rounded ? 1 : 0] as number];
   say(
-    `our step, ${name}: ${seconds(step)}, of which the update ${seconds(step - learning)}; ` +
-      `${own.spans.tokens.length} tokens of spans, ${rate.toFixed(0)} codes/s${times}`,
+    `products with matrices, ${name}: ${(done / 1e9).toFixed(0)} GFLOP a second of processor time over the whole step, ` +
+      `${((100 * done) / peak).toFixed(0)} % of what 2048³ takes (${(peak / 1e9).toFixed(0)})`,
   );
 }
+say(`update of all weights: ${seconds(whole.processor - (still as StepTime).processor)} of processor time`);
 say(`longest wait of the event loop in a step: ${(await longestWait(network, batch.oneSpan)).toFixed(0)} ms`);
 await timeDecoding(network, batch.oneSpan);
 say(`greatest memory of this process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
