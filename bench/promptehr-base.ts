@@ -1,15 +1,22 @@
 /**
  * PromptEHR at BART-base's size through all that a run does with it, on invented patients, by the paper's settings:
  *   node bench/promptehr-base.ts [--small] [--patients 160] [--steps 3] [--draw 64] [--ask 16]
+ *   node bench/promptehr-base.ts --visits 44 --batch 4 --steps 1
  * Training steps, a checkpoint written and taken up again, the model written and opened, patients drawn, visits filled in
  * and scored. Of each: processor time of all threads, the longest wait of the event loop, the most memory held so far.
+ * With `--visits`, one patient's record of so many visits of 15 codes is trained on, and nothing else is done.
  * Weights are random: a trained model writes longer spans than an untrained one, so records that are given count here,
  * and drawing is told by the code. On a machine with other work a wait is as long as that work lets it be: in processor time,
  * of all threads, it is what it would be at most on an idle one. What 46,520 patients would take is extrapolated from what a visit took.
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
-import { patientCount, type VisitColumns, visitCount } from '../pipelines/cohort/visit-columns.ts';
+import {
+  patientCount,
+  type VisitColumns,
+  VisitColumnsBuilder,
+  visitCount,
+} from '../pipelines/cohort/visit-columns.ts';
 import type { Fitting, TrainingData } from '../pipelines/generator.ts';
 import { drainAsync } from '../pipelines/measure.ts';
 import promptehr from '../pipelines/models/promptehr.ts';
@@ -25,6 +32,8 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '3' },
     draw: { type: 'string', default: '64' },
     ask: { type: 'string', default: '16' },
+    visits: { type: 'string' },
+    batch: { type: 'string', default: '16' },
   },
 });
 const [patients, steps, draw, ask] = [values.patients, values.steps, values.draw, values.ask].map(Number) as [
@@ -78,17 +87,31 @@ const told = (columns: VisitColumns): VisitColumns => {
   };
 };
 
+/** One patient, with contexts as long as there can be. */
+const longRecord = (count: number): VisitColumns => {
+  const builder = new VisitColumnsBuilder();
+  const visits = Array.from({ length: count }, (_, visit) =>
+    Array.from({ length: 15 }, (_, i) => (i * 400 + visit * 37) % codes),
+  );
+  builder.addPatient(visits, new Array(25).fill(0));
+  return builder.build();
+};
+
 const data: TrainingData = {
   vocabulary: {
     codes: Array.from({ length: codes }, (_, i) => ({ modality: modalities[i % 3] ?? 'dx', code: `${i}` })),
     labels: Array.from({ length: 25 }, (_, i) => `label ${i}`),
   },
-  train: told(simulatedCohort(patients, 1, codes)),
+  train: told(values.visits ? longRecord(Number(values.visits)) : simulatedCohort(patients, 1, codes)),
   validation: told(simulatedCohort(24, 2, codes)),
 };
 const asked = told(simulatedCohort(ask, 3, codes));
 const tiny = { width: 32, encoderLayers: 1, decoderLayers: 1, attentionHeads: 2, feed: 32, promptHidden: 4 };
-const config = promptehr.config.parse({ preset: 'paper', ...(values.small && tiny) });
+const config = promptehr.config.parse({
+  preset: 'paper',
+  batch: Number(values.batch),
+  ...(values.small && tiny),
+});
 
 const backend = await startBackend((line) => say(line));
 say(`${backend.name} ${backend.library ?? backend.version}, ${backend.device}`);
@@ -103,10 +126,11 @@ const steppedBy = async (some: Fitting, count: number) => {
   for (let i = 0; i < count; i++) losses.push((await some.step()).loss);
   return losses;
 };
-const { result: losses, seconds: learned } = await timed(`${steps} steps of 16 visits`, () =>
+const { result: losses, seconds: learned } = await timed(`${steps} steps of ${values.batch} visits`, () =>
   steppedBy(fitting, steps),
 );
 say(`  losses ${losses.map((loss) => loss.toFixed(4)).join(' ')}; ${(learned / steps).toFixed(2)} s a step`);
+if (values.visits) process.exit(0);
 const { result: checkpoint } = await timed('a checkpoint written', async () =>
   encodeInTurns(await fitting.save()),
 );

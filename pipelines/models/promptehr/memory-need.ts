@@ -6,6 +6,7 @@ import { RandomSource } from '../../random.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
 import { bucketedBatches } from './buckets.ts';
 import type { PromptSettings } from './config.ts';
+import { lineGroups, paddedLength } from './line-groups.ts';
 import { partsOf } from './parts.ts';
 import { lengthOf, type Subject, subjectsOf, withVisits } from './subjects.ts';
 
@@ -14,62 +15,81 @@ const bytesPerNumber = 4;
 /** What compiled code, allocators and uncollected garbage took beside the arrays, at all sizes measured. */
 const slack = 60 * 2 ** 20;
 
-/** Rows of one batch on either side, and the longest line of each; B lines. */
-interface BatchExtent {
+/** Lines of a batch that share a grid, of so many cells each on either side. */
+interface LineGrid {
   lines: number;
+  read: number;
+  written: number;
+}
+
+/** Rows of one batch on either side, and the grids in which they attend. */
+interface BatchExtent {
   contextRows: number;
-  contextLength: number;
   spanRows: number;
-  spanLength: number;
+  grids: LineGrid[];
 }
 
 const longest = (lengths: readonly number[]): number =>
   lengths.reduce((most, length) => Math.max(most, length), 0);
 const sum = (lengths: readonly number[]): number => lengths.reduce((all, length) => all + length, 0);
 
-/** At most: the context has all visits up to the subject's, all spans of which are asked for. */
-const extentOf = (
-  architecture: PromptArchitecture,
+/** At most: each context has all visits up to the subject's, and all spans of that visit are asked for. */
+const rowsOf = (
+  { heads, ...architecture }: PromptArchitecture,
   contextTokens: number,
-  subjects: readonly Subject[],
-): BatchExtent => {
+  { columns: { visitOffsets, codeOffsets }, patient, visit }: Subject,
+): { context: number; span: number } => {
   const prompts = promptRows(architecture);
-  const kinds = architecture.heads.length;
-  const contexts = subjects.map((subject) => {
-    const visits = subject.visit - (subject.columns.visitOffsets[subject.patient] as number) + 1;
-    return prompts + Math.min(contextTokens, 2 + lengthOf(subject) + visits * (2 + 2 * kinds));
-  });
-  const spans = subjects.map(({ columns: { codeOffsets }, visit }) => {
-    const codes = (codeOffsets[visit + 1] as number) - (codeOffsets[visit] as number);
-    return prompts + codes + kinds;
-  });
+  const [from, to] = [codeOffsets[visit] as number, codeOffsets[visit + 1] as number];
+  const first = visitOffsets[patient] as number;
+  const codes = to - (codeOffsets[first] as number);
+  const brackets = (visit - first + 1) * (2 + 2 * heads.length);
   return {
-    lines: subjects.length,
-    contextRows: sum(contexts),
-    contextLength: longest(contexts),
-    spanRows: sum(spans),
-    spanLength: longest(spans),
+    context: prompts + Math.min(contextTokens, 2 + codes + brackets),
+    span: prompts + to - from + heads.length,
+  };
+};
+
+const extentOf = (width: number, rows: readonly { context: number; span: number }[]): BatchExtent => {
+  const contexts = Int32Array.from(rows, ({ context }) => context);
+  const spans = Int32Array.from(rows, ({ span }) => span);
+  const lengthOfAll = (lengths: Int32Array, lines: number[]) =>
+    paddedLength(longest(lines.map((line) => lengths[line] as number)));
+  return {
+    contextRows: sum([...contexts]),
+    spanRows: sum([...spans]),
+    grids: lineGroups(contexts, spans, width).map((lines) => ({
+      lines: lines.length,
+      read: lengthOfAll(contexts, lines),
+      written: lengthOfAll(spans, lines),
+    })),
   };
 };
 
 /** Numbers that a step makes: what the backward pass needs of the forward pass, and its own. */
 const stepNumbers = (architecture: PromptArchitecture, extent: BatchExtent): number => {
   const { width, feed, attentionHeads, encoderLayers, decoderLayers, tokens, heads } = architecture;
-  const { lines, contextRows, contextLength, spanRows, spanLength } = extent;
-  const [read, written] = [lines * contextLength, lines * spanLength];
-  const scores = (queries: number, keys: number) => attentionHeads * lines * queries * keys;
-  // Queries, keys, values in the grid; merged, out, two norms of two and masks; the wide layer before, at and after.
-  const block = (rows: number, cells: number, length: number) =>
-    8 * rows * width + 3 * cells * width + 3 * rows * feed + scores(length, length);
-  const cross = (2 * read + written + 5 * spanRows) * width + scores(spanLength, contextLength);
+  const { contextRows, spanRows, grids } = extent;
+  const over = (numbers: (grid: LineGrid) => number) => grids.map(numbers);
+  const read = sum(over((grid) => grid.lines * grid.read));
+  const written = sum(over((grid) => grid.lines * grid.written));
+  const scores = {
+    reading: over((grid) => attentionHeads * grid.lines * grid.read ** 2),
+    writing: over((grid) => attentionHeads * grid.lines * grid.written ** 2),
+    between: over((grid) => attentionHeads * grid.lines * grid.read * grid.written),
+  };
+  // Queries, keys, values in the grids; merged, out, two norms of two and masks; the wide layer before, at and after.
+  const block = (rows: number, cells: number, own: number[]) =>
+    8 * rows * width + 3 * cells * width + 3 * rows * feed + sum(own);
+  const cross = (2 * read + written + 5 * spanRows) * width + sum(scores.between);
   const kept =
-    encoderLayers * block(contextRows, read, contextLength) +
-    decoderLayers * (block(spanRows, written, spanLength) + cross);
+    encoderLayers * block(contextRows, read, scores.reading) +
+    decoderLayers * (block(spanRows, written, scores.writing) + cross);
   // One block's backward at a time; the attention's slopes and the wide layer's are the largest.
   const passing = Math.max(
-    4 * scores(contextLength, contextLength),
+    4 * longest(scores.reading),
     3 * contextRows * feed + 4 * read * width,
-    4 * scores(spanLength, contextLength),
+    4 * longest(scores.between),
   );
   const outputs = longest(heads.map((head) => head.tokens.length));
   return kept + passing + 4 * spanRows * outputs + 2 * tokens * width + 2 * outputs * width;
@@ -78,12 +98,14 @@ const stepNumbers = (architecture: PromptArchitecture, extent: BatchExtent): num
 /** Numbers that validation makes: each span of a visit reads a context of its own, and nothing is kept for a backward. */
 const validationNumbers = (architecture: PromptArchitecture, extent: BatchExtent): number => {
   const { width, feed, attentionHeads, heads } = architecture;
-  const kinds = heads.length;
-  const { lines, contextRows, contextLength, spanRows } = extent;
-  const cells = kinds * lines * contextLength;
-  const attention = 3 * attentionHeads * cells * contextLength + 7 * cells * width;
-  const wide = kinds * contextRows * (3 * feed + 4 * width);
-  return Math.max(attention, wide) + spanRows * longest(heads.map((head) => head.tokens.length));
+  const { contextRows, spanRows, grids } = extent;
+  const scores = longest(grids.map(({ lines, read }) => attentionHeads * lines * read ** 2));
+  const cells = sum(grids.map(({ lines, read }) => lines * read));
+  const wide = contextRows * (3 * feed + 4 * width);
+  return (
+    Math.max(3 * scores + 7 * cells * width, wide) +
+    spanRows * longest(heads.map((head) => head.tokens.length))
+  );
 };
 
 /** `batches`: those of one epoch; `isSteered`: validation keeps the best weights. */
@@ -97,10 +119,17 @@ const promptMemory = (
   const parameters = sum(partsOf(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1)));
   const weights = parameters * bytesPerNumber;
   const best = isSteered ? weights : 0;
-  const extent = (subjects: readonly Subject[]) => extentOf(architecture, contextTokens, subjects);
-  const steps = batches.map((subjects) => stepNumbers(architecture, extent(subjects)));
+  const extent = (subjects: readonly Subject[], copies: number) => {
+    const rows = subjects.map((subject) => rowsOf(architecture, contextTokens, subject));
+    return extentOf(
+      architecture.width,
+      rows.flatMap((row) => Array.from({ length: copies }, () => row)),
+    );
+  };
+  const steps = batches.map((subjects) => stepNumbers(architecture, extent(subjects, 1)));
+  const kinds = architecture.heads.length;
   const looks = Array.from({ length: Math.ceil(validation.length / batch) }, (_, i) =>
-    validationNumbers(architecture, extent(validation.slice(i * batch, (i + 1) * batch))),
+    validationNumbers(architecture, extent(validation.slice(i * batch, (i + 1) * batch), kinds)),
   );
   const largest = longest([...steps, ...looks]) * bytesPerNumber;
   // A checkpoint holds what lives, once; the model's tensors are held beside their bytes.
