@@ -13,14 +13,20 @@ const kindNames: Readonly<Record<string, string>> = {
   all: 'All',
 };
 
-/** Rows with columns as in Table 2 of the paper: kind by kind, lpl before mpl; those that any generator has. */
+/** Columns as in Table 2 of the paper, kind by kind, lpl before mpl; then all kinds against the marginals. */
+const wanted: readonly (readonly [row: string, heading: string])[] = [
+  ...Object.entries(kindNames).flatMap(([kind, name]) =>
+    ['lpl', 'mpl'].map((measure) => [`${measure}-${kind}`, `${name} ${measure}`] as const),
+  ),
+  ...['lpl', 'mpl'].map((measure) => [`ratio-${measure}-all`, `${measure} by marginals`] as const),
+];
+
+/** Those columns that any generator has. */
 const columnsOf = ({ rows }: MetricTable): [TableRow, string][] =>
-  Object.entries(kindNames).flatMap(([kind, name]) =>
-    ['lpl', 'mpl'].flatMap((measure): [TableRow, string][] => {
-      const row = rows.find((candidate) => candidate.row === `${measure}-${kind}`);
-      return row?.values.some(({ value }) => value !== null) ? [[row, `${name} ${measure}`]] : [];
-    }),
-  );
+  wanted.flatMap(([name, heading]): [TableRow, string][] => {
+    const row = rows.find((candidate) => candidate.row === name);
+    return row?.values.some(({ value }) => value !== null) ? [[row, heading]] : [];
+  });
 
 /** Sentences of generators that have no value in a row that others have one in. */
 const absences = (data: ReportData, columns: readonly [TableRow, string][]): Markup[] => {
@@ -45,7 +51,7 @@ export const perplexities = (data: ReportData): Section | null => {
     id: 'perplexities',
     title: 'Foreseeing codes',
     short: 'Perplexities',
-    body: html`<p>${metric.about} lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. A model that has learned nothing has the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code.</p>
+    body: html`<p>${metric.about} lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. A model that has learned nothing has the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code. By marginals: patient by patient, as a ratio to what prevalences alone give; below 1 the model foresees better, surely so where its whole interval is below.</p>
 ${sideBySide(data, 'Perplexities of real visits', metric.metric, columns)}${notes.length > 0 && html`<ul class="note">${notes}</ul>`}<p class="note">The model is judged here, not the synthetic cohort. Small print of each number: <a href="#metric-${metric.metric}">all numbers</a>${published && ', where rows in gray repeat what the published code computes instead'}.</p>`,
   };
 };

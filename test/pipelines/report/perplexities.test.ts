@@ -38,7 +38,10 @@ const run = () => {
       'reference-lpl-dx': [400, 300, 500],
     }),
     cardOf(halo, { 'lpl-all': null }),
-    cardOf(prompt, { 'lpl-all': [60, 50, 70], 'lpl-dx': [65.875, 60, 70], 'mpl-dx': [67.5, 61, 71] }),
+    cardOf(prompt, {
+      ...{ 'lpl-all': [60, 50, 70], 'lpl-dx': [65.875, 60, 70], 'mpl-dx': [67.5, 61, 71] },
+      ...{ 'ratio-mpl-all': [0.911, 0.87, 0.958], 'ratio-mpl-dx': [0.943, 0.892, 0.996] },
+    }),
   ];
   return { ...example, cards: [...example.cards, ...cards.map((card) => ({ card, series: {} }))] };
 };
@@ -47,8 +50,11 @@ test('methods by rows, kinds by columns, lpl before mpl, intervals below; who ca
   const data = assembleReport(run());
   const section = perplexities(data);
   const text = html`${section?.body}`.text;
-  const headings = [...text.matchAll(/>([A-Z][a-z ]+ [lm]pl)</g)].map(([, heading]) => heading);
-  t.deepEqual(headings, ['Diagnosis lpl', 'Diagnosis mpl', 'All lpl', 'All mpl']);
+  const headings = [...text.matchAll(/>((?:[A-Z][a-z ]+ )?[lm]pl(?: by marginals)?)</g)].map(
+    ([, heading]) => heading,
+  );
+  t.deepEqual(headings, ['Diagnosis lpl', 'Diagnosis mpl', 'All lpl', 'All mpl', 'mpl by marginals']);
+  t.regex(text, /0\.911<span class="interval">0\.870 to 0\.958/);
   t.regex(text, /65\.875<span class="interval">60\.000 to 70\.000/);
   t.regex(text, /206\.3<span class="interval">171\.0 to 270\.0/);
   t.regex(text, /This one &lt;cannot&gt;\./);
