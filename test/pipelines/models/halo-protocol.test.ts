@@ -2,7 +2,7 @@ import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
 import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
 import { drawnLabel } from '../../../pipelines/generator.ts';
-import { haloConfig } from '../../../pipelines/models/halo/config.ts';
+import { haloConfig, resolveHalo } from '../../../pipelines/models/halo/config.ts';
 import halo from '../../../pipelines/models/halo.ts';
 import { stages } from '../../../schemas/stages/index.ts';
 import { planted, quickSettings } from './planted-cohort.ts';
@@ -17,6 +17,25 @@ test('a fifth of the patients is held out, and a tenth of the others validates',
   const { split } = stages.assemble.params.parse({});
   t.is(split.holdout, 0.2);
   t.true(Math.abs(split.validation - 0.1 * (1 - split.holdout)) < 1e-12);
+});
+
+test('the larger the cohort, the fewer epochs and the weaker the penalty; the paper’s preset is its own', (t) => {
+  const settings = (patients: number, config: object = {}) =>
+    resolveHalo(haloConfig.parse(config), {
+      ...planted().train,
+      visitOffsets: Int32Array.from({ length: patients + 1 }, (_, i) => i),
+    });
+  const sizes = [100, 1000, 5000, 12_000].map((patients) => settings(patients));
+  for (const [i, { layers, embedding, learningRate, epochs, weightDecay }] of sizes.entries()) {
+    t.deepEqual([layers, embedding, learningRate], [2, 128, 1e-3]);
+    t.true(epochs <= (sizes[i - 1]?.epochs ?? epochs));
+    t.true(weightDecay <= (sizes[i - 1]?.weightDecay ?? weightDecay));
+  }
+  t.like(settings(20_000), { layers: 12, embedding: 768, learningRate: 1e-4, calibration: 4 });
+  t.like(settings(100, { preset: 'paper' }), {
+    ...{ layers: 12, heads: 12, embedding: 768, batch: 48, learningRate: 1e-4, epochs: 50, calibration: 0 },
+    ...{ start: 'random', schedule: 'constant', weightDecay: 0 },
+  });
 });
 
 test.serial(
