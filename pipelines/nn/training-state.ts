@@ -125,6 +125,7 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
         square: find('square', part),
       });
       if (state.best) best.set(part.name, find('best', part).slice());
+      await this.network.pace.rest();
     }
     this.network.dispose();
     this.network = await this.#build(({ name }) => slots.get(name) ?? {});
