@@ -68,7 +68,8 @@ const feedForward = (ops: Ops, layer: FeedForward, input: Tensor, drop?: Drop): 
   return { input, gelu, residual: residual(ops, layer.norm, input, out, drop) };
 };
 
-const feedForwardBackward = (
+/** dy [R, E] → dx [R, E], of a block's last third. */
+export const feedForwardBackward = (
   ops: Ops,
   layer: FeedForward,
   trace: FeedTrace,
@@ -108,7 +109,8 @@ export const encoderBlock = (
   return { attention: seen, attended, feed: feedForward(ops, block.feed, attended.norm.out, drop) };
 };
 
-const selfBackward = (
+/** dy [R, E] → dx [R, E], of a block's first third: with the last, all of an encoder's. */
+export const selfBackward = (
   ops: Ops,
   block: EncoderBlock,
   grid: GroupedGrid,
@@ -118,19 +120,6 @@ const selfBackward = (
 ): Tensor => {
   const { dx, dBranch } = residualBackward(ops, block.attentionNorm, trace.attended, dy, update);
   return ops.add(dx, groupedAttentionBackward(ops, block.attention, grid, trace.attention, dBranch, update));
-};
-
-/** dy [R, E] → dx [R, E] */
-export const encoderBlockBackward = (
-  ops: Ops,
-  block: EncoderBlock,
-  grid: GroupedGrid,
-  trace: EncoderTrace,
-  dy: Tensor,
-  update: Update,
-): Tensor => {
-  const dAttended = feedForwardBackward(ops, block.feed, trace.feed, dy, update);
-  return selfBackward(ops, block, grid, trace, dAttended, update);
 };
 
 export interface DecoderTrace extends EncoderTrace {

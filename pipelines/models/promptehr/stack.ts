@@ -18,7 +18,8 @@ import {
   decoderBlockBackward,
   type EncoderTrace,
   encoderBlock,
-  encoderBlockBackward,
+  feedForwardBackward,
+  selfBackward,
 } from './blocks.ts';
 import {
   type PromptInputs,
@@ -207,8 +208,12 @@ export const encodeBackward = async (
   for (const [layer, block] of [...encoder.blocks.entries()].reverse()) {
     const blockTrace = trace.blocks[layer] as EncoderTrace;
     const above = d;
-    d = ops.tidy(() => encoderBlockBackward(ops, block, rows.grid, blockTrace, above, update));
-    freeTrace(ops, [blockTrace, above]);
+    // In two turns of the event loop: contexts have most of the rows.
+    const fed = ops.tidy(() => feedForwardBackward(ops, block.feed, blockTrace.feed, above, update));
+    freeTrace(ops, above);
+    await pace.rest();
+    d = ops.tidy(() => selfBackward(ops, block, rows.grid, blockTrace, fed, update));
+    freeTrace(ops, [blockTrace, fed]);
     await pace.rest();
   }
   return beginBackward(ops, encoder, rows, inputs, trace, d, update);
