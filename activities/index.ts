@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import { type FailureCode, unfitCodes } from '../schemas/errors.ts';
 import type { Plan } from '../schemas/plan.ts';
@@ -11,7 +10,7 @@ import type { Host } from './safe-points.ts';
 import type { StageBody } from './stage-body.ts';
 import { type RawStageTask, runStage } from './stage-runner.ts';
 import { temporalHost } from './temporal-host.ts';
-import { toFailure } from './to-failure.ts';
+import { failureCode, toFailure } from './to-failure.ts';
 
 /** A body for each stage; a missing or mistyped one does not compile. */
 export type Bodies = { [N in StageName]: StageBody<Stages[N]> };
@@ -46,10 +45,9 @@ const attempt = async <T>(
   try {
     return await work();
   } catch (error) {
-    const failure = toFailure(error);
-    const unfit = unfitCodes.find((code) => failure instanceof ApplicationFailure && failure.type === code);
-    if (unfit) onUnfit(unfit);
-    throw failure;
+    const code = failureCode(error);
+    if (code && unfitCodes.includes(code)) onUnfit(code);
+    throw toFailure(error);
   }
 };
 

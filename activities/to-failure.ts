@@ -45,6 +45,10 @@ const classify = (error: Error): StageError | undefined => {
   return said && new StageError(said.code, said.withheld ?? error.message, { cause: error });
 };
 
+/** Which row of the table of failures an error belongs to, if any. */
+export const failureCode = (error: unknown): FailureCode | undefined =>
+  error instanceof Error ? classify(error)?.code : undefined;
+
 /**
  * Any error as what Temporal should be told: known kinds become an ApplicationFailure whose type is their code and
  * which is retried only where the table says so; the rest passes unchanged and is retried.
