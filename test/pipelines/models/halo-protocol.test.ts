@@ -25,13 +25,13 @@ test('the larger the cohort, the fewer epochs and the weaker the penalty; the pa
       ...planted().train,
       visitOffsets: Int32Array.from({ length: patients + 1 }, (_, i) => i),
     });
-  const sizes = [100, 1000, 5000, 12_000].map((patients) => settings(patients));
+  const sizes = [100, 1000, 5000, 20_000].map((patients) => settings(patients));
   for (const [i, { layers, embedding, learningRate, epochs, weightDecay }] of sizes.entries()) {
     t.deepEqual([layers, embedding, learningRate], [2, 128, 1e-3]);
     t.true(epochs <= (sizes[i - 1]?.epochs ?? epochs));
     t.true(weightDecay <= (sizes[i - 1]?.weightDecay ?? weightDecay));
   }
-  t.like(settings(20_000), { layers: 12, embedding: 768, learningRate: 1e-4, calibration: 4 });
+  t.like(settings(25_000), { layers: 12, embedding: 768, learningRate: 1e-4, calibration: 4 });
   t.like(settings(100, { preset: 'paper' }), {
     ...{ layers: 12, heads: 12, embedding: 768, batch: 48, learningRate: 1e-4, epochs: 50, calibration: 0 },
     ...{ start: 'random', schedule: 'constant', weightDecay: 0 },
