@@ -8,14 +8,15 @@ export interface AttendTrace {
   weights: Tensor; // [B, H, Q, T]
 }
 
-/** `mask` is added to the scores: [Q, T], [B, 1, 1, T] or [B, 1, Q, T]. Gives what each query saw, [B, H, Q, D]. */
+/** `mask`, where not all is seen, is added to the scores: [B, 1, 1, T] or [B, 1, Q, T]. Gives what each query saw, [B, H, Q, D]. */
 export const attend = (
   ops: Ops,
   { queries, keys, values }: { queries: Tensor; keys: Tensor; values: Tensor },
-  mask: Tensor,
+  mask?: Tensor,
 ): { trace: AttendTrace; seen: Tensor } => {
   const scaled = ops.scale(queries, 1 / Math.sqrt(queries.shape[3] as number));
-  const weights = ops.softmax(ops.add(ops.batchMatMul(scaled, keys, { transposeB: true }), mask));
+  const scores = ops.batchMatMul(scaled, keys, { transposeB: true }); // [B, H, Q, T]
+  const weights = ops.softmax(mask ? ops.add(scores, mask) : scores);
   return { trace: { queries: scaled, keys, values, weights }, seen: ops.batchMatMul(weights, values) };
 };
 

@@ -21,12 +21,6 @@ export interface CellRows {
   shared?: { cells: Tensor; rows: Tensor };
 }
 
-/** One grid, of C = B · T cells. */
-export interface Cells extends CellRows {
-  batch: number;
-  length: number;
-}
-
 /** Lines of about equal length, padded to the longest of them: a grid of B lines of T cells. */
 export interface CellGroup {
   lines: readonly number[];
@@ -77,14 +71,9 @@ const longest = (lines: readonly ArrayLike<number>[]): number =>
 
 /**
  * `lines` are the rows of each line in order; each of 0 … rows-1 is in one of them. A row may stand in several, in the
- * same place and after the same rows: such a common beginning is computed once.
+ * same place and after the same rows: such a common beginning is computed once. Each line is in one of the `groups`, a
+ * grid of lines each, as long as the longest of them, `padded`.
  */
-export const layCells = (ops: Ops, lines: readonly ArrayLike<number>[], rows: number): Cells => {
-  const [batch, length] = [lines.length, longest(lines)];
-  return { batch, length, ...placeRows(ops, lines, rows, batch * length, (line) => line * length) };
-};
-
-/** As layCells, in a grid for each of the `groups` of lines, its length `padded`; each line is in one group. */
 export const layGroups = (
   ops: Ops,
   lines: readonly ArrayLike<number>[],

@@ -1,6 +1,6 @@
 import type { VisitColumns } from '../../cohort/visit-columns.ts';
 import type { RowGrid } from '../../nn/attention.ts';
-import { layCells } from '../../nn/cells.ts';
+import { layGroups } from '../../nn/cells.ts';
 import type { Ops } from '../../nn/ops.ts';
 import { type Layout, recordSets } from './architecture.ts';
 
@@ -130,7 +130,7 @@ export const gridOf = (ops: Ops, { histories, offsets }: Batch): RowGrid => {
     return Int32Array.from({ length: rows }, (_, cell) => (cell === 0 ? 0 : start + cell - 1));
   });
   return {
-    ...layCells(ops, lines, histories),
-    mask: ops.upload(mask, [shared.length, 1, length, length]),
+    ...layGroups(ops, lines, histories, [Array.from(lines.keys())]),
+    masks: [ops.upload(mask, [shared.length, 1, length, length])],
   };
 };

@@ -2,6 +2,8 @@
  * BART's blocks (Lewis et al., BART, ACL 2020; as transformers' modeling_bart.py): each sublayer's output is added to
  * its input, then normalized. R rows, M rows of the encoder, E width, F feed.
  */
+
+import { type AttentionTrace, attention, attentionBackward, type RowGrid } from '../../nn/attention.ts';
 import {
   type CrossGrid,
   type CrossTrace,
@@ -9,12 +11,6 @@ import {
   crossAttentionBackward,
   remember,
 } from '../../nn/cross-attention.ts';
-import {
-  type GroupedGrid,
-  type GroupedTrace,
-  groupedAttention,
-  groupedAttentionBackward,
-} from '../../nn/grouped-attention.ts';
 import {
   type ExactGeluTrace,
   exactGelu,
@@ -91,7 +87,7 @@ export const addRows = (ops: Ops, norm: Norm, x: Tensor, y: Tensor): Tensor =>
   residual(ops, norm, x, y).norm.out;
 
 export interface EncoderTrace {
-  attention: GroupedTrace;
+  attention: AttentionTrace;
   attended: ResidualTrace;
   feed: FeedTrace;
 }
@@ -100,11 +96,11 @@ export interface EncoderTrace {
 export const encoderBlock = (
   ops: Ops,
   block: EncoderBlock,
-  grid: GroupedGrid,
+  grid: RowGrid,
   x: Tensor,
   drop?: Drop,
 ): EncoderTrace => {
-  const seen = groupedAttention(ops, block.attention, grid, x);
+  const seen = attention(ops, block.attention, grid, x);
   const attended = residual(ops, block.attentionNorm, x, seen.out, drop);
   return { attention: seen, attended, feed: feedForward(ops, block.feed, attended.norm.out, drop) };
 };
@@ -113,13 +109,13 @@ export const encoderBlock = (
 export const selfBackward = (
   ops: Ops,
   block: EncoderBlock,
-  grid: GroupedGrid,
+  grid: RowGrid,
   trace: Pick<EncoderTrace, 'attention' | 'attended'>,
   dy: Tensor,
   update: Update,
 ): Tensor => {
   const { dx, dBranch } = residualBackward(ops, block.attentionNorm, trace.attended, dy, update);
-  return ops.add(dx, groupedAttentionBackward(ops, block.attention, grid, trace.attention, dBranch, update));
+  return ops.add(dx, attentionBackward(ops, block.attention, grid, trace.attention, dBranch, update));
 };
 
 export interface DecoderTrace extends EncoderTrace {
@@ -131,12 +127,12 @@ export interface DecoderTrace extends EncoderTrace {
 export const decoderBlock = (
   ops: Ops,
   block: DecoderBlock,
-  { grid, cross }: { grid: GroupedGrid; cross: CrossGrid },
+  { grid, cross }: { grid: RowGrid; cross: CrossGrid },
   memory: Tensor,
   x: Tensor,
   drop?: Drop,
 ): DecoderTrace => {
-  const seen = groupedAttention(ops, block.attention, grid, x);
+  const seen = attention(ops, block.attention, grid, x);
   const attended = residual(ops, block.attentionNorm, x, seen.out, drop);
   const remembered = remember(ops, block.cross, cross.keys, memory);
   const read = crossAttention(ops, block.cross, cross, remembered, attended.norm.out);
@@ -149,7 +145,7 @@ export const decoderBlock = (
 export const decoderBlockBackward = (
   ops: Ops,
   block: DecoderBlock,
-  { grid, cross }: { grid: GroupedGrid; cross: CrossGrid },
+  { grid, cross }: { grid: RowGrid; cross: CrossGrid },
   memory: Tensor,
   trace: DecoderTrace,
   dy: Tensor,

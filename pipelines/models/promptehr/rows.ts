@@ -3,9 +3,10 @@
  * read one context stand on one line behind its prompt rows, which they all see and which see none of them: prompt
  * rows are computed once per context. B contexts, S spans, P prompt rows each.
  */
+
+import type { RowGrid } from '../../nn/attention.ts';
 import { type CellGroup, type GroupedCells, layGroups } from '../../nn/cells.ts';
 import type { CrossGrid } from '../../nn/cross-attention.ts';
-import type { GroupedGrid } from '../../nn/grouped-attention.ts';
 import type { Ops, Tensor } from '../../nn/ops.ts';
 import { longestSequence, type PromptArchitecture, promptRows } from './architecture.ts';
 import { type Sequences, type SpanBatch, sequenceCount } from './batch.ts';
@@ -20,7 +21,7 @@ export interface SideRows {
   /** Cells that a line of so many rows gets. */
   padded: (rows: number) => number;
   /** Lines of the B contexts. */
-  grid: GroupedGrid;
+  grid: RowGrid;
 }
 
 const checkLengths = ({ offsets }: Sequences, side: Side, architecture: PromptArchitecture): void => {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
+import { attention, attentionBackward, type RowGrid } from '../../../pipelines/nn/attention.ts';
 import { layGroups } from '../../../pipelines/nn/cells.ts';
 import {
   type CrossGrid,
@@ -7,11 +8,6 @@ import {
   crossAttentionBackward,
   remember,
 } from '../../../pipelines/nn/cross-attention.ts';
-import {
-  type GroupedGrid,
-  groupedAttention,
-  groupedAttentionBackward,
-} from '../../../pipelines/nn/grouped-attention.ts';
 import type { Update } from '../../../pipelines/nn/layers.ts';
 import { openOps } from '../../../pipelines/nn/open-ops.ts';
 import type { Ops, Tensor, Variable } from '../../../pipelines/nn/ops.ts';
@@ -35,7 +31,7 @@ const gridOf = (
   lines: number[][],
   groups: number[][],
   padded: (length: number) => number,
-): GroupedGrid => {
+): RowGrid => {
   const cells = layGroups(ops, lines, lines.flat().length, groups, padded);
   const masks = cells.groups.map(({ lines: own, length }) => {
     const mask = new Float32Array(own.length * length);
@@ -66,9 +62,9 @@ const everything = (
     const take: Update = ({ name }, gradient) => note(name, gradient);
     const grid = gridOf(ops, queryLines, groups, padded);
     const self = { heads, project: linear('project', 3), output: linear('output', 1) };
-    const seen = groupedAttention(ops, self, grid, rows);
+    const seen = attention(ops, self, grid, rows);
     note('self', seen.out);
-    note('dRows', groupedAttentionBackward(ops, self, grid, seen, dy, take));
+    note('dRows', attentionBackward(ops, self, grid, seen, dy, take));
     const keys = gridOf(ops, memoryLines, groups, padded);
     const crossing: CrossGrid = { queries: grid, keys, masks: keys.masks };
     const cross = {
