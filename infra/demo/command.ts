@@ -75,7 +75,7 @@ const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, 
 /** `npm run demo`: server, workers, a run of infra/demo.yaml, its leaderboard and report; then all is stopped. */
 export const demoCommand = defineCommand({
   name: 'demo',
-  summary: 'regenerate the MIMIC-III demo with HALO on a server and workers of its own',
+  summary: 'regenerate the MIMIC-III demo with HALO and PromptEHR on a server and workers of its own',
   positionals: z.object({}),
   options: z.object({
     keep: z.boolean().default(false).describe('leave server, UI and workers up until Ctrl-C'),
