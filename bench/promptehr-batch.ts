@@ -3,12 +3,12 @@ import { simulatedCohort } from './simulated-cohort.ts';
 
 /** Stream tokens before the codes: `<s>`, pad, `</s>`, unknown, mask, then a pair of brackets per kind. */
 const special = { start: 0, pad: 1, end: 2, mask: 4, brackets: 5 };
-const kinds = [
+export const kinds = [
   { name: 'diag', codes: 6841, most: 20 },
   { name: 'prod', codes: 1500, most: 7 },
   { name: 'med', codes: 3000, most: 20 },
 ];
-const firstCode = special.brackets + 2 * kinds.length;
+export const firstCode = special.brackets + 2 * kinds.length;
 
 /** Stream tokens of each kind's codes. */
 export const heads = kinds.map(({ name, codes }, kind) => {
@@ -55,7 +55,7 @@ const sequencesOf = (visits: number[][][]): Sequence[] => {
 };
 
 /** Visits of `count` invented patients, kind by kind: lengths as in MIMIC-III, 1.27 visits a patient. */
-const patientsOf = (count: number, seed: number): number[][][][] => {
+export const patientsOf = (count: number, seed: number): number[][][][] => {
   const cohorts = kinds.map((_, kind) => simulatedCohort(count * 4, seed * 10 + kind));
   return Array.from({ length: count }, (_, patient) => {
     const [first] = cohorts;

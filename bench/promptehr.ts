@@ -8,7 +8,8 @@
  * must be equal. Seed 3 pads as much as the median of seeds 1 to 201. The timed steps have dropout 0.1 (ours not
  * inside attention and feed-forward) and clipping at 0.5 on both sides; the first of each kind is not counted, and the
  * least is told, on the clock and in processor time: other work on the machine moves both, most of all the first. An
- * epoch is extrapolated: the published one is a step per 16 patients, ours a step per 16 visits.
+ * epoch is extrapolated: the published one is a step per 16 patients, ours a step per 16 visits. Last, steps of a training
+ * as it really runs on such patients, with contexts and tasks as they come.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,7 @@ import { openOps } from '../pipelines/nn/open-ops.ts';
 import { RandomSource } from '../pipelines/random.ts';
 import { encodeSafetensors } from '../pipelines/safetensors.ts';
 import { benchBatch, heads, tokens } from './promptehr-batch.ts';
+import { timeFitting } from './promptehr-fitting.ts';
 import { type PeerReport, peerSource, runPeer, type StepTime } from './promptehr-peer.ts';
 import { productPeak, stepOperations } from './promptehr-products.ts';
 
@@ -234,3 +236,13 @@ say(`longest wait of the event loop in a step: ${(await longestWait(network, bat
 await timeDecoding(network, batch.oneSpan);
 say(`greatest memory of this process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
 network.dispose();
+
+for (const precision of ['float32', 'bfloat16'] as const) {
+  const count = 3 * steps;
+  const time = await timeFitting(precision, count, values.small, processor);
+  const ratio = (key: keyof StepTime) => ((published?.[key] ?? Number.NaN) / time[key]).toFixed(2);
+  const against = published
+    ? `; ${ratio('wall')} × a published step, ${ratio('processor')} × by processor time`
+    : '';
+  say(`a training as it runs, all its tasks, ${precision}: ${told(time)} a step, mean of ${count}${against}`);
+}
