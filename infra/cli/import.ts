@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { modelFileNames } from '../../pipelines/interchange/model-files.ts';
 import { defineCommand } from './command.ts';
 import { named } from './named.ts';
 import { outputFolder } from './output-folder.ts';
@@ -37,9 +38,7 @@ export const importCommand = defineCommand({
   }),
   async run({ generator: name, file, vocabulary, tokenizer, heads, maxVisits, seed, out, force }, io) {
     const { generators } = await import('../../pipelines/registry.ts');
-    const { importCheckpoint, modelFileNames } = await import(
-      '../../pipelines/interchange/import-checkpoint.ts'
-    );
+    const { importCheckpoint } = await import('../../pipelines/interchange/import-checkpoint.ts');
     const { readTokenizerFile } = await import('../../pipelines/interchange/tokenizer-file.ts');
     const { readVocabularyFile } = await import('../../pipelines/interchange/vocabulary-file.ts');
     const known = new Map([...generators].filter(([, { adopt }]) => adopt !== undefined));

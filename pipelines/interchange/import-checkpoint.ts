@@ -7,9 +7,8 @@ import type { Checkpoint, Generator } from '../generator.ts';
 import type { modelCard } from '../model-card.ts';
 import { decodeSafetensors, encodeSaved } from '../safetensors.ts';
 import { vocabularyDigest } from '../vocabulary-digest.ts';
+import type { modelFileNames } from './model-files.ts';
 
-/** Files of a model folder, as the train stage writes them. */
-export const modelFileNames = ['model.json', 'vocabulary.json', 'curve.json', 'weights.safetensors'] as const;
 export type ModelFiles = Record<(typeof modelFileNames)[number], string | Uint8Array>;
 
 /** A checkpoint taken over: the files of its model folder, and what to tell. */

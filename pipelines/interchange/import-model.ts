@@ -2,13 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StageError } from '../../schemas/errors.ts';
-import { vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
 import { digestFile } from '../extract/source-folder.ts';
-import { learningCurve } from '../learning-curve.ts';
-import { type ModelCard, modelCard } from '../model-card.ts';
+import type { ModelCard } from '../model-card.ts';
 import { decodeSaved } from '../safetensors.ts';
-import { vocabularyDigest } from '../vocabulary-digest.ts';
-import { modelFileNames } from './import-checkpoint.ts';
+import { modelFileNames } from './model-files.ts';
+import { checkedModel } from './model-folder.ts';
 
 type FileName = (typeof modelFileNames)[number];
 
@@ -59,24 +57,17 @@ export const readImportedModel = async (folder: string, generator: string): Prom
       return undefined;
     }
   };
-  const card = modelCard.safeParse(json('model.json'));
-  const words = vocabularySchema.safeParse(json('vocabulary.json'));
   const name = basename(folder);
-  if (!card.success || !words.success || !learningCurve.safeParse(json('curve.json')).success)
-    throw new StageError(
-      'SourceMalformed',
-      `${name}: model.json, vocabulary.json or curve.json has another shape than ours`,
-    );
-  if (vocabularyDigest(words.data) !== card.data.vocabulary)
-    throw new StageError(
-      'SourceMalformed',
-      `${name}: vocabulary.json is not the vocabulary that model.json names`,
-    );
-  if (card.data.generator !== generator)
+  const { card } = checkedModel(name, {
+    card: json('model.json'),
+    vocabulary: json('vocabulary.json'),
+    curve: json('curve.json'),
+  });
+  if (card.generator !== generator)
     throw new StageError(
       'InvalidConfig',
-      `${name} is a model of ${card.data.generator}, and ${generator} can start from its own models only`,
+      `${name} is a model of ${card.generator}, and ${generator} can start from its own models only`,
     );
   decodeSaved(files['weights.safetensors']);
-  return { card: card.data, files };
+  return { card, files };
 };

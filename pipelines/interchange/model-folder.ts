@@ -4,7 +4,7 @@ import { StageError } from '../../schemas/errors.ts';
 import { type Vocabulary, vocabulary as vocabularySchema } from '../../schemas/vocabulary.ts';
 import type { Sampler } from '../generator.ts';
 import { type LearningCurve, learningCurve } from '../learning-curve.ts';
-import { generatorConfig, generatorNamed, modelCard } from '../model-card.ts';
+import { generatorConfig, generatorNamed, type ModelCard, modelCard } from '../model-card.ts';
 import { decodeSaved } from '../safetensors.ts';
 import { vocabularyDigest } from '../vocabulary-digest.ts';
 import { malformed } from './outside-cohort.ts';
@@ -31,26 +31,36 @@ const readJson = async (folder: string, file: string): Promise<unknown> => {
   }
 };
 
+/** What a model folder's JSON files say of it. `where`: the folder in messages. Throws SourceMalformed. */
+export const checkedModel = (
+  where: string,
+  found: Record<'card' | 'vocabulary' | 'curve', unknown>,
+): { card: ModelCard; vocabulary: Vocabulary; curve: LearningCurve } => {
+  const card = modelCard.safeParse(found.card);
+  const words = vocabularySchema.safeParse(found.vocabulary);
+  const curve = learningCurve.safeParse(found.curve);
+  if (!card.success || !words.success || !curve.success)
+    throw malformed(`${where}: model.json, vocabulary.json or curve.json has another shape than ours`);
+  if (vocabularyDigest(words.data) !== card.data.vocabulary)
+    throw malformed(`${where}: vocabulary.json is not the vocabulary that model.json names`);
+  return { card: card.data, vocabulary: words.data, curve: curve.data };
+};
+
 /** Reads a model artifact. Throws SourceMissing, SourceMalformed, and InvalidConfig on an unknown generator. */
 export const readModelFolder = async (folder: string): Promise<ModelFolder> => {
-  const card = modelCard.safeParse(await readJson(folder, 'model.json'));
-  const words = vocabularySchema.safeParse(await readJson(folder, 'vocabulary.json'));
-  const curve = learningCurve.safeParse(await readJson(folder, 'curve.json'));
-  if (!card.success || !words.success || !curve.success)
-    throw malformed(
-      `--model ${folder}: model.json, vocabulary.json or curve.json has another shape than ours`,
-    );
-  const { generator: name, config, vocabulary } = card.data;
-  if (vocabularyDigest(words.data) !== vocabulary)
-    throw malformed(`--model ${folder}: vocabulary.json is not the vocabulary that model.json names`);
-  const generator = generatorNamed(name);
+  const { card, vocabulary, curve } = checkedModel(`--model ${folder}`, {
+    card: await readJson(folder, 'model.json'),
+    vocabulary: await readJson(folder, 'vocabulary.json'),
+    curve: await readJson(folder, 'curve.json'),
+  });
+  const generator = generatorNamed(card.generator);
   return {
-    generator: name,
-    vocabulary: words.data,
-    curve: curve.data,
+    generator: card.generator,
+    vocabulary,
+    curve,
     open: async () => {
       const saved = decodeSaved(await readFile(join(folder, 'weights.safetensors')));
-      return generator.open(saved, generatorConfig(generator, config), words.data);
+      return generator.open(saved, generatorConfig(generator, card.config), vocabulary);
     },
   };
 };

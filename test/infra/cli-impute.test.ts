@@ -7,7 +7,7 @@ import { imputeCommand } from '../../infra/cli/impute.ts';
 import { outputFile } from '../../infra/cli/output-file.ts';
 import type { VisitColumns } from '../../pipelines/cohort/visit-columns.ts';
 import { openDatabase } from '../../pipelines/extract/database.ts';
-import type { modelFileNames } from '../../pipelines/interchange/import-checkpoint.ts';
+import type { modelFileNames } from '../../pipelines/interchange/model-files.ts';
 import marginal from '../../pipelines/models/marginal.ts';
 import { encodeSaved } from '../../pipelines/safetensors.ts';
 import { vocabularyDigest } from '../../pipelines/vocabulary-digest.ts';

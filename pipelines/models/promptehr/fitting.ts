@@ -21,6 +21,7 @@ import { firstWeights } from './first-weights.ts';
 import { requirePromptMemory } from './memory-need.ts';
 import { type PromptModel, writePromptModel } from './model.ts';
 import { PromptNetwork } from './network.ts';
+import { networkOf } from './open-network.ts';
 import { headName, toReference } from './parts.ts';
 import { type PromptStart, settingsFrom } from './started.ts';
 import { streamsOf } from './streams.ts';
@@ -120,10 +121,7 @@ export class PromptFitting implements Fitting {
     const need = requirePromptMemory(data, model.architecture, settings, seed, config.memoryGib);
     const { values, facts } = await firstWeights(data, model, settings, seed, start);
     const ops = await openOps();
-    const network = new PromptNetwork(ops, model.architecture, ({ name }) => {
-      const value = values.get(name);
-      return value ? { value } : {};
-    });
+    const network = networkOf(ops, model.architecture, values);
     const told = { ...facts, memoryMib: Math.round(need.total / 2 ** 20) };
     return new PromptFitting(data, model, settings, seed, network, told);
   }

@@ -5,6 +5,17 @@ import type { PromptArchitecture } from './architecture.ts';
 import { PromptNetwork } from './network.ts';
 import { partsOf, readPart } from './parts.ts';
 
+/** A network of these numbers, by the names of its parts; what is not among them is zero. */
+export const networkOf = (
+  ops: Ops,
+  architecture: PromptArchitecture,
+  values: ReadonlyMap<string, Float32Array>,
+): PromptNetwork =>
+  new PromptNetwork(ops, architecture, ({ name }) => {
+    const value = values.get(name);
+    return value ? { value } : {};
+  });
+
 /**
  * A network with the reference's weights; the event loop gets its turn between parts. Throws RangeError where a tensor is
  * missing or misshapen.
@@ -23,8 +34,5 @@ export const openNetwork = async (
     );
     await pace.rest();
   }
-  return new PromptNetwork(ops, architecture, ({ name }) => {
-    const value = values.get(name);
-    return value ? { value } : {};
-  });
+  return networkOf(ops, architecture, values);
 };
