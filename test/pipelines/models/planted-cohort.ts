@@ -32,6 +32,16 @@ export const planted = (): TrainingData => ({
   validation: plantedColumns(24, 1),
 });
 
+/** The same, with the codes that 0 and 1 bring as drugs. */
+export const plantedDrugs = (): TrainingData => {
+  const { vocabulary, ...rest } = planted();
+  const codes = vocabulary.codes.map((code, i) => ({
+    ...code,
+    modality: i >= 2 && i < 6 ? ('rx' as const) : code.modality,
+  }));
+  return { ...rest, vocabulary: { ...vocabulary, codes } };
+};
+
 /** Settings that make a generator small enough for a test; one left out is tested as it is. */
 export const quickSettings: Record<string, unknown> = {
   halo: {

@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
 import type { NamedArray } from '../../../pipelines/checkpointable.ts';
@@ -10,17 +9,13 @@ import { readModelFolder } from '../../../pipelines/interchange/model-folder.ts'
 import { drainAsync } from '../../../pipelines/measure.ts';
 import { packSequences, type SpanBatch } from '../../../pipelines/models/promptehr/batch.ts';
 import { logSoftmax } from '../../../pipelines/models/promptehr/decoding.ts';
-import { readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
-import { openNetwork as openPromptNetwork } from '../../../pipelines/models/promptehr/open-network.ts';
 import promptehr from '../../../pipelines/models/promptehr.ts';
-import { openOps } from '../../../pipelines/nn/open-ops.ts';
-import { decodeSafetensors, decodeSaved } from '../../../pipelines/safetensors.ts';
+import { decodeSafetensors } from '../../../pipelines/safetensors.ts';
 import { publishedPerplexity } from '../../../pipelines/statistics/imputation-perplexity.ts';
 import { StageError } from '../../../schemas/errors.ts';
 import { columnsOf, golden } from '../metrics/golden-cohorts.ts';
+import { openImported, tinyFile } from './imported-network.ts';
 
-const fixture = (name: string): string =>
-  fileURLToPath(new URL(`../../fixtures/golden/promptehr_tiny_${name}.safetensors`, import.meta.url));
 const { vocab, cases } = golden<{
   vocab: Record<string, number>;
   cases: { name: string; perplexity: number }[];
@@ -35,17 +30,9 @@ const features = {
 };
 const nobody = { codes: [], labels: [] };
 const given = { vocabulary: nobody, tokens, features, heads: 2, seed: 3 };
-const io = decodeSafetensors(await readFile(fixture('io'))).arrays;
+const io = decodeSafetensors(await readFile(tinyFile('io'))).arrays;
 
 test.before(() => startBackend());
-
-const openNetwork = async (imported: Awaited<ReturnType<typeof importCheckpoint>>) => {
-  const saved = decodeSaved(imported.files['weights.safetensors'] as Uint8Array);
-  const vocabulary = JSON.parse(imported.files['vocabulary.json'] as string);
-  const model = readPromptModel(saved.json, vocabulary);
-  const network = await openPromptNetwork(await openOps(), model.architecture, saved.arrays);
-  return { model, network, vocabulary };
-};
 
 const rowsOf = (tensor: NamedArray | undefined): number[][] => {
   const [count = 0, length = 0] = tensor?.shape ?? [];
@@ -55,8 +42,8 @@ const rowsOf = (tensor: NamedArray | undefined): number[][] => {
 
 for (const name of ['test_diag_spl', 'test_diag_tpl', 'test_med_spl', 'test_med_tpl'])
   test.serial(`${name}: an imported checkpoint gives the golden probabilities and perplexity`, async (t) => {
-    const { model, network } = await openNetwork(
-      await importCheckpoint(promptehr, fixture('weights'), given),
+    const { model, network } = await openImported(
+      await importCheckpoint(promptehr, tinyFile('weights'), given),
     );
     const { streams } = model;
     // Their tokens as ours: <s> and </s>, brackets, codes by the row of their head.
@@ -125,7 +112,7 @@ const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> =
 };
 
 test.serial('an imported checkpoint is a model: it draws, scores and fills in', async (t) => {
-  const imported = await importCheckpoint(promptehr, fixture('weights'), given);
+  const imported = await importCheckpoint(promptehr, tinyFile('weights'), given);
   t.is(imported.codes, 35);
   t.true(
     imported.notes.some((note) => /1 of 35 codes are new/.test(note)),
@@ -157,7 +144,7 @@ test.serial('an imported checkpoint is a model: it draws, scores and fills in', 
 });
 
 test.serial('what does not fit is told', async (t) => {
-  const { arrays } = decodeSafetensors(await readFile(fixture('weights')));
+  const { arrays } = decodeSafetensors(await readFile(tinyFile('weights')));
   const adopt =
     (change: object, tensors = arrays) =>
     () =>

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import type { Sampler, TrainingData } from '../../../pipelines/generator.ts';
+import type { Sampler } from '../../../pipelines/generator.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import {
   associatedRows,
@@ -11,7 +11,7 @@ import { promptConfig, resolvePrompt } from '../../../pipelines/models/promptehr
 import promptehr from '../../../pipelines/models/promptehr.ts';
 import { Pace } from '../../../pipelines/nn/pace.ts';
 import { columnsOf } from '../metrics/golden-cohorts.ts';
-import { planted } from './planted-cohort.ts';
+import { plantedDrugs } from './planted-cohort.ts';
 
 const patient = (...visits: number[][]) => ({ visits, labels: [] });
 
@@ -66,14 +66,7 @@ test('cohorts of fewer than 250 patients begin with associations, unless told ot
 });
 
 /** Diagnoses 0 and 1 bring drugs 2, 3 and 4, 5. */
-const data: TrainingData = (() => {
-  const { vocabulary, ...rest } = planted();
-  const codes = vocabulary.codes.map((code, i) => ({
-    ...code,
-    modality: i >= 2 && i < 6 ? ('rx' as const) : code.modality,
-  }));
-  return { ...rest, vocabulary: { ...vocabulary, codes } };
-})();
+const data = plantedDrugs();
 
 /** How probable an untrained model finds the drugs of each of the two diagnoses, both together. */
 const foreseen = async (start: string, more: object = {}): Promise<number> => {

@@ -1,29 +1,15 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
 import { importCheckpoint } from '../../../pipelines/interchange/import-checkpoint.ts';
-import { readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
-import { openNetwork as openPromptNetwork } from '../../../pipelines/models/promptehr/open-network.ts';
 import promptehr from '../../../pipelines/models/promptehr.ts';
-import { openOps } from '../../../pipelines/nn/open-ops.ts';
 import { decodeSafetensors, decodeSaved, encodeSafetensors } from '../../../pipelines/safetensors.ts';
+import { openImported, tinyFile } from './imported-network.ts';
 import { planted } from './planted-cohort.ts';
 
-const fixture = (name: string): string =>
-  fileURLToPath(new URL(`../../fixtures/golden/promptehr_tiny_${name}.safetensors`, import.meta.url));
-
 test.before(() => startBackend());
-
-const openNetwork = async (imported: Awaited<ReturnType<typeof importCheckpoint>>) => {
-  const saved = decodeSaved(imported.files['weights.safetensors'] as Uint8Array);
-  const vocabulary = JSON.parse(imported.files['vocabulary.json'] as string);
-  const model = readPromptModel(saved.json, vocabulary);
-  const network = await openPromptNetwork(await openOps(), model.architecture, saved.arrays);
-  return { model, network, vocabulary };
-};
 
 const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> => {
   const folder = await mkdtemp(join(tmpdir(), 'adopt-'));
@@ -36,7 +22,7 @@ const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> =
 
 /** BART's names and special tokens on a small body; `bare` as BartModel alone writes it. */
 const bartFile = async (folder: string, bare: boolean): Promise<string> => {
-  const { arrays } = decodeSafetensors(await readFile(fixture('weights')));
+  const { arrays } = decodeSafetensors(await readFile(tinyFile('weights')));
   const kept = Object.entries(arrays).filter(([name]) => !/lm_head|conditional_prompt/.test(name));
   const named = kept.map(([name, array]) => [bare ? name.replace(/^model\./, '') : name, array] as const);
   const file = join(folder, `bart-${bare}.safetensors`);
@@ -62,10 +48,10 @@ test.serial('BART: its own rows stay, codes are new, the same seed gives the sam
     t.deepEqual(other.files['weights.safetensors'], one.files['weights.safetensors']);
     t.notDeepEqual((await read(true, 4)).files['weights.safetensors'], one.files['weights.safetensors']);
     t.true(one.notes.some((note) => /2 of 2 codes are new/.test(note)));
-    const { model, network } = await openNetwork(one);
+    const { model, network } = await openImported(one);
     t.true(model.architecture.tied);
     const table = network.ops.download(network.variable('model.shared.weight'));
-    const { arrays } = decodeSafetensors(await readFile(fixture('weights')));
+    const { arrays } = decodeSafetensors(await readFile(tinyFile('weights')));
     const theirs = Array.from(arrays['model.shared.weight']?.data ?? [], Number);
     const row = (values: ArrayLike<number>, at: number) => Array.from(values).slice(at * 32, at * 32 + 32);
     t.deepEqual(row(table, 1), row(theirs, 0), '<s>');
@@ -102,9 +88,9 @@ test.serial('BART with its tokenizer: a code begins as the mean of the pieces of
     const one = await importCheckpoint(promptehr, file, { vocabulary, pieces, heads: 2, seed: 3 });
     t.true(one.notes.some((note) => /^2 of 3 codes are new to these weights: they know nothing/.test(note)));
     t.true(one.notes.some((note) => /^1 of 3 codes are new .* mean of the pieces of their names/.test(note)));
-    const { model, network } = await openNetwork(one);
+    const { model, network } = await openImported(one);
     const table = network.ops.download(network.variable('model.shared.weight'));
-    const { arrays } = decodeSafetensors(await readFile(fixture('weights')));
+    const { arrays } = decodeSafetensors(await readFile(tinyFile('weights')));
     const theirs = Array.from(arrays['model.shared.weight']?.data ?? [], Number);
     const { codeBase } = model.streams;
     for (let column = 0; column < 32; column++) {

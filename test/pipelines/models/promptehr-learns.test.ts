@@ -1,22 +1,15 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import type { Generator, Sampler, TrainingData } from '../../../pipelines/generator.ts';
+import type { Generator, Sampler } from '../../../pipelines/generator.ts';
 import { drainAsync } from '../../../pipelines/measure.ts';
 import imputationPerplexity from '../../../pipelines/metrics/similarity/imputation-perplexity.ts';
 import marginal from '../../../pipelines/models/marginal.ts';
 import promptehr from '../../../pipelines/models/promptehr.ts';
 import { columnsOf } from '../metrics/golden-cohorts.ts';
-import { planted } from './planted-cohort.ts';
+import { plantedDrugs } from './planted-cohort.ts';
 
 /** The planted patients, diagnoses 0 and 1 bringing drugs 2, 3 and 4, 5; a patient has one of the two throughout. */
-const data: TrainingData = (() => {
-  const { vocabulary, ...rest } = planted();
-  const codes = vocabulary.codes.map((code, i) => ({
-    ...code,
-    modality: i >= 2 && i < 6 ? ('rx' as const) : code.modality,
-  }));
-  return { ...rest, vocabulary: { ...vocabulary, codes } };
-})();
+const data = plantedDrugs();
 const { validation: holdout, ...seen } = data;
 
 const settings = {

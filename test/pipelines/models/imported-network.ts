@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import type { importCheckpoint } from '../../../pipelines/interchange/import-checkpoint.ts';
+import { type PromptModel, readPromptModel } from '../../../pipelines/models/promptehr/model.ts';
+import type { PromptNetwork } from '../../../pipelines/models/promptehr/network.ts';
+import { openNetwork } from '../../../pipelines/models/promptehr/open-network.ts';
+import { openOps } from '../../../pipelines/nn/open-ops.ts';
+import { decodeSaved } from '../../../pipelines/safetensors.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+
+/** A safetensors file of the tiny golden PromptEHR: `weights` or `io`. */
+export const tinyFile = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/golden/promptehr_tiny_${name}.safetensors`, import.meta.url));
+
+/** What an import has made, opened. */
+export const openImported = async (
+  imported: Awaited<ReturnType<typeof importCheckpoint>>,
+): Promise<{ model: PromptModel; network: PromptNetwork; vocabulary: Vocabulary }> => {
+  const saved = decodeSaved(imported.files['weights.safetensors'] as Uint8Array);
+  const vocabulary = JSON.parse(imported.files['vocabulary.json'] as string);
+  const model = readPromptModel(saved.json, vocabulary);
+  const network = await openNetwork(await openOps(), model.architecture, saved.arrays);
+  return { model, network, vocabulary };
+};
