@@ -1,5 +1,5 @@
-import { compile } from '../pipelines/compile.ts';
-import { nightly } from '../pipelines/dags/nightly.ts';
+import { compile } from '../pipelines/plan/compile.ts';
+import { nightly } from '../pipelines/plan/nightly.ts';
 import type { Plan } from '../schemas/plan.ts';
 import { runConfig } from '../schemas/run-config.ts';
 

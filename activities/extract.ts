@@ -1,7 +1,7 @@
-import { extractTables } from '../pipelines/extract/extract-tables.ts';
-import type { SourceLayout } from '../pipelines/extract/layout.ts';
-import { mimicIii } from '../pipelines/extract/mimic-iii.ts';
-import { fingerprintSource } from '../pipelines/extract/source-folder.ts';
+import { extractTables } from '../pipelines/sources/extract-tables.ts';
+import type { SourceLayout } from '../pipelines/sources/layout.ts';
+import { mimicIii } from '../pipelines/sources/mimic-iii.ts';
+import { fingerprintSource } from '../pipelines/sources/source-folder.ts';
 import type { Extraction } from '../schemas/extraction.ts';
 import type { StageParams } from '../schemas/stage.ts';
 import { type Stages, stages } from '../schemas/stages/index.ts';

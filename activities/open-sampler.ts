@@ -1,7 +1,9 @@
-import type { Sampler } from '../pipelines/generator.ts';
-import { generatorConfig, generatorNamed, type ModelCard, modelCard } from '../pipelines/model-card.ts';
-import { decodeSaved } from '../pipelines/safetensors.ts';
-import { vocabularyDigest } from '../pipelines/vocabulary-digest.ts';
+import type { Sampler } from '../pipelines/generation/generator.ts';
+import { generatorConfig } from '../pipelines/generation/generator.ts';
+import { type ModelCard, modelCard } from '../pipelines/generation/model-file.ts';
+import { generatorNamed } from '../pipelines/generators/registry.ts';
+import { decodeSaved } from '../pipelines/kernel/safetensors.ts';
+import { vocabularyDigest } from '../pipelines/patients/vocabulary-digest.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';

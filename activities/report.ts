@@ -1,5 +1,5 @@
-import { type LearningCurve, learningCurve } from '../pipelines/learning-curve.ts';
-import { cohortNameOf, modelCard } from '../pipelines/model-card.ts';
+import { type LearningCurve, learningCurve } from '../pipelines/generation/learning-curve.ts';
+import { cohortNameOf, modelCard } from '../pipelines/generation/model-file.ts';
 import { traceLineage } from '../pipelines/report/lineage-trace.ts';
 import { reportPage } from '../pipelines/report/page.ts';
 import { assembleReport, type ReportInput } from '../pipelines/report/report-data.ts';

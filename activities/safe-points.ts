@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { Checkpointable } from '../pipelines/checkpointable.ts';
-import { release } from '../pipelines/release.ts';
-import { decodeSaved, encodeInTurns } from '../pipelines/safetensors.ts';
+import type { Checkpointable } from '../pipelines/kernel/checkpointable.ts';
+import { release } from '../pipelines/kernel/free-array.ts';
+import { decodeSaved, encodeInTurns } from '../pipelines/kernel/safetensors.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { Progress } from '../schemas/progress.ts';
 import type { Store } from '../schemas/store.ts';

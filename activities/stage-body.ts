@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Checkpointable } from '../pipelines/checkpointable.ts';
+import type { Checkpointable } from '../pipelines/kernel/checkpointable.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Progress } from '../schemas/progress.ts';
 import type { Stage, StageInputs, StageParams } from '../schemas/stage.ts';

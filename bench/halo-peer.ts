@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readEnvironment } from '../infra/env.ts';
-import type { VisitColumns } from '../pipelines/cohort/visit-columns.ts';
+import type { VisitColumns } from '../pipelines/patients/visit-columns.ts';
 
 const repository = 'https://github.com/btheodorou99/HALO_Inpatient';
 const commit = '8d30ef84e39dd183eaf2d3b086f8b5830d6665e2';

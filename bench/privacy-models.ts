@@ -5,11 +5,14 @@
  * `node bench/privacy-models.ts [patients]`, default 10,000; 600 takes seconds.
  */
 import { startBackend } from '../infra/backend.ts';
-import { drainAsync } from '../pipelines/measure.ts';
-import { attributeImputation, imputationTraining } from '../pipelines/privacy/attribute-imputation.ts';
-import { hideOneByOne, spreadCodes } from '../pipelines/privacy/hidden-codes.ts';
-import { beginnings } from '../pipelines/privacy/record-cases.ts';
-import { shadowAttack, shadowTrainingFor } from '../pipelines/privacy/shadow-attack.ts';
+import { drainAsync } from '../pipelines/kernel/steps.ts';
+import { beginnings } from '../pipelines/metrics/learners/record-cases.ts';
+import {
+  attributeImputation,
+  imputationTraining,
+} from '../pipelines/metrics/privacy/engine/attribute-imputation.ts';
+import { hideOneByOne, spreadCodes } from '../pipelines/metrics/privacy/engine/candidate-codes.ts';
+import { shadowAttack, shadowTrainingFor } from '../pipelines/metrics/privacy/engine/shadow-attack.ts';
 import { simulatedCohort } from './simulated-cohort.ts';
 
 const patients = Number(process.argv[2] ?? 10_000);

@@ -7,17 +7,17 @@
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import type { VisitColumns } from '../pipelines/cohort/visit-columns.ts';
-import { drain, type Steps } from '../pipelines/measure.ts';
-import { attributeInference } from '../pipelines/privacy/attribute-inference.ts';
-import { copies } from '../pipelines/privacy/copies.ts';
-import { densityRatioAttack } from '../pipelines/privacy/density-ratio.ts';
-import { keysFor } from '../pipelines/privacy/distance-rows.ts';
-import { identityDisclosure } from '../pipelines/privacy/identity-disclosure.ts';
-import { datasetAttack, datasetAttackScores } from '../pipelines/privacy/membership.ts';
-import { nearest } from '../pipelines/privacy/nearest.ts';
-import { nnaa } from '../pipelines/privacy/nnaa.ts';
-import type { PrivacyCohorts } from '../pipelines/privacy/samples.ts';
+import { drain, type Steps } from '../pipelines/kernel/steps.ts';
+import { attributeInference } from '../pipelines/metrics/privacy/engine/attribute-inference.ts';
+import { copies } from '../pipelines/metrics/privacy/engine/copies.ts';
+import { densityRatioAttack } from '../pipelines/metrics/privacy/engine/density-ratio.ts';
+import { keysFor } from '../pipelines/metrics/privacy/engine/distance-rows.ts';
+import { identityDisclosure } from '../pipelines/metrics/privacy/engine/identity-disclosure.ts';
+import { datasetAttack, datasetAttackScores } from '../pipelines/metrics/privacy/engine/membership.ts';
+import { nearest } from '../pipelines/metrics/privacy/engine/nearest.ts';
+import { nnaa } from '../pipelines/metrics/privacy/engine/nnaa.ts';
+import type { PrivacyCohorts } from '../pipelines/metrics/statistics/samples.ts';
+import type { VisitColumns } from '../pipelines/patients/visit-columns.ts';
 import { type Alternative, byMatrixProduct, byPopcount, byVectorPopcount } from './privacy-alternatives.ts';
 import { patientsOf, simulatedCohort } from './simulated-cohort.ts';
 

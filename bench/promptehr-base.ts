@@ -11,17 +11,17 @@
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
+import type { Fitting, TrainingData } from '../pipelines/generation/generator.ts';
+import promptehr from '../pipelines/generators/promptehr.ts';
+import { release } from '../pipelines/kernel/free-array.ts';
+import { decodeSaved, encodeInTurns } from '../pipelines/kernel/safetensors.ts';
+import { drainAsync } from '../pipelines/kernel/steps.ts';
 import {
   patientCount,
   type VisitColumns,
   VisitColumnsBuilder,
   visitCount,
-} from '../pipelines/cohort/visit-columns.ts';
-import type { Fitting, TrainingData } from '../pipelines/generator.ts';
-import { drainAsync } from '../pipelines/measure.ts';
-import promptehr from '../pipelines/models/promptehr.ts';
-import { release } from '../pipelines/release.ts';
-import { decodeSaved, encodeInTurns } from '../pipelines/safetensors.ts';
+} from '../pipelines/patients/visit-columns.ts';
 import { modalities } from '../schemas/ehr.ts';
 import { simulatedCohort } from './simulated-cohort.ts';
 

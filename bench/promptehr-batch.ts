@@ -1,4 +1,4 @@
-import { packSequences, type SpanBatch } from '../pipelines/models/promptehr/batch.ts';
+import { packSequences, type SpanBatch } from '../pipelines/generators/promptehr/network/sequences.ts';
 import { simulatedCohort } from './simulated-cohort.ts';
 
 /** Stream tokens before the codes: `<s>`, pad, `</s>`, unknown, mask, then a pair of brackets per kind. */

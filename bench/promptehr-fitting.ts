@@ -1,5 +1,5 @@
-import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/cohort/visit-columns.ts';
-import promptehr from '../pipelines/models/promptehr.ts';
+import promptehr from '../pipelines/generators/promptehr.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/patients/visit-columns.ts';
 import type { Modality } from '../schemas/ehr.ts';
 import { firstCode, kinds, patientsOf } from './promptehr-batch.ts';
 import type { StepTime } from './promptehr-peer.ts';

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { PromptArchitecture } from '../pipelines/models/promptehr/architecture.ts';
+import type { PromptArchitecture } from '../pipelines/generators/promptehr/network/architecture.ts';
 import type { BenchBatch } from './promptehr-batch.ts';
 
 const repository = 'https://github.com/RyanWangZf/PromptEHR';

@@ -1,8 +1,8 @@
-import { promptRows } from '../pipelines/models/promptehr/architecture.ts';
-import { type SpanBatch, sequenceCount } from '../pipelines/models/promptehr/batch.ts';
-import { askedRows } from '../pipelines/models/promptehr/head.ts';
-import type { PromptNetwork } from '../pipelines/models/promptehr/network.ts';
-import type { Ops } from '../pipelines/nn/ops.ts';
+import { promptRows } from '../pipelines/generators/promptehr/network/architecture.ts';
+import type { PromptNetwork } from '../pipelines/generators/promptehr/network/network.ts';
+import { type SpanBatch, sequenceCount } from '../pipelines/generators/promptehr/network/sequences.ts';
+import { askedRows } from '../pipelines/generators/promptehr/network/span-heads.ts';
+import type { Ops } from '../pipelines/nn/ops/ops.ts';
 
 const size = 2048;
 

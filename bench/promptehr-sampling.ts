@@ -6,16 +6,16 @@
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
-import { visitCount } from '../pipelines/cohort/visit-columns.ts';
-import { fitFeatures } from '../pipelines/models/promptehr/features.ts';
-import { initialValues } from '../pipelines/models/promptehr/initial.ts';
-import { fitMarginals } from '../pipelines/models/promptehr/marginals.ts';
-import { interfaceOf, type PromptModel } from '../pipelines/models/promptehr/model.ts';
-import { PromptNetwork } from '../pipelines/models/promptehr/network.ts';
-import { PromptSampler } from '../pipelines/models/promptehr/sampler.ts';
-import { streamsOf } from '../pipelines/models/promptehr/streams.ts';
-import { openOps } from '../pipelines/nn/open-ops.ts';
-import { RandomSource } from '../pipelines/random.ts';
+import { PromptNetwork } from '../pipelines/generators/promptehr/network/network.ts';
+import { fitFeatures } from '../pipelines/generators/promptehr/records/features.ts';
+import { fitMarginals } from '../pipelines/generators/promptehr/records/marginals.ts';
+import { interfaceOf, type PromptModel } from '../pipelines/generators/promptehr/records/prompt-model.ts';
+import { streamsOf } from '../pipelines/generators/promptehr/records/streams.ts';
+import { PromptSampler } from '../pipelines/generators/promptehr/sampling/sampler.ts';
+import { initialValues } from '../pipelines/generators/promptehr/training/initial-weights.ts';
+import { RandomSource } from '../pipelines/kernel/random.ts';
+import { openOps } from '../pipelines/nn/ops/open-ops.ts';
+import { visitCount } from '../pipelines/patients/visit-columns.ts';
 import { modalities } from '../schemas/ehr.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
 import { simulatedCohort } from './simulated-cohort.ts';

@@ -5,13 +5,14 @@
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
-import { patientCount, type VisitColumns } from '../pipelines/cohort/visit-columns.ts';
-import type { TrainingData } from '../pipelines/generator.ts';
-import { drain } from '../pipelines/measure.ts';
+import type { TrainingData } from '../pipelines/generation/generator.ts';
+import { generatorConfig } from '../pipelines/generation/generator.ts';
+import { generatorNamed } from '../pipelines/generators/registry.ts';
+import { drain } from '../pipelines/kernel/steps.ts';
 import codePairs from '../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../pipelines/metrics/similarity/code-prevalence.ts';
 import sequentialPairs from '../pipelines/metrics/similarity/sequential-pairs.ts';
-import { generatorConfig, generatorNamed } from '../pipelines/model-card.ts';
+import { patientCount, type VisitColumns } from '../pipelines/patients/visit-columns.ts';
 import { structuredCohort, structuredShape } from './structured-cohort.ts';
 
 const { positionals } = parseArgs({ allowPositionals: true });

@@ -11,13 +11,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { visitCount } from '../pipelines/cohort/visit-columns.ts';
-import { drain, drainAsync } from '../pipelines/measure.ts';
+import { drain, drainAsync } from '../pipelines/kernel/steps.ts';
+import { metricsOf } from '../pipelines/metrics/registry.ts';
 import { metricOptions, scoreMetric } from '../pipelines/metrics/score-metric.ts';
 import codePairs from '../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../pipelines/metrics/similarity/code-prevalence.ts';
 import sequentialPairs from '../pipelines/metrics/similarity/sequential-pairs.ts';
-import { metricsOf } from '../pipelines/registry.ts';
+import { visitCount } from '../pipelines/patients/visit-columns.ts';
 import { patientsOf, simulatedCohort } from './simulated-cohort.ts';
 
 const { values } = parseArgs({

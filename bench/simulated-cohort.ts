@@ -1,5 +1,5 @@
-import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/cohort/visit-columns.ts';
-import { RandomSource } from '../pipelines/random.ts';
+import { RandomSource } from '../pipelines/kernel/random.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/patients/visit-columns.ts';
 
 /** Shape of MIMIC-III as its users count it: 1.27 visits a patient, 11 codes a visit, 6,841 codes, 25 labels. */
 const shape = {

@@ -1,5 +1,5 @@
-import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/cohort/visit-columns.ts';
-import { RandomSource } from '../pipelines/random.ts';
+import { RandomSource } from '../pipelines/kernel/random.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/patients/visit-columns.ts';
 
 /** Invented conditions: each a label, with codes of its own that come together; some stay, some pass. */
 const conditions = 25;

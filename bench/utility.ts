@@ -10,16 +10,16 @@
  * number is left to extrapolate.
  */
 import { startBackend } from '../infra/backend.ts';
-import { drainAsync } from '../pipelines/measure.ts';
-import { discriminate, discriminatorDefaults } from '../pipelines/utility/discriminator.ts';
-import { balancedSet, type Role } from '../pipelines/utility/examples.ts';
-import { nextVisit, promptEhrMixes } from '../pipelines/utility/next-visit.ts';
+import { drainAsync } from '../pipelines/kernel/steps.ts';
+import { discriminate, discriminatorDefaults } from '../pipelines/metrics/learners/discriminator.ts';
+import { balancedSet, type Role } from '../pipelines/metrics/learners/examples.ts';
 import {
   type ClassifierTask,
   classifierDefaults,
   trainClassifiers,
-} from '../pipelines/utility/train-classifiers.ts';
-import { nextVisitTrainingDefaults } from '../pipelines/utility/train-next-visit.ts';
+} from '../pipelines/metrics/learners/train-classifiers.ts';
+import { nextVisit, promptEhrMixes } from '../pipelines/metrics/utility/engine/next-visit.ts';
+import { nextVisitTrainingDefaults } from '../pipelines/metrics/utility/engine/train-next-visit.ts';
 import { simulatedCohort } from './simulated-cohort.ts';
 
 const tokens = 6841;

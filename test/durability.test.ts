@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { compile } from '../pipelines/compile.ts';
-import { nightly } from '../pipelines/dags/nightly.ts';
+import { compile } from '../pipelines/plan/compile.ts';
+import { nightly } from '../pipelines/plan/nightly.ts';
 import type { Plan } from '../schemas/plan.ts';
 import type { RunResult } from '../schemas/progress.ts';
 import { runConfig } from '../schemas/run-config.ts';

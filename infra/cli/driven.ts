@@ -1,4 +1,4 @@
-import type { AsyncSteps } from '../../pipelines/measure.ts';
+import type { AsyncSteps } from '../../pipelines/kernel/steps.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import type { CommandIo } from './command.ts';
 import { durationText } from './run-view.ts';

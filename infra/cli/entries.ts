@@ -1,5 +1,5 @@
-import type { Generator } from '../../pipelines/generator.ts';
-import type { Metric } from '../../pipelines/metric.ts';
+import type { Generator } from '../../pipelines/generation/generator.ts';
+import type { Metric } from '../../pipelines/metrics/metric.ts';
 import type { Slot, Stage } from '../../schemas/stage.ts';
 import { type Field, fieldsOf } from './describe-schema.ts';
 import { columns } from './table.ts';

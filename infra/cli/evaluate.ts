@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Evaluation } from '../../pipelines/interchange/evaluate-cohorts.ts';
-import { floors } from '../../pipelines/interchange/floor-choice.ts';
-import type { Metric } from '../../pipelines/metric.ts';
+import { floors } from '../../pipelines/exchange/evaluate/baseline-choice.ts';
+import type { Evaluation } from '../../pipelines/exchange/evaluate/evaluate-cohorts.ts';
+import type { Metric } from '../../pipelines/metrics/metric.ts';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { metricParams } from '../../schemas/metric-params.ts';
@@ -95,8 +95,9 @@ const tellCohorts = ({ sides, notes }: Evaluation, io: CommandIo): void => {
 /** Digest of all code that decides the numbers. */
 const codeOf = async (metrics: readonly Metric[], model: boolean): Promise<string> => {
   const { codeDigest } = await import('../../activities/code-digest.ts');
-  const { generatorFile, generators, metricFile } = await import('../../pipelines/registry.ts');
-  const science = new URL('../../pipelines/interchange/evaluate-cohorts.ts', import.meta.url).href;
+  const { generatorFile, generators } = await import('../../pipelines/generators/registry.ts');
+  const { metricFile } = await import('../../pipelines/metrics/registry.ts');
+  const science = new URL('../../pipelines/exchange/evaluate/evaluate-cohorts.ts', import.meta.url).href;
   const models = model ? [...generators.keys()].map(generatorFile) : [];
   return codeDigest([science, ...metrics.map(metricFile), ...models]);
 };
@@ -107,8 +108,8 @@ const evaluateInto = async (
   given: Options,
   io: CommandIo,
 ) => {
-  const { evaluateCohorts } = await import('../../pipelines/interchange/evaluate-cohorts.ts');
-  const { evaluationFiles } = await import('../../pipelines/interchange/evaluation-report.ts');
+  const { evaluateCohorts } = await import('../../pipelines/exchange/evaluate/evaluate-cohorts.ts');
+  const { evaluationFiles } = await import('../../pipelines/exchange/evaluate/evaluation-report.ts');
   const { train, test, synthetic, model, floor, seed, replicates, suppressBelow } = given;
   const settings = await loadMetricOptions(given.options);
   const kept = chosen('modality', given.modalities, byName(modalities), defaultModalities);
@@ -143,8 +144,8 @@ export const evaluateCommand = defineCommand({
   positionals: z.object({}),
   options,
   async run(given, io) {
-    const { metrics: all } = await import('../../pipelines/registry.ts');
-    const { evaluationFileNames } = await import('../../pipelines/interchange/evaluation-report.ts');
+    const { metrics: all } = await import('../../pipelines/metrics/registry.ts');
+    const { evaluationFileNames } = await import('../../pipelines/exchange/evaluate/evaluation-report.ts');
     const { headlineOf } = await import('../../pipelines/metrics/score-cohort.ts');
     const { leaderboard } = await import('../demo/leaderboard.ts');
     const metrics = chosenMetrics(given, all);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { modelFileNames } from '../../pipelines/interchange/model-files.ts';
+import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
 import { defineCommand } from './command.ts';
 import { named } from './named.ts';
 import { outputFolder } from './output-folder.ts';
@@ -37,10 +37,10 @@ export const importCommand = defineCommand({
     force: z.boolean().default(false).describe('replace a model that is there'),
   }),
   async run({ generator: name, file, vocabulary, tokenizer, heads, maxVisits, seed, out, force }, io) {
-    const { generators } = await import('../../pipelines/registry.ts');
-    const { importCheckpoint } = await import('../../pipelines/interchange/import-checkpoint.ts');
-    const { readTokenizerFile } = await import('../../pipelines/interchange/tokenizer-file.ts');
-    const { readVocabularyFile } = await import('../../pipelines/interchange/vocabulary-file.ts');
+    const { generators } = await import('../../pipelines/generators/registry.ts');
+    const { importCheckpoint } = await import('../../pipelines/exchange/models/import-checkpoint.ts');
+    const { readTokenizerFile } = await import('../../pipelines/exchange/models/tokenizer-file.ts');
+    const { readVocabularyFile } = await import('../../pipelines/exchange/models/vocabulary-file.ts');
     const known = new Map([...generators].filter(([, { adopt }]) => adopt !== undefined));
     const generator = named('generator with weights to import', known, name);
     const folder = await outputFolder(out, modelFileNames, force);

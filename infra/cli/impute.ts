@@ -42,9 +42,9 @@ const chosenKinds = (given: string[] | undefined): TokenKind[] | undefined => {
 };
 
 const imputedInto = async (given: z.output<typeof options>, io: CommandIo) => {
-  const { imputeCohort } = await import('../../pipelines/interchange/impute-cohort.ts');
+  const { imputeCohort } = await import('../../pipelines/exchange/impute/impute-cohort.ts');
   const { checkImputationFile, writeImputation } = await import(
-    '../../pipelines/interchange/write-imputation.ts'
+    '../../pipelines/exchange/impute/write-imputation.ts'
   );
   const { modelPlace } = await import('./model-place.ts');
   const { startBackend } = await import('../backend.ts');

@@ -24,7 +24,7 @@ const read = async (file: string): Promise<unknown> => {
  */
 export const loadMetricOptions = async (file: string | undefined): Promise<Record<string, unknown>> => {
   if (file === undefined) return {};
-  const { fillMetrics } = await import('../../pipelines/compile.ts');
+  const { fillMetrics } = await import('../../pipelines/plan/compile.ts');
   const { success, data, error } = schema.safeParse(await read(file));
   if (!success)
     throw new StageError(

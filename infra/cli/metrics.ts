@@ -10,7 +10,7 @@ export const metricsCommand = defineCommand({
   positionals: z.object({ name: z.string().optional().describe('a metric') }),
   options: z.object({}),
   async run({ name }, io) {
-    const { metrics } = await import('../../pipelines/registry.ts');
+    const { metrics } = await import('../../pipelines/metrics/registry.ts');
     if (name !== undefined) {
       const metric = named('metric', metrics, name);
       io.out(metricText(metric));

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { modelFileNames } from '../../pipelines/interchange/model-files.ts';
+import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { readEnvironment } from '../env.ts';
 import { createFileStore } from '../store/fs.ts';

@@ -10,7 +10,7 @@ export const modelsCommand = defineCommand({
   positionals: z.object({ name: z.string().optional().describe('a generator') }),
   options: z.object({}),
   async run({ name }, io) {
-    const { generators } = await import('../../pipelines/registry.ts');
+    const { generators } = await import('../../pipelines/generators/registry.ts');
     if (name !== undefined) {
       const generator = named('generator', generators, name);
       io.out(modelText(generator));

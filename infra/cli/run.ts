@@ -16,8 +16,8 @@ export const runCommand = defineCommand({
   async run({ config: file, wait }, io) {
     const config = await loadConfig(file);
     // The worker compiles the plan again with its own code; doing it here first tells mistakes at once.
-    const { compile } = await import('../../pipelines/compile.ts');
-    const { nightly } = await import('../../pipelines/dags/nightly.ts');
+    const { compile } = await import('../../pipelines/plan/compile.ts');
+    const { nightly } = await import('../../pipelines/plan/nightly.ts');
     compile(nightly, config);
     return withClient(async (client) => {
       const run = runId(config.name, new Date());

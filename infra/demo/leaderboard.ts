@@ -1,4 +1,4 @@
-import { type Headline, headlines } from '../../pipelines/report/ranking.ts';
+import { type Headline, headlines } from '../../pipelines/verdicts/ranking.ts';
 import type { NodeStatus } from '../../schemas/progress.ts';
 import { type Scorecard, scorecard } from '../../schemas/scorecard.ts';
 import type { Store } from '../../schemas/store.ts';

@@ -1,4 +1,5 @@
-import { generators, metrics } from '../../pipelines/registry.ts';
+import { generators } from '../../pipelines/generators/registry.ts';
+import { metrics } from '../../pipelines/metrics/registry.ts';
 import { artifactKinds } from '../../schemas/artifact.ts';
 import { failures } from '../../schemas/errors.ts';
 import { runConfig } from '../../schemas/run-config.ts';
@@ -45,7 +46,7 @@ const modelsPage = (): string => {
   });
   return page(
     'Generators',
-    'One file each in `pipelines/models`. A run config names them under `generators`, each with its `config` and, ' +
+    'One file each in `pipelines/generators`. A run config names them under `generators`, each with its `config` and, ' +
       'where one is told here, how it is to draw: `drawing`.',
     ...sections,
   );

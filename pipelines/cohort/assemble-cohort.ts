@@ -3,7 +3,16 @@ import { dirname } from 'node:path';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import type { Draft } from '../../schemas/store.ts';
-import { type Database, openDatabase, steadily } from '../extract/database.ts';
+import { type Database, openDatabase, steadily } from '../kernel/duckdb.ts';
+import {
+  atFirstVisit,
+  type CodeTitle,
+  type Cohort,
+  labelColumns,
+  type ModalityColumns,
+} from '../patients/cohort-columns.ts';
+import { Float32Gatherer, gather, Int32Gatherer, LevelGatherer } from '../patients/query-columns.ts';
+import type { Demographic } from '../patients/visit-columns.ts';
 import {
   type CohortFilter,
   type CohortTable,
@@ -16,19 +25,10 @@ import {
   visitRows,
   visits,
 } from './assemble-sql.ts';
-import {
-  atFirstVisit,
-  type CodeTitle,
-  type Cohort,
-  labelColumns,
-  type ModalityColumns,
-} from './cohort-columns.ts';
 import type { DroppedCounts } from './cohort-file.ts';
 import { type LabChoice, type LabUnits, labRows, placeLabValues } from './lab-values.ts';
 import { checkedSplitSizes, type SplitShares, type SplitSizes, splitOf } from './patient-split.ts';
 import { readPhenotypes } from './phenotypes.ts';
-import { Float32Gatherer, gather, Int32Gatherer, LevelGatherer } from './query-columns.ts';
-import type { Demographic } from './visit-columns.ts';
 
 /** How a cohort is cut out of the events. */
 export interface CohortRules extends CohortFilter {

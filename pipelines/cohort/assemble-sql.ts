@@ -1,6 +1,6 @@
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import type { EventTable } from '../../schemas/events.ts';
-import { literal } from '../extract/database.ts';
+import { literal } from '../kernel/duckdb.ts';
 
 /** What decides which patients and which drug rows come in. */
 export interface CohortFilter {

@@ -19,8 +19,8 @@ import {
   structColumn,
   uint8Column,
   uint8Values,
-} from './arrow-columns.ts';
-import type { Cohort, ModalityColumns } from './cohort-columns.ts';
+} from '../patients/arrow-columns.ts';
+import type { Cohort, ModalityColumns } from '../patients/cohort-columns.ts';
 import type { SplitSizes } from './patient-split.ts';
 
 const counts = z.record(z.string(), z.int().nonnegative());

@@ -1,4 +1,4 @@
-import { type Database, literal } from '../extract/database.ts';
+import { type Database, literal } from '../kernel/duckdb.ts';
 
 /** Which of an admission's measurements of one test stands for it. */
 export type LabChoice = 'last' | 'first' | 'median';

@@ -1,8 +1,8 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
-import { inContentOrder } from '../cohort/content-order.ts';
-import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
-import { type AsyncSteps, asyncPhase } from '../measure.ts';
-import type { Metric, MetricInput } from '../metric.ts';
+import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
+import { inContentOrder } from '../patients/content-order.ts';
+import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
+import type { Metric, MetricInput } from './metric.ts';
 import { metricOptions, type ScoredMetric, scoreMetric } from './score-metric.ts';
 
 /** The parties of a scoring, and what is to be computed. */

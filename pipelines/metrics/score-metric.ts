@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import { metricRow, metricSeries } from '../../schemas/scorecard.ts';
-import { patientCount } from '../cohort/visit-columns.ts';
-import { type AsyncSteps, asyncPhase } from '../measure.ts';
+import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
+import { patientCount } from '../patients/visit-columns.ts';
 import type {
   Computation,
   Metric,
@@ -11,9 +11,9 @@ import type {
   MetricResult,
   PartialRow,
   ScoredRow,
-} from '../metric.ts';
-import { divide } from '../privacy/samples.ts';
+} from './metric.ts';
 import { toldRow, toldSeries } from './small-groups.ts';
+import { divide } from './statistics/samples.ts';
 
 /** What a metric found: complete rows, and what its plots draw. */
 export const scoredMetric = z.object({

@@ -1,5 +1,5 @@
-import type { PartialRow, ScoredRow, Series } from '../metric.ts';
-import { lengthBins } from '../report/length-bins.ts';
+import type { PartialRow, ScoredRow, Series } from './metric.ts';
+import { lengthBins } from './statistics/length-bins.ts';
 
 /**
  * The one rule on small groups, applied before a number is written anywhere: what is about fewer real patients than

@@ -1,4 +1,4 @@
-import { patientCount, type VisitColumns, visitCount } from '../cohort/visit-columns.ts';
+import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
 import type { CodeRule, CodeRules } from './code-rules.ts';
 
 /** What a rule finds in one cohort; patients ascending. */

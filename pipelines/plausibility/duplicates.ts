@@ -1,4 +1,4 @@
-import { patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
+import { patientCount, type VisitColumns } from '../patients/visit-columns.ts';
 
 /** How many patients share each record, patients without a code aside. */
 export interface RecordGroups {

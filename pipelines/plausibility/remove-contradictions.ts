@@ -1,6 +1,6 @@
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
-import { keepTokens, patientCount, type VisitColumns } from '../cohort/visit-columns.ts';
+import { keepTokens, patientCount, type VisitColumns } from '../patients/visit-columns.ts';
 import { type CodeRules, setBits, speaksIcd9 } from './code-rules.ts';
 
 /** The rules that speak of sex and age; the others of `code-rules.yaml` are counted by the metric and left alone. */

@@ -1,4 +1,4 @@
-import { type MergedCard, metricsIn } from './merged-cards.ts';
+import { type MergedCard, metricsIn } from '../verdicts/merged-cards.ts';
 
 /** The ROC curve of one attack on one generator: rates, no patients. */
 export interface RocCurve {

@@ -1,4 +1,4 @@
-import type { MetricTable, TableRow } from './metric-tables.ts';
+import type { MetricTable, TableRow } from '../verdicts/metric-tables.ts';
 
 /** What some rows of one metric mean; rows that say the same of different labels share one. */
 export interface Definition {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { counted, integer, listed } from '../kernel/number-format.ts';
 import { html, inlineJson, type Markup, trusted } from './markup.ts';
-import { counted, integer, listed } from './number-format.ts';
 import type { ReportData } from './report-data.ts';
 import { allNumbers } from './sections/all-numbers.ts';
-import { checked, missingFamilies } from './sections/checked.ts';
+import { checked, missingFamilies } from './sections/checks.ts';
 import { definitions } from './sections/definitions.ts';
 import { frequencySection } from './sections/frequencies.ts';
 import { labels } from './sections/labels.ts';

@@ -1,7 +1,7 @@
 import type { Bucket, Vocabulary } from '../../schemas/vocabulary.ts';
-import { rankSample } from '../statistics/rank-sample.ts';
-import type { LengthBin } from './length-bins.ts';
-import { leftOutOf, type MergedCard, metricsIn } from './merged-cards.ts';
+import type { LengthBin } from '../metrics/statistics/length-bins.ts';
+import { rankSample } from '../metrics/statistics/rank-sample.ts';
+import { leftOutOf, type MergedCard, metricsIn } from '../verdicts/merged-cards.ts';
 
 /** A code, or a pair of codes, with the share of real and of synthetic patients that have it. */
 export interface Frequency {

@@ -1,6 +1,6 @@
 import type { MetricRow } from '../../schemas/scorecard.ts';
-import { type Cell, type MetricTable, tableRow } from './metric-tables.ts';
-import type { Headline } from './ranking.ts';
+import { type Cell, type MetricTable, tableRow } from '../verdicts/metric-tables.ts';
+import type { Headline } from '../verdicts/ranking.ts';
 
 /** A fitted model: what its cohort is called, its generator, and of how many patients it learned where not of all. */
 export interface FittedModel {

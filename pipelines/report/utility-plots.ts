@@ -1,6 +1,6 @@
 import type { Scorecard } from '../../schemas/scorecard.ts';
-import { type MergedCard, metricsIn } from './merged-cards.ts';
-import { isTold } from './metric-tables.ts';
+import { type MergedCard, metricsIn } from '../verdicts/merged-cards.ts';
+import { isTold } from '../verdicts/metric-tables.ts';
 
 /** One label with the score that each training arrangement reached. */
 export interface LabelScore {

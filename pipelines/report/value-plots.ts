@@ -1,5 +1,5 @@
-import type { LengthBin } from './length-bins.ts';
-import { leftOutOf, type MergedCard } from './merged-cards.ts';
+import type { LengthBin } from '../metrics/statistics/length-bins.ts';
+import { leftOutOf, type MergedCard } from '../verdicts/merged-cards.ts';
 
 /** A lab test: share of visits in which it was done, or the mean of its values, on both sides. */
 export interface TestPoint {

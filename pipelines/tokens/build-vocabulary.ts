@@ -1,22 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type Modality, modalities, type TokenKind } from '../../schemas/ehr.ts';
+import { modalities, type TokenKind } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
-import type { Cohort } from '../cohort/cohort-columns.ts';
-import { type Candidate, type CandidateColumn, CandidateFinder } from './candidate-columns.ts';
-import type { BucketRules } from './value-buckets.ts';
-
-/** What decides which codes become tokens, and in which order. */
-export interface TokenRules {
-  modalities: readonly Modality[];
-  minCount: number;
-  unknown: 'drop' | 'token';
-  order: NonNullable<Vocabulary['order']>;
-  labs: 'presence' | 'buckets';
-  gaps: boolean;
-  buckets: Omit<BucketRules, 'leastVisits'>;
-  seed: number;
-}
+import type { Cohort } from '../patients/cohort-columns.ts';
+import {
+  type Candidate,
+  type CandidateColumn,
+  CandidateFinder,
+  type TokenRules,
+} from './candidate-columns.ts';
 
 /** What the visits say in one modality, in tokens: those of visit v are at `offsets[v] …`. */
 export interface TokenColumn {

@@ -1,9 +1,20 @@
 import { type Modality, splits, type TokenKind } from '../../schemas/ehr.ts';
-import type { Bucket } from '../../schemas/vocabulary.ts';
-import type { CodeTitle, Cohort } from '../cohort/cohort-columns.ts';
-import type { TokenRules } from './build-vocabulary.ts';
-import { fitBuckets } from './value-buckets.ts';
+import type { Bucket, Vocabulary } from '../../schemas/vocabulary.ts';
+import type { CodeTitle, Cohort } from '../patients/cohort-columns.ts';
+import { type BucketRules, fitBuckets } from './value-buckets.ts';
 import { gapsBetween } from './visit-gaps.ts';
+
+/** What decides which codes become tokens, and in which order. */
+export interface TokenRules {
+  modalities: readonly Modality[];
+  minCount: number;
+  unknown: 'drop' | 'token';
+  order: NonNullable<Vocabulary['order']>;
+  labs: 'presence' | 'buckets';
+  gaps: boolean;
+  buckets: Omit<BucketRules, 'leastVisits'>;
+  seed: number;
+}
 
 /** What may become a token, and in how many training visits it occurs. */
 export interface Candidate extends CodeTitle {

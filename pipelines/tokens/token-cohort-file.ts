@@ -19,8 +19,8 @@ import {
   listParts,
   uint8Column,
   uint8Values,
-} from '../cohort/arrow-columns.ts';
-import { patientCount, patientsIn, type TokenCohort, visitCount } from '../cohort/visit-columns.ts';
+} from '../patients/arrow-columns.ts';
+import { patientCount, patientsIn, type TokenCohort, visitCount } from '../patients/visit-columns.ts';
 
 const tally = z.record(z.string(), z.int().nonnegative());
 

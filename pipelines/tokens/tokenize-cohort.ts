@@ -1,9 +1,10 @@
 import { type Split, splits } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
-import type { Cohort } from '../cohort/cohort-columns.ts';
 import type { SplitSizes } from '../cohort/patient-split.ts';
-import { selectFact, type TokenCohort } from '../cohort/visit-columns.ts';
-import { buildVocabulary, type TokenColumn, type TokenRules } from './build-vocabulary.ts';
+import type { Cohort } from '../patients/cohort-columns.ts';
+import { selectFact, type TokenCohort } from '../patients/visit-columns.ts';
+import { buildVocabulary, type TokenColumn } from './build-vocabulary.ts';
+import type { TokenRules } from './candidate-columns.ts';
 
 /**
  * Per split: code occurrences outside the vocabulary, the visits and patients left with no token, and, where lab tests

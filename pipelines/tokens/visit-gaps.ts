@@ -1,4 +1,4 @@
-import type { Cohort } from '../cohort/cohort-columns.ts';
+import type { Cohort } from '../patients/cohort-columns.ts';
 
 /**
  * Days from one kept visit's admission to the next's, per visit: NaN at a patient's first kept visit and at visits that

@@ -8,7 +8,7 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { tokenize } from '../../activities/tokenize.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
 import { readCohort } from '../../pipelines/cohort/cohort-file.ts';
-import { patientsIn } from '../../pipelines/cohort/visit-columns.ts';
+import { patientsIn } from '../../pipelines/patients/visit-columns.ts';
 import { readTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { stages } from '../../schemas/stages/index.ts';

@@ -4,8 +4,12 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { train } from '../../activities/train.ts';
 import { startBackend } from '../../infra/backend.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
-import { patientCount, type TokenCohort, VisitColumnsBuilder } from '../../pipelines/cohort/visit-columns.ts';
-import { RandomSource } from '../../pipelines/random.ts';
+import { RandomSource } from '../../pipelines/kernel/random.ts';
+import {
+  patientCount,
+  type TokenCohort,
+  VisitColumnsBuilder,
+} from '../../pipelines/patients/visit-columns.ts';
 import {
   readTokenCohort,
   tokenCohortHeader,

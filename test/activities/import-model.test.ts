@@ -5,18 +5,18 @@ import { importModel } from '../../activities/import-model.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { train } from '../../activities/train.ts';
 import { startBackend } from '../../infra/backend.ts';
-import { importCheckpoint } from '../../pipelines/interchange/import-checkpoint.ts';
-import { modelFileNames } from '../../pipelines/interchange/model-files.ts';
-import promptehr from '../../pipelines/models/promptehr.ts';
+import { importCheckpoint } from '../../pipelines/exchange/models/import-checkpoint.ts';
+import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
+import promptehr from '../../pipelines/generators/promptehr.ts';
+import { decodeSaved, encodeSafetensors } from '../../pipelines/kernel/safetensors.ts';
 import { traceLineage } from '../../pipelines/report/lineage-trace.ts';
-import { decodeSaved, encodeSafetensors } from '../../pipelines/safetensors.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
 import { localHost } from '../helpers/local-host.ts';
 import { storeWithCohort } from '../helpers/planted-store.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
-import { planted, quickSettings } from '../pipelines/models/planted-cohort.ts';
+import { planted, quickSettings } from '../pipelines/generators/planted-cohort.ts';
 
 test.before(async () => {
   await startBackend();

@@ -3,15 +3,15 @@ import { generate } from '../../activities/generate.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { train } from '../../activities/train.ts';
 import { startBackend } from '../../infra/backend.ts';
-import { learningCurve } from '../../pipelines/learning-curve.ts';
-import { modelCard } from '../../pipelines/model-card.ts';
+import { learningCurve } from '../../pipelines/generation/learning-curve.ts';
+import { modelCard } from '../../pipelines/generation/model-file.ts';
 import { readTokenCohort, tokenCohortHeader } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
 import { localHost } from '../helpers/local-host.ts';
 import { storeWithCohort } from '../helpers/planted-store.ts';
-import { planted } from '../pipelines/models/planted-cohort.ts';
+import { planted } from '../pipelines/generators/planted-cohort.ts';
 
 test.before(async () => {
   await startBackend();

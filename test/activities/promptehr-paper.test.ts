@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { loadConfig } from '../../infra/cli/load-config.ts';
-import { compile } from '../../pipelines/compile.ts';
-import { nightly } from '../../pipelines/dags/nightly.ts';
-import { promptConfig } from '../../pipelines/models/promptehr/config.ts';
+import { promptConfig } from '../../pipelines/generators/promptehr/training/config.ts';
+import { compile } from '../../pipelines/plan/compile.ts';
+import { nightly } from '../../pipelines/plan/nightly.ts';
 import { assemble } from '../../schemas/stages/assemble.ts';
 import { train } from '../../schemas/stages/train.ts';
 

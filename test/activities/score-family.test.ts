@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { privacy } from '../../activities/privacy.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
-import type { TokenCohort } from '../../pipelines/cohort/visit-columns.ts';
+import type { TokenCohort } from '../../pipelines/patients/visit-columns.ts';
 import { writeTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { splits } from '../../schemas/ehr.ts';
@@ -12,7 +12,7 @@ import type { Store } from '../../schemas/store.ts';
 import { localHost } from '../helpers/local-host.ts';
 import { someLineage } from '../helpers/store-contract.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
-import { plantedPatients, plantedVocabulary } from '../pipelines/utility/planted-patients.ts';
+import { plantedPatients, plantedVocabulary } from '../pipelines/metrics/utility/planted-patients.ts';
 
 const put = async (store: Store, cohort: TokenCohort, stage: string): Promise<ArtifactRef> => {
   const draft = await store.draft('token-cohort');

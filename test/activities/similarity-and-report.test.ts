@@ -12,7 +12,7 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { tokenize } from '../../activities/tokenize.ts';
 import { train } from '../../activities/train.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
-import { metricsOf } from '../../pipelines/registry.ts';
+import { metricsOf } from '../../pipelines/metrics/registry.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { scorecard } from '../../schemas/scorecard.ts';

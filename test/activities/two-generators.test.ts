@@ -6,7 +6,7 @@ import type { StageBody } from '../../activities/stage-body.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { startBackend } from '../../infra/backend.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
-import { modelCard } from '../../pipelines/model-card.ts';
+import { modelCard } from '../../pipelines/generation/model-file.ts';
 import { readTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import type { Plan } from '../../schemas/plan.ts';

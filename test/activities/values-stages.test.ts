@@ -9,7 +9,7 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { tokenize } from '../../activities/tokenize.ts';
 import { train } from '../../activities/train.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
-import { modelCard } from '../../pipelines/model-card.ts';
+import { modelCard } from '../../pipelines/generation/model-file.ts';
 import { readTokenCohort, tokenCohortHeader } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { scorecard } from '../../schemas/scorecard.ts';

@@ -4,9 +4,9 @@ import {
   type TokenCohort,
   type VisitColumns,
   VisitColumnsBuilder,
-} from '../../pipelines/cohort/visit-columns.ts';
+} from '../../pipelines/patients/visit-columns.ts';
 import { writeTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
-import { planted } from '../pipelines/models/planted-cohort.ts';
+import { planted } from '../pipelines/generators/planted-cohort.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /** The planted patients as a real token cohort, committed to a store of the test's own. */

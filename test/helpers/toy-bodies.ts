@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Bodies } from '../../activities/index.ts';
 import { defineBody } from '../../activities/stage-body.ts';
-import type { Checkpointable, Saved } from '../../pipelines/checkpointable.ts';
+import type { Checkpointable, Saved } from '../../pipelines/kernel/checkpointable.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { stages } from '../../schemas/stages/index.ts';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DagBuilder } from '../../pipelines/dag.ts';
-import { nightly } from '../../pipelines/dags/nightly.ts';
+import { DagBuilder } from '../../pipelines/plan/dag.ts';
+import { nightly } from '../../pipelines/plan/nightly.ts';
 import { nonRetryableCodes } from '../../schemas/errors.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import { runConfig } from '../../schemas/run-config.ts';

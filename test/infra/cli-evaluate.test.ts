@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { evaluateCommand } from '../../infra/cli/evaluate.ts';
 import { main } from '../../infra/cli/main.ts';
-import { metricsOf } from '../../pipelines/registry.ts';
+import { metricsOf } from '../../pipelines/metrics/registry.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
 import { type Scorecard, scorecard } from '../../schemas/scorecard.ts';
 import { understudy as asProcess, type Ended } from '../helpers/cli-process.ts';

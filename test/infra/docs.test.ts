@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { commands } from '../../infra/cli/commands.ts';
 import { pages } from '../../infra/docs/pages.ts';
-import { generators, metrics } from '../../pipelines/registry.ts';
+import { generators } from '../../pipelines/generators/registry.ts';
+import { metrics } from '../../pipelines/metrics/registry.ts';
 import { failures } from '../../schemas/errors.ts';
 import { stages } from '../../schemas/stages/index.ts';
 

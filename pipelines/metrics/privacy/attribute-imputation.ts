@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { type Measure, missing } from '../../measure.ts';
-import { defineMetric, type PartialRow, type Series } from '../../metric.ts';
+import { defineMetric, type PartialRow, type Series } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { type Measure, missing } from '../statistics/measure.ts';
 import {
   attributeImputation,
   type ImputationResult,
   imputationDefaults,
-} from '../../privacy/attribute-imputation.ts';
-import type { BeliefResult } from '../../privacy/belief-scores.ts';
-import { measureRow } from '../measure-row.ts';
-import { defined, recordTrainingOptions } from '../record-training-options.ts';
+} from './engine/attribute-imputation.ts';
+import type { BeliefResult } from './engine/belief-scores.ts';
+import { defined, recordTrainingOptions } from './engine/record-training-options.ts';
 
 const share: Partial<PartialRow> = { range: [0, 1] };
 

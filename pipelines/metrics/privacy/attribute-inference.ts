@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { phase } from '../../measure.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
+import { phase } from '../../kernel/steps.ts';
+import { defineMetric, type PartialRow } from '../metric.ts';
+import { heldOut, measureRow } from '../rows/measure-row.ts';
 import {
   type AttributeOptions,
   type AttributeResult,
   attributeInference,
-} from '../../privacy/attribute-inference.ts';
-import { heldOut, measureRow } from '../measure-row.ts';
+} from './engine/attribute-inference.ts';
 
 const referenceNote =
   'Computed as in the HALO script: of equally near patients the first alone is asked, so the number depends on their order.';

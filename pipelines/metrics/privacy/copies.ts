@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineMetric, type PartialRow } from '../../metric.ts';
-import { copies, type RatePair, type Spread } from '../../privacy/copies.ts';
-import { heldOut, measureRow } from '../measure-row.ts';
+import { defineMetric, type PartialRow } from '../metric.ts';
+import { heldOut, measureRow } from '../rows/measure-row.ts';
+import { copies, type RatePair, type Spread } from './engine/copies.ts';
 
 const rateRows = (row: string, what: string, { synthetic, test, excess }: RatePair): PartialRow[] => [
   measureRow(

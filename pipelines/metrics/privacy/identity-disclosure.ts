@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineMetric } from '../../metric.ts';
-import { identityDisclosure, identityRiskThreshold } from '../../privacy/identity-disclosure.ts';
-import { heldOut, measureRow } from '../measure-row.ts';
+import { defineMetric } from '../metric.ts';
+import { heldOut, measureRow } from '../rows/measure-row.ts';
+import { identityDisclosure, identityRiskThreshold } from './engine/identity-disclosure.ts';
 
 /** El Emam, Mosquera, Bass: J Med Internet Res 2020;22(11):e23139. */
 export default defineMetric({

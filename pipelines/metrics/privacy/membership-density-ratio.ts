@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineMetric } from '../../metric.ts';
-import { densityRatioAttack } from '../../privacy/density-ratio.ts';
-import { attackRows, ours, rocSeries } from '../attack-rows.ts';
+import { defineMetric } from '../metric.ts';
+import { attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import { densityRatioAttack } from './engine/density-ratio.ts';
 
 /** In the manner of DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on sets of codes: docs/privacy-metrics.md. */
 export default defineMetric({

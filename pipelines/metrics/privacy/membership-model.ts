@@ -1,9 +1,9 @@
-import { patientCount } from '../../cohort/visit-columns.ts';
-import { defineMetric } from '../../metric.ts';
-import { attackMissing, scoreAttack } from '../../privacy/attack-scores.ts';
-import { sample } from '../../privacy/samples.ts';
-import { type AttackVariant, attackRows, ours, rocSeries } from '../attack-rows.ts';
-import { cutNote, modelScores, noScores } from '../model-scores.ts';
+import { patientCount } from '../../patients/visit-columns.ts';
+import { defineMetric } from '../metric.ts';
+import { cutNote, modelScores, noScores } from '../rows/model-scores.ts';
+import { sample } from '../statistics/samples.ts';
+import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import { attackMissing, scoreAttack } from './engine/attack-scores.ts';
 
 const published: AttackVariant = {
   prefix: 'reference-halo-',

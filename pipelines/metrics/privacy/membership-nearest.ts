@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { phase } from '../../measure.ts';
-import { defineMetric } from '../../metric.ts';
-import type { AttackResult } from '../../privacy/attack-scores.ts';
-import type { Distance } from '../../privacy/distance-rows.ts';
-import { datasetAttack } from '../../privacy/membership.ts';
-import { type AttackVariant, attackRows, ours, rocSeries } from '../attack-rows.ts';
+import { phase } from '../../kernel/steps.ts';
+import { defineMetric } from '../metric.ts';
+import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import type { AttackResult } from './engine/attack-scores.ts';
+import type { Distance } from './engine/distance-rows.ts';
+import { datasetAttack } from './engine/membership.ts';
 
 const variants: (AttackVariant & { distance: Distance })[] = [
   { ...ours, distance: 'hamming' },

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { defineMetric } from '../../metric.ts';
-import type { AttackResult } from '../../privacy/attack-scores.ts';
-import { attackerTrainingDefaults, shadowAttack } from '../../privacy/shadow-attack.ts';
-import { type AttackVariant, attackRows, ours, rocSeries, selfTaughtPrefix } from '../attack-rows.ts';
-import { defined, recordTrainingOptions } from '../record-training-options.ts';
+import { defineMetric } from '../metric.ts';
+import { type AttackVariant, attackRows, ours, rocSeries, selfTaughtPrefix } from './engine/attack-rows.ts';
+import type { AttackResult } from './engine/attack-scores.ts';
+import { defined, recordTrainingOptions } from './engine/record-training-options.ts';
+import { attackerTrainingDefaults, shadowAttack } from './engine/shadow-attack.ts';
 
 const published: AttackVariant = {
   prefix: selfTaughtPrefix,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { phase } from '../../measure.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
-import { type NnaaForm, type NnaaResult, nnaa } from '../../privacy/nnaa.ts';
-import { measureRow } from '../measure-row.ts';
+import { phase } from '../../kernel/steps.ts';
+import { defineMetric, type PartialRow } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { type NnaaForm, type NnaaResult, nnaa } from './engine/nnaa.ts';
 
 const forms: { form: NnaaForm; prefix: string; title: string; note?: string }[] = [
   { form: 'corrected', prefix: '', title: '' },

@@ -1,6 +1,6 @@
-import { defineMetric, type PartialRow, type ScoredRow } from '../../metric.ts';
-import { strongestAttack } from '../../privacy/attack-scores.ts';
-import { selfTaughtPrefix } from '../attack-rows.ts';
+import { defineMetric, type PartialRow, type ScoredRow } from '../metric.ts';
+import { selfTaughtPrefix } from './engine/attack-rows.ts';
+import { strongestAttack } from './engine/attack-scores.ts';
 
 const isAttack = ({ metric, row, value }: ScoredRow): boolean =>
   metric.startsWith('membership-') &&

@@ -1,6 +1,6 @@
-import { defineMetric } from '../../metric.ts';
-import { cutOptions, frequencyGroups, strataAbout } from '../frequency-groups.ts';
-import { groupedAgreement } from '../grouped-agreement.ts';
+import { defineMetric } from '../metric.ts';
+import { cutOptions, frequencyGroups, strataAbout } from '../rows/frequency-groups.ts';
+import { groupedAgreement } from '../rows/grouped-agreement.ts';
 
 /** `code-pairs` in three parts; the papers plot all keys in one. The cut points are ours. */
 export default defineMetric({

@@ -1,6 +1,6 @@
-import { defineMetric } from '../../metric.ts';
-import { groupedAgreement } from '../grouped-agreement.ts';
-import { codeGroups } from '../modality-groups.ts';
+import { defineMetric } from '../metric.ts';
+import { groupedAgreement } from '../rows/grouped-agreement.ts';
+import { codeGroups } from '../rows/modality-groups.ts';
 
 /** `code-prevalence` for each code system alone. */
 export default defineMetric({

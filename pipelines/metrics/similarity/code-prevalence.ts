@@ -1,7 +1,7 @@
-import { defineMetric } from '../../metric.ts';
-import { countOccurrences } from '../../statistics/occurrence-counts.ts';
-import { agreement } from '../agreement.ts';
-import { frequencySeries, recordView, referenceRecordView, visitView } from '../agreement-rows.ts';
+import { defineMetric } from '../metric.ts';
+import { agreement } from '../rows/agreement.ts';
+import { frequencySeries, recordView, referenceRecordView, visitView } from '../rows/agreement-rows.ts';
+import { countOccurrences } from '../statistics/occurrence-counts.ts';
 
 /** Unigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 84–86, 106–107, 133–136. */
 export default defineMetric({

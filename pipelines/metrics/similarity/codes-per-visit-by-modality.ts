@@ -1,12 +1,12 @@
 import { type Modality, modalities } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import type { Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
-import { type Histogram, lengthHistogram } from '../../statistics/lengths.ts';
-import { lengthRows, visitWeights } from '../length-rows.ts';
-import { absentSentence, modalityWords } from '../modality-groups.ts';
-import { resampledRows } from '../resampled-rows.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
+import { lengthRows, visitWeights } from '../rows/length-rows.ts';
+import { absentSentence, modalityWords } from '../rows/modality-groups.ts';
+import { resampledRows } from '../rows/resampled-rows.ts';
+import { type Histogram, lengthHistogram } from '../statistics/lengths.ts';
 
 /** Offsets of the visits among the codes of the modality alone. */
 const offsetsOf = (

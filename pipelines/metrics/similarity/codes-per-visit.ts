@@ -1,9 +1,9 @@
-import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import type { Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult } from '../../metric.ts';
-import { lengthHistogram } from '../../statistics/lengths.ts';
-import { lengthRows, lengthSeries, visitWeights } from '../length-rows.ts';
-import { resampledRows } from '../resampled-rows.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { defineMetric, type MetricResult } from '../metric.ts';
+import { lengthRows, lengthSeries, visitWeights } from '../rows/length-rows.ts';
+import { resampledRows } from '../rows/resampled-rows.ts';
+import { lengthHistogram } from '../statistics/lengths.ts';
 
 /** For each visit length, how many different patients have such a visit. */
 const patientsByVisitLength = (

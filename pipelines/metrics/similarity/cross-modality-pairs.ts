@@ -1,6 +1,6 @@
-import { defineMetric } from '../../metric.ts';
-import { groupedAgreement } from '../grouped-agreement.ts';
-import { crossGroups } from '../modality-groups.ts';
+import { defineMetric } from '../metric.ts';
+import { groupedAgreement } from '../rows/grouped-agreement.ts';
+import { crossGroups } from '../rows/modality-groups.ts';
 
 /** Pairs across code systems, which the published code never tells apart from the others. */
 export default defineMetric({

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { type AsyncSteps, type Measure, measured } from '../../measure.ts';
-import { defineMetric, type MetricResult } from '../../metric.ts';
-import { discriminate, discriminatorDefaults } from '../../utility/discriminator.ts';
-import { measureRow } from '../measure-row.ts';
+import type { AsyncSteps } from '../../kernel/steps.ts';
+import { discriminate, discriminatorDefaults } from '../learners/discriminator.ts';
+import { defineMetric, type MetricResult } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { type Measure, measured } from '../statistics/measure.ts';
 
 /** What a classifier gains over a coin; one that is worse than a coin gains nothing. */
 const gain = (auc: number): number => Math.max(0, 2 * auc - 1);
@@ -15,7 +16,7 @@ const gainOf = ({ value, n, interval, note }: Measure): Measure =>
 const copied =
   'Below a coin: real patients have copies among the synthetic ones, which teach the classifier the wrong side.';
 
-/** No code of the two papers has it; the classifier and its folds are in pipelines/utility/discriminator.ts. */
+/** No code of the two papers has it; the classifier and its folds are in metrics/learners/discriminator.ts. */
 export default defineMetric({
   name: 'discriminator',
   family: 'similarity',

@@ -1,5 +1,5 @@
-import { defineMetric, type PartialRow } from '../../metric.ts';
 import { commonestShare, type RecordGroups, recordGroups, twinShare } from '../../plausibility/duplicates.ts';
+import { defineMetric, type PartialRow } from '../metric.ts';
 
 interface Sides {
   synthetic: RecordGroups;

@@ -1,22 +1,22 @@
 import { type Modality, modalities, type TokenKind, tokenKinds } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { patientCount } from '../../cohort/visit-columns.ts';
-import { measured, missing } from '../../measure.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
-import { conditionalByMarginals, countCodes } from '../../models/marginal/conditional.ts';
-import { sample } from '../../privacy/samples.ts';
-import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
+import { conditionalByMarginals, countCodes } from '../../generators/marginal/conditional.ts';
+import { patientCount } from '../../patients/visit-columns.ts';
+import { defineMetric, type PartialRow } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { absentSentence } from '../rows/modality-groups.ts';
+import { modelConditionals, noConditionals } from '../rows/model-conditionals.ts';
+import { measures, type PerplexityMeasure, type Side, wordsOf } from '../rows/perplexity-measures.ts';
+import { publishedRows } from '../rows/published-perplexities.ts';
+import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 import {
   medianPerplexity,
   perplexityRatio,
   type RankedPatients,
   rankPatients,
-} from '../../statistics/imputation-perplexity.ts';
-import { measureRow } from '../measure-row.ts';
-import { absentSentence } from '../modality-groups.ts';
-import { modelConditionals, noConditionals } from '../model-conditionals.ts';
-import { measures, type PerplexityMeasure, type Side, wordsOf } from '../perplexity-measures.ts';
-import { publishedRows } from '../published-perplexities.ts';
+} from '../statistics/imputation-perplexity.ts';
+import { measured, missing } from '../statistics/measure.ts';
+import { sample } from '../statistics/samples.ts';
 
 /** Codes that rows are about. */
 interface Group {

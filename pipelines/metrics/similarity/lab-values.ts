@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import { type Measure, measured, missing, type Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow, type Series } from '../../metric.ts';
-import { type LabTest, labTests, type TestColumn, testColumns } from '../../statistics/lab-tests.ts';
-import { numberDistance, numberMoments, valuePearson, valueR2 } from '../../statistics/number-columns.ts';
-import { measureRow } from '../measure-row.ts';
-import { resampledRows } from '../resampled-rows.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { defineMetric, type MetricResult, type PartialRow, type Series } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { resampledRows } from '../rows/resampled-rows.ts';
+import { type LabTest, labTests, type TestColumn, testColumns } from '../statistics/lab-tests.ts';
+import { type Measure, measured, missing } from '../statistics/measure.ts';
+import { numberDistance, numberMoments, valuePearson, valueR2 } from '../statistics/number-columns.ts';
 
 /** One cohort: its tests, and how many visits each patient has. */
 interface Side {

@@ -1,8 +1,8 @@
-import type { VisitColumns } from '../../cohort/visit-columns.ts';
-import type { Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
-import { referenceNote } from '../empty-records.ts';
-import { type PatientWeights, resampledRows } from '../resampled-rows.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
+import { referenceNote } from '../rows/empty-records.ts';
+import { type PatientWeights, resampledRows } from '../rows/resampled-rows.ts';
 
 /** Patients with each label, and all; each as often as its weight. */
 const positives = ({ labels }: VisitColumns, weights: Int32Array, width: number) => {

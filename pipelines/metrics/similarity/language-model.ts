@@ -1,11 +1,11 @@
-import { patientCount } from '../../cohort/visit-columns.ts';
-import type { Tally } from '../../generator.ts';
-import { type Measure, measured, missing } from '../../measure.ts';
-import { defineMetric, type PartialRow } from '../../metric.ts';
-import { sample } from '../../privacy/samples.ts';
-import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
-import { measureRow } from '../measure-row.ts';
-import { cutNote, type ModelScores, modelScores, noScores } from '../model-scores.ts';
+import type { Tally } from '../../generation/generator.ts';
+import { patientCount } from '../../patients/visit-columns.ts';
+import { defineMetric, type PartialRow } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { cutNote, type ModelScores, modelScores, noScores } from '../rows/model-scores.ts';
+import { bootstrapIntervals } from '../statistics/bootstrap.ts';
+import { type Measure, measured, missing } from '../statistics/measure.ts';
+import { sample } from '../statistics/samples.ts';
 
 /** Sums over patients; under a bootstrap each counts as often as it was drawn. */
 interface Sums {

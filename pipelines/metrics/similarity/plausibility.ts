@@ -1,11 +1,12 @@
-import { patientCount, type VisitColumns } from '../../cohort/visit-columns.ts';
-import { type Measure, measured, missing, type Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
 import { readCodeRules, setBits, speaksIcd9 } from '../../plausibility/code-rules.ts';
 import { contradictions, type Found } from '../../plausibility/contradictions.ts';
-import { bootstrapIntervals, type Interval } from '../../statistics/bootstrap.ts';
-import { certainShareInterval } from '../../statistics/certain-share.ts';
-import { measureRow } from '../measure-row.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { bootstrapIntervals, type Interval } from '../statistics/bootstrap.ts';
+import { certainShareInterval } from '../statistics/certain-share.ts';
+import { type Measure, measured, missing } from '../statistics/measure.ts';
 
 const rules = await readCodeRules();
 

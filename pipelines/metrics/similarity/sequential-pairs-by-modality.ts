@@ -1,6 +1,6 @@
-import { defineMetric } from '../../metric.ts';
-import { groupedAgreement } from '../grouped-agreement.ts';
-import { pairGroups } from '../modality-groups.ts';
+import { defineMetric } from '../metric.ts';
+import { groupedAgreement } from '../rows/grouped-agreement.ts';
+import { pairGroups } from '../rows/modality-groups.ts';
 
 /** `sequential-pairs` for each code system alone. */
 export default defineMetric({

@@ -1,6 +1,5 @@
-import { defineMetric } from '../../metric.ts';
-import { countOccurrences } from '../../statistics/occurrence-counts.ts';
-import { agreement } from '../agreement.ts';
+import { defineMetric } from '../metric.ts';
+import { agreement } from '../rows/agreement.ts';
 import {
   adjacentView,
   divisor,
@@ -8,7 +7,8 @@ import {
   recordView,
   referenceRecordView,
   type View,
-} from '../agreement-rows.ts';
+} from '../rows/agreement-rows.ts';
+import { countOccurrences } from '../statistics/occurrence-counts.ts';
 
 /**
  * Sequential bigrams of HALO (Theodorou et al. 2023, Fig. 3); evaluate_datasets.py lines 93–99, 110–111.

@@ -1,16 +1,17 @@
 import { z } from 'zod';
-import { type Measure, measured, missing, type Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow, type Series } from '../../metric.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import { defineMetric, type MetricResult, type PartialRow, type Series } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { resampledRows } from '../rows/resampled-rows.ts';
 import {
   type GapColumns,
   gapColumns,
   type LengthPool,
   lengthPools,
   poolMeans,
-} from '../../statistics/gap-columns.ts';
-import { numberDistance, numberMoments } from '../../statistics/number-columns.ts';
-import { measureRow } from '../measure-row.ts';
-import { resampledRows } from '../resampled-rows.ts';
+} from '../statistics/gap-columns.ts';
+import { type Measure, measured, missing } from '../statistics/measure.ts';
+import { numberDistance, numberMoments } from '../statistics/number-columns.ts';
 
 type Sides = readonly [real: GapColumns, synthetic: GapColumns];
 type Weights = readonly [Int32Array, Int32Array];

@@ -1,9 +1,9 @@
-import type { Steps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
-import { type Histogram, lengthHistogram } from '../../statistics/lengths.ts';
-import { referenceNote } from '../empty-records.ts';
-import { lengthRows, lengthSeries } from '../length-rows.ts';
-import { resampledRows } from '../resampled-rows.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
+import { referenceNote } from '../rows/empty-records.ts';
+import { lengthRows, lengthSeries } from '../rows/length-rows.ts';
+import { resampledRows } from '../rows/resampled-rows.ts';
+import { type Histogram, lengthHistogram } from '../statistics/lengths.ts';
 
 const what = 'visits per patient';
 

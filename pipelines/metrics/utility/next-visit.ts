@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { modality } from '../../../schemas/ehr.ts';
-import type { AsyncSteps } from '../../measure.ts';
-import { defineMetric, type MetricResult, type PartialRow } from '../../metric.ts';
-import { type NextVisitRow, nextVisit } from '../../utility/next-visit.ts';
-import { noRecalls, type RecallDepth, type Recalls, recallDepths } from '../../utility/recall.ts';
-import { nextVisitTrainingDefaults } from '../../utility/train-next-visit.ts';
-import { measureRow } from '../measure-row.ts';
+import type { AsyncSteps } from '../../kernel/steps.ts';
+import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
+import { measureRow } from '../rows/measure-row.ts';
+import { type NextVisitRow, nextVisit } from './engine/next-visit.ts';
+import { noRecalls, type RecallDepth, type Recalls, recallDepths } from './engine/recall.ts';
+import { nextVisitTrainingDefaults } from './engine/train-next-visit.ts';
 
 const about = (depth: RecallDepth) =>
   `share of the codes of the next visit that are among the ${depth} the predictor thinks likeliest, averaged over visits`;

@@ -1,5 +1,5 @@
-import { defineMetric } from '../../metric.ts';
-import { phenotypingOptions, phenotypingResult } from '../phenotyping-result.ts';
+import { defineMetric } from '../metric.ts';
+import { phenotypingOptions, phenotypingResult } from './engine/phenotyping-result.ts';
 
 /** HALO (Theodorou et al. 2023, Table 4); evaluate_synthetic_training.py, with its leak. */
 export default defineMetric({

@@ -1,15 +1,10 @@
 import { z } from 'zod';
-import type { AsyncSteps } from '../../measure.ts';
-import { defineMetric, type MetricResult } from '../../metric.ts';
-import { labelDefinitions } from '../../utility/phenotype-definitions.ts';
-import {
-  type Mixture,
-  mixtures,
-  rareConditionDefaults,
-  rareConditions,
-} from '../../utility/rare-condition.ts';
-import { classificationRows, gapRows, labelSeries } from '../classification-rows.ts';
-import { classifierOptions, leastPositives } from '../classifier-options.ts';
+import type { AsyncSteps } from '../../kernel/steps.ts';
+import { defineMetric, type MetricResult } from '../metric.ts';
+import { classificationRows, gapRows, labelSeries } from './engine/classification-rows.ts';
+import { classifierOptions, leastPositives } from './engine/classifier-options.ts';
+import { labelDefinitions } from './engine/phenotype-definitions.ts';
+import { type Mixture, mixtures, rareConditionDefaults, rareConditions } from './engine/rare-condition.ts';
 
 const trained: Record<Mixture, string> = {
   augmented: 'few real patients with the label, synthetic ones added',

@@ -1,7 +1,7 @@
 import { barX, barY, dot, ruleX, ruleY, text } from '@observablehq/plot';
-import type { LengthBin } from '../length-bins.ts';
+import { percent } from '../../kernel/number-format.ts';
+import type { LengthBin } from '../../metrics/statistics/length-bins.ts';
 import type { Markup } from '../markup.ts';
-import { percent } from '../number-format.ts';
 import { type Caption, draw } from './draw.ts';
 
 /** As many labels as have room beside each other: some six pixels a character, and a gap. */

@@ -1,6 +1,6 @@
 import { barX, dot, ruleX, text } from '@observablehq/plot';
+import { decimal } from '../../kernel/number-format.ts';
 import type { Markup } from '../markup.ts';
-import { decimal } from '../number-format.ts';
 import { type Caption, draw } from './draw.ts';
 
 /** What one arrangement reached on a label: `bar` is what the others are compared with. */

@@ -1,5 +1,5 @@
 import { dot, line } from '@observablehq/plot';
-import type { LearningCurve } from '../../learning-curve.ts';
+import type { LearningCurve } from '../../generation/learning-curve.ts';
 import type { Markup } from '../markup.ts';
 import { type Caption, draw } from './draw.ts';
 

@@ -1,6 +1,6 @@
 import { dot, line, ruleY, text } from '@observablehq/plot';
+import { decimal, integer } from '../../kernel/number-format.ts';
 import type { Markup } from '../markup.ts';
-import { decimal, integer } from '../number-format.ts';
 import { type Caption, draw } from './draw.ts';
 
 export interface Mix {

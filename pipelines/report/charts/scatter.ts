@@ -1,6 +1,6 @@
 import { dot, line, ruleX, ruleY, text } from '@observablehq/plot';
+import { percent } from '../../kernel/number-format.ts';
 import type { Markup } from '../markup.ts';
-import { percent } from '../number-format.ts';
 import { type Caption, draw } from './draw.ts';
 
 /** A key, or several with equal shares: of real and of synthetic patients, what they are called, and a color. */

@@ -1,6 +1,6 @@
 import { dot, line, ruleX, ruleY, text } from '@observablehq/plot';
+import { decimal, integer } from '../../kernel/number-format.ts';
 import type { Markup } from '../markup.ts';
-import { decimal, integer } from '../number-format.ts';
 import type { SizeLine, SizePanel } from '../training-sizes.ts';
 import { type Caption, draw } from './draw.ts';
 

@@ -1,6 +1,11 @@
+import { decimal, integer } from '../../kernel/number-format.ts';
+import {
+  cellOfGenerator,
+  isReference,
+  type MetricTable,
+  type TableRow,
+} from '../../verdicts/metric-tables.ts';
 import { html, type Markup } from '../markup.ts';
-import { cellOfGenerator, isReference, type MetricTable, type TableRow } from '../metric-tables.ts';
-import { decimal, integer } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import {
   copyButton,

@@ -1,7 +1,7 @@
+import { decimal, listed } from '../../kernel/number-format.ts';
+import { cellOfGenerator, tableRow } from '../../verdicts/metric-tables.ts';
 import { type BarScale, domainOf, type IntervalBar, intervalBars } from '../charts/interval-bars.ts';
 import { html, type Markup } from '../markup.ts';
-import { cellOfGenerator, tableRow } from '../metric-tables.ts';
-import { decimal, listed } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { defined, direction } from './section.ts';
 

@@ -1,7 +1,7 @@
+import { counted, listed, sentence } from '../../kernel/number-format.ts';
+import { isReference, type MetricTable, type Range, type TableRow } from '../../verdicts/metric-tables.ts';
 import { definitionsOf } from '../definitions.ts';
 import { html, type Markup } from '../markup.ts';
-import { isReference, type MetricTable, type Range, type TableRow } from '../metric-tables.ts';
-import { counted, listed, sentence } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { familyTitles, type Section } from './section.ts';
 

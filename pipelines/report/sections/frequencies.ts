@@ -1,6 +1,6 @@
+import { counted, decimal, integer, percent } from '../../kernel/number-format.ts';
 import { type ScatterPoint, scatter, smallestShare } from '../charts/scatter.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted, decimal, integer, percent } from '../number-format.ts';
 import type { Frequency, FrequencyPlot } from '../plot-data.ts';
 import type { ReportData } from '../report-data.ts';
 import {

@@ -1,6 +1,6 @@
+import { counted, decimal, listed } from '../../kernel/number-format.ts';
 import { type LabelMark, labelScores, type MarkNames } from '../charts/label-scores.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted, decimal, listed } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import type { LabelScorePlot, UnmeasuredLabel } from '../utility-plots.ts';
 import { generatorName, generatorNamed } from './section.ts';

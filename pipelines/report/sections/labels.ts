@@ -1,7 +1,7 @@
+import { percent } from '../../kernel/number-format.ts';
+import type { MetricTable } from '../../verdicts/metric-tables.ts';
 import { type LabelBar, labelBars } from '../charts/bars.ts';
 import { html, type Markup } from '../markup.ts';
-import type { MetricTable } from '../metric-tables.ts';
-import { percent } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { generatorName, generatorNamed, leftOutSentence, type Section } from './section.ts';
 

@@ -1,6 +1,6 @@
+import { counted, decimal, integer } from '../../kernel/number-format.ts';
+import type { Headline } from '../../verdicts/ranking.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted, decimal, integer } from '../number-format.ts';
-import type { Headline } from '../ranking.ts';
 import type { ReportData, ReportGenerator } from '../report-data.ts';
 import {
   copyButton,

@@ -1,6 +1,6 @@
+import { listed, percent } from '../../kernel/number-format.ts';
 import { lengthBars } from '../charts/bars.ts';
 import { html, type Markup } from '../markup.ts';
-import { listed, percent } from '../number-format.ts';
 import type { LengthPlot } from '../plot-data.ts';
 import type { ReportData } from '../report-data.ts';
 import { generatorName, generatorNamed, type Section } from './section.ts';

@@ -1,9 +1,9 @@
+import { decimal, percent } from '../../kernel/number-format.ts';
+import { cellOfGenerator, type MetricTable, tableRow } from '../../verdicts/metric-tables.ts';
 import type { RocCurve } from '../attack-plots.ts';
 import { domainOf } from '../charts/interval-bars.ts';
 import { type RocLine, rocChart, smallestRate } from '../charts/roc.ts';
 import { html, type Markup } from '../markup.ts';
-import { cellOfGenerator, type MetricTable, tableRow } from '../metric-tables.ts';
-import { decimal, percent } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { barsFigure, barsOf } from './bars-figure.ts';
 import { defined, generatorName, heading, numberCell, scaleSwitch, table, withInterval } from './section.ts';

@@ -1,5 +1,5 @@
+import { isReference, type MetricTable, type TableRow } from '../../verdicts/metric-tables.ts';
 import { html, type Markup } from '../markup.ts';
-import { isReference, type MetricTable, type TableRow } from '../metric-tables.ts';
 import type { ReportData } from '../report-data.ts';
 import { generatorName, type Section } from './section.ts';
 import { sideBySide } from './side-by-side.ts';

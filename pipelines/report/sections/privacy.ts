@@ -1,9 +1,9 @@
+import { counted, percent } from '../../kernel/number-format.ts';
+import type { MetricTable } from '../../verdicts/metric-tables.ts';
 import { html, type Markup } from '../markup.ts';
-import type { MetricTable } from '../metric-tables.ts';
-import { counted, percent } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
+import { hiddenCodes } from './attribute-imputation.ts';
 import { barsFigure } from './bars-figure.ts';
-import { hiddenCodes } from './hidden-codes.ts';
 import { membership } from './membership.ts';
 import { leadOf, type Section } from './section.ts';
 import { sideBySide } from './side-by-side.ts';

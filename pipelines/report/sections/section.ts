@@ -1,8 +1,8 @@
-import type { Outcome } from '../checks.ts';
+import { counted, decimal } from '../../kernel/number-format.ts';
+import type { Outcome } from '../../verdicts/checks.ts';
+import type { MetricTable, TableRow } from '../../verdicts/metric-tables.ts';
 import { definitionOf } from '../definitions.ts';
 import { html, type Markup } from '../markup.ts';
-import type { MetricTable, TableRow } from '../metric-tables.ts';
-import { counted, decimal } from '../number-format.ts';
 import type { ReportData, ReportGenerator } from '../report-data.ts';
 
 /** A part of the page with its own heading and its place in the contents. */

@@ -1,6 +1,6 @@
+import { decimal } from '../../kernel/number-format.ts';
+import { cellOfGenerator, type TableRow } from '../../verdicts/metric-tables.ts';
 import { html, type Markup } from '../markup.ts';
-import { cellOfGenerator, type TableRow } from '../metric-tables.ts';
-import { decimal } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { defined, direction, generatorName, heading, numberCell, table, withInterval } from './section.ts';
 

@@ -1,6 +1,6 @@
+import { decimal, integer } from '../../kernel/number-format.ts';
 import { sizeChart } from '../charts/size-lines.ts';
 import { html } from '../markup.ts';
-import { decimal, integer } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import type { SizePanel } from '../training-sizes.ts';
 import { defined, direction, generatorNamed, type Section } from './section.ts';

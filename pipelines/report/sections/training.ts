@@ -1,7 +1,7 @@
-import type { LearningCurve } from '../../learning-curve.ts';
+import type { LearningCurve } from '../../generation/learning-curve.ts';
+import { counted } from '../../kernel/number-format.ts';
 import { learningCurve } from '../charts/learning-curve.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { generatorName, generatorNamed, type Section } from './section.ts';
 

@@ -1,7 +1,7 @@
+import { decimal } from '../../kernel/number-format.ts';
+import { cellOfGenerator, type MetricTable, tableRow } from '../../verdicts/metric-tables.ts';
 import { mixChart } from '../charts/mixes.ts';
 import { html, type Markup } from '../markup.ts';
-import { cellOfGenerator, type MetricTable, tableRow } from '../metric-tables.ts';
-import { decimal } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import { barsFigure } from './bars-figure.ts';
 import { labelScoreFigures } from './label-score-figures.ts';

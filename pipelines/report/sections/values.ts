@@ -1,8 +1,8 @@
+import { counted, decimal, listed, percent } from '../../kernel/number-format.ts';
 import { lengthBars } from '../charts/bars.ts';
 import { gapLines } from '../charts/gap-lines.ts';
 import { type ValueAxes, valueScatter } from '../charts/value-scatter.ts';
 import { html, type Markup } from '../markup.ts';
-import { counted, decimal, listed, percent } from '../number-format.ts';
 import type { ReportData } from '../report-data.ts';
 import type { GapPanel, LabPanel, TestPoint } from '../value-plots.ts';
 import { generatorName, generatorNamed, leftOutSentence, type Section } from './section.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import type { Cohort } from '../../../pipelines/cohort/cohort-columns.ts';
+import type { Cohort } from '../../../pipelines/patients/cohort-columns.ts';
 import { assembleRows } from './event-tables.ts';
 
 const golden = (file: string): string =>

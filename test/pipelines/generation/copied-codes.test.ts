@@ -1,7 +1,7 @@
 import test from 'ava';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import { copiedCodes } from '../../../pipelines/copied-codes.ts';
-import { RandomSource } from '../../../pipelines/random.ts';
+import { copiedCodes } from '../../../pipelines/generation/copied-codes.ts';
+import { RandomSource } from '../../../pipelines/kernel/random.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 
 const columns = (patients: number[][][]): VisitColumns => {
   const builder = new VisitColumnsBuilder();

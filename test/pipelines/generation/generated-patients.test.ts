@@ -1,12 +1,12 @@
 import test from 'ava';
+import { GeneratedPatients } from '../../../pipelines/generation/generated-patients.ts';
+import { decodeSaved, encodeSaved } from '../../../pipelines/kernel/safetensors.ts';
 import {
   type Demographic,
   selectPatients,
   type VisitColumns,
   VisitColumnsBuilder,
-} from '../../../pipelines/cohort/visit-columns.ts';
-import { GeneratedPatients } from '../../../pipelines/generated-patients.ts';
-import { decodeSaved, encodeSaved } from '../../../pipelines/safetensors.ts';
+} from '../../../pipelines/patients/visit-columns.ts';
 
 const cohort = (): VisitColumns => {
   const builder = new VisitColumnsBuilder();

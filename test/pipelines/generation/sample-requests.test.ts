@@ -1,8 +1,8 @@
 import test from 'ava';
 import { z } from 'zod';
-import { type TokenCohort, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import type { Generator } from '../../../pipelines/generator.ts';
-import { type Asked, sampleRequests } from '../../../pipelines/sample-requests.ts';
+import type { Generator } from '../../../pipelines/generation/generator.ts';
+import { type Asked, sampleRequests } from '../../../pipelines/generation/sample-requests.ts';
+import { type TokenCohort, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 
 const builder = new VisitColumnsBuilder();
 for (const code of [0, 1, 0]) builder.addPatient([[code]], [1, 0]);

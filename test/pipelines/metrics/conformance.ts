@@ -1,6 +1,6 @@
 import type { TestFn } from 'ava';
-import type { Metric } from '../../../pipelines/metric.ts';
-import { metricsOf } from '../../../pipelines/registry.ts';
+import type { Metric } from '../../../pipelines/metrics/metric.ts';
+import { metricsOf } from '../../../pipelines/metrics/registry.ts';
 import type { MetricRow } from '../../../schemas/scorecard.ts';
 import type { Patient } from './golden-cohorts.ts';
 import { dealt, gainOf, holdout, leadingRow, score, train, unseen, usual } from './scored-parties.ts';

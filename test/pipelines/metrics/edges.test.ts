@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { z } from 'zod';
-import { drain, type Steps } from '../../../pipelines/measure.ts';
-import type { Metric, MetricInput, MetricResult, PartialRow } from '../../../pipelines/metric.ts';
+import { drain, type Steps } from '../../../pipelines/kernel/steps.ts';
+import type { Metric, MetricInput, MetricResult, PartialRow } from '../../../pipelines/metrics/metric.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
 import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import type { MetricInput } from '../../../pipelines/metric.ts';
+import type { MetricInput } from '../../../pipelines/metrics/metric.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 
 export interface Patient {

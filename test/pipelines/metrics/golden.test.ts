@@ -1,17 +1,17 @@
 import test from 'ava';
-import { patientCount, type VisitColumns, visitCount } from '../../../pipelines/cohort/visit-columns.ts';
-import { drain } from '../../../pipelines/measure.ts';
-import { divisor } from '../../../pipelines/metrics/agreement-rows.ts';
+import { drain } from '../../../pipelines/kernel/steps.ts';
+import { divisor } from '../../../pipelines/metrics/rows/agreement-rows.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
 import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit.ts';
 import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
-import { countOccurrences } from '../../../pipelines/statistics/occurrence-counts.ts';
-import type { Keys } from '../../../pipelines/statistics/postings.ts';
-import { pearson, r2 } from '../statistics/plain-agreement.ts';
+import { countOccurrences } from '../../../pipelines/metrics/statistics/occurrence-counts.ts';
+import type { Keys } from '../../../pipelines/metrics/statistics/postings.ts';
+import { patientCount, type VisitColumns, visitCount } from '../../../pipelines/patients/visit-columns.ts';
 import { cases, columnsOf, comparing, golden } from './golden-cohorts.ts';
+import { pearson, r2 } from './statistics/plain-agreement.ts';
 
 type Key = number | [number, number];
 interface Side {

@@ -1,7 +1,6 @@
 import test from 'ava';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import { drain, drainAsync } from '../../../pipelines/measure.ts';
-import type { MetricInput, PartialRow } from '../../../pipelines/metric.ts';
+import { drain, drainAsync } from '../../../pipelines/kernel/steps.ts';
+import type { MetricInput, PartialRow } from '../../../pipelines/metrics/metric.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import pairsByFrequency from '../../../pipelines/metrics/similarity/code-pairs-by-frequency.ts';
 import pairsByModality from '../../../pipelines/metrics/similarity/code-pairs-by-modality.ts';
@@ -14,7 +13,8 @@ import discriminator from '../../../pipelines/metrics/similarity/discriminator.t
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import sequencesByFrequency from '../../../pipelines/metrics/similarity/sequential-pairs-by-frequency.ts';
 import sequencesByModality from '../../../pipelines/metrics/similarity/sequential-pairs-by-modality.ts';
-import { stratify } from '../../../pipelines/statistics/frequency-strata.ts';
+import { stratify } from '../../../pipelines/metrics/statistics/frequency-strata.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import { cases, comparing, golden, type Patient } from './golden-cohorts.ts';
 
 const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };

@@ -1,9 +1,9 @@
 import test from 'ava';
-import type { ConditionalScores, Sampler } from '../../../pipelines/generator.ts';
-import { drainAsync } from '../../../pipelines/measure.ts';
+import type { ConditionalScores, Sampler } from '../../../pipelines/generation/generator.ts';
+import marginal from '../../../pipelines/generators/marginal.ts';
+import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import imputationPerplexity from '../../../pipelines/metrics/similarity/imputation-perplexity.ts';
-import marginal from '../../../pipelines/models/marginal.ts';
-import { quantile } from '../../../pipelines/statistics/bootstrap.ts';
+import { quantile } from '../../../pipelines/metrics/statistics/bootstrap.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';
 

@@ -1,9 +1,9 @@
 import test from 'ava';
-import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
-import { drain } from '../../../pipelines/measure.ts';
-import type { PartialRow } from '../../../pipelines/metric.ts';
-import { agreement } from '../../../pipelines/metrics/agreement.ts';
-import { recordView, visitView } from '../../../pipelines/metrics/agreement-rows.ts';
+import { RandomSource } from '../../../pipelines/kernel/random.ts';
+import { drain } from '../../../pipelines/kernel/steps.ts';
+import type { PartialRow } from '../../../pipelines/metrics/metric.ts';
+import { agreement } from '../../../pipelines/metrics/rows/agreement.ts';
+import { recordView, visitView } from '../../../pipelines/metrics/rows/agreement-rows.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
 import codesByModality from '../../../pipelines/metrics/similarity/code-prevalence-by-modality.ts';
@@ -12,8 +12,8 @@ import lengthsByModality from '../../../pipelines/metrics/similarity/codes-per-v
 import labels from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
-import { RandomSource } from '../../../pipelines/random.ts';
-import { countOccurrences } from '../../../pipelines/statistics/occurrence-counts.ts';
+import { countOccurrences } from '../../../pipelines/metrics/statistics/occurrence-counts.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import { cases, columnsOf, comparing, type Patient } from './golden-cohorts.ts';
 
 const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };

@@ -1,11 +1,11 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import type { Sampler } from '../../../pipelines/generator.ts';
-import { drainAsync } from '../../../pipelines/measure.ts';
+import type { Sampler } from '../../../pipelines/generation/generator.ts';
+import { HaloSampler } from '../../../pipelines/generators/halo/sampling/sampler.ts';
+import { drainAsync } from '../../../pipelines/kernel/steps.ts';
+import { metrics } from '../../../pipelines/metrics/registry.ts';
 import { scoreMetric } from '../../../pipelines/metrics/score-metric.ts';
-import { HaloSampler } from '../../../pipelines/models/halo/sampler.ts';
-import { metrics } from '../../../pipelines/registry.ts';
-import { goldenHalo, openTiny, tiny } from '../models/halo-golden.ts';
+import { goldenHalo, openTiny, tiny } from '../generators/halo/network/golden.ts';
 import { nobody, vocabularyOf } from './golden-cohorts.ts';
 
 test.before(() => startBackend());

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import { metricsOf } from '../../../pipelines/registry.ts';
+import { metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { golden, type Patient } from './golden-cohorts.ts';
 import { dealt, gainOf, leadingRow, score, train, unseen } from './scored-parties.ts';
 

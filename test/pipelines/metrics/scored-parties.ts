@@ -1,9 +1,9 @@
-import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
-import { drainAsync } from '../../../pipelines/measure.ts';
-import type { Metric } from '../../../pipelines/metric.ts';
+import marginal from '../../../pipelines/generators/marginal.ts';
+import { drainAsync } from '../../../pipelines/kernel/steps.ts';
+import type { Metric } from '../../../pipelines/metrics/metric.ts';
+import { metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
-import marginal from '../../../pipelines/models/marginal.ts';
-import { metricsOf } from '../../../pipelines/registry.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import type { MetricRow, ScorecardSeries } from '../../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';

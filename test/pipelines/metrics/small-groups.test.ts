@@ -1,10 +1,10 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import { drainAsync } from '../../../pipelines/measure.ts';
-import type { Metric, PartialRow, ScoredRow } from '../../../pipelines/metric.ts';
+import { drainAsync } from '../../../pipelines/kernel/steps.ts';
+import type { Metric, PartialRow, ScoredRow } from '../../../pipelines/metrics/metric.ts';
+import { metrics, metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import { toldCount, toldRow, toldSeries } from '../../../pipelines/metrics/small-groups.ts';
-import { metrics, metricsOf } from '../../../pipelines/registry.ts';
 import { scorecard, scorecardSeries } from '../../../schemas/scorecard.ts';
 import { columnsOf, golden, type Patient } from './golden-cohorts.ts';
 

@@ -1,7 +1,7 @@
-import type { VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import type { MetricRow } from '../../../schemas/scorecard.ts';
-import { plantedPatients, sign } from '../utility/planted-patients.ts';
 import type { Patient } from './golden-cohorts.ts';
+import { plantedPatients, sign } from './utility/planted-patients.ts';
 
 /** Patients as a metric is given them. */
 export interface Parties {

@@ -1,7 +1,6 @@
 import test from 'ava';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import { drain } from '../../../pipelines/measure.ts';
-import type { MetricInput, MetricResult } from '../../../pipelines/metric.ts';
+import { drain } from '../../../pipelines/kernel/steps.ts';
+import type { MetricInput, MetricResult } from '../../../pipelines/metrics/metric.ts';
 import labValues from '../../../pipelines/metrics/similarity/lab-values.ts';
 import visitGaps from '../../../pipelines/metrics/similarity/visit-gaps.ts';
 import {
@@ -10,7 +9,8 @@ import {
   numberMoments,
   valuePearson,
   valueR2,
-} from '../../../pipelines/statistics/number-columns.ts';
+} from '../../../pipelines/metrics/statistics/number-columns.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { nobody, vocabularyOf } from './golden-cohorts.ts';
 

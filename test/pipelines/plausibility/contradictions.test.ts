@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import { drain } from '../../../pipelines/measure.ts';
+import { drain } from '../../../pipelines/kernel/steps.ts';
 import plausibility from '../../../pipelines/metrics/similarity/plausibility.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import { readCodeRules, setBits, speaksIcd9 } from '../../../pipelines/plausibility/code-rules.ts';
 import type { Modality } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';

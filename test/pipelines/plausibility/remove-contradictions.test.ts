@@ -3,7 +3,7 @@ import {
   type Demographic,
   type VisitColumns,
   VisitColumnsBuilder,
-} from '../../../pipelines/cohort/visit-columns.ts';
+} from '../../../pipelines/patients/visit-columns.ts';
 import { readCodeRules, setBits } from '../../../pipelines/plausibility/code-rules.ts';
 import { contradictions } from '../../../pipelines/plausibility/contradictions.ts';
 import { removeContradictions } from '../../../pipelines/plausibility/remove-contradictions.ts';

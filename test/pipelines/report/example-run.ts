@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/cohort/visit-columns.ts';
-import { drainAsync } from '../../../pipelines/measure.ts';
-import type { Metric } from '../../../pipelines/metric.ts';
+import { drainAsync } from '../../../pipelines/kernel/steps.ts';
+import type { Metric } from '../../../pipelines/metrics/metric.ts';
 import attributeInference from '../../../pipelines/metrics/privacy/attribute-inference.ts';
 import copies from '../../../pipelines/metrics/privacy/copies.ts';
 import identityDisclosure from '../../../pipelines/metrics/privacy/identity-disclosure.ts';
@@ -16,6 +15,7 @@ import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit
 import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
+import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import type { LineageStep, ReportInput } from '../../../pipelines/report/report-data.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { columnsOf, golden, nobody, type Patient } from '../metrics/golden-cohorts.ts';

@@ -1,5 +1,5 @@
-import type { PartialRow } from '../../../pipelines/metric.ts';
-import type { MergedCard } from '../../../pipelines/report/merged-cards.ts';
+import type { PartialRow } from '../../../pipelines/metrics/metric.ts';
+import type { MergedCard } from '../../../pipelines/verdicts/merged-cards.ts';
 import type { Scorecard } from '../../../schemas/scorecard.ts';
 
 // Training classifiers takes minutes; these are invented numbers in the rows of the utility metrics.

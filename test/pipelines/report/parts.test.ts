@@ -1,8 +1,8 @@
 import test from 'ava';
-import { lengthBins } from '../../../pipelines/report/length-bins.ts';
+import { counted, decimal, integer, listed, percent } from '../../../pipelines/kernel/number-format.ts';
+import { lengthBins } from '../../../pipelines/metrics/statistics/length-bins.ts';
 import { traceLineage } from '../../../pipelines/report/lineage-trace.ts';
 import { html, inlineJson } from '../../../pipelines/report/markup.ts';
-import { counted, decimal, integer, listed, percent } from '../../../pipelines/report/number-format.ts';
 import type { ArtifactRef, Manifest } from '../../../schemas/artifact.ts';
 import { StageError } from '../../../schemas/errors.ts';
 

@@ -1,17 +1,17 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import { patientCount, type VisitColumns } from '../../../pipelines/cohort/visit-columns.ts';
-import { drainAsync } from '../../../pipelines/measure.ts';
+import { finishCohort } from '../../../pipelines/generation/finish-cohort.ts';
+import { generatorConfig } from '../../../pipelines/generation/generator.ts';
+import { splitColumns } from '../../../pipelines/generation/training-data.ts';
+import halo from '../../../pipelines/generators/halo.ts';
+import marginal from '../../../pipelines/generators/marginal.ts';
+import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import labValues from '../../../pipelines/metrics/similarity/lab-values.ts';
 import visitGaps from '../../../pipelines/metrics/similarity/visit-gaps.ts';
-import { generatorConfig } from '../../../pipelines/model-card.ts';
-import halo from '../../../pipelines/models/halo.ts';
-import marginal from '../../../pipelines/models/marginal.ts';
-import type { TokenRules } from '../../../pipelines/tokens/build-vocabulary.ts';
-import { finishCohort } from '../../../pipelines/tokens/finish-cohort.ts';
+import { patientCount, type VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
+import type { TokenRules } from '../../../pipelines/tokens/candidate-columns.ts';
 import { tokenizeCohort } from '../../../pipelines/tokens/tokenize-cohort.ts';
-import { splitColumns } from '../../../pipelines/tokens/training-data.ts';
 import { assembleRows } from '../cohort/event-tables.ts';
 
 test.before(async () => {

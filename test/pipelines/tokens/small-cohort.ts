@@ -1,5 +1,5 @@
-import type { CodeTitle, Cohort, ModalityColumns } from '../../../pipelines/cohort/cohort-columns.ts';
-import type { TokenRules } from '../../../pipelines/tokens/build-vocabulary.ts';
+import type { CodeTitle, Cohort, ModalityColumns } from '../../../pipelines/patients/cohort-columns.ts';
+import type { TokenRules } from '../../../pipelines/tokens/candidate-columns.ts';
 import { type Modality, modalities, splits } from '../../../schemas/ehr.ts';
 
 type Visit = Partial<Record<Modality, string[]>>;

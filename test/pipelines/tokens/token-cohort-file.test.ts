@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { TokenCohort } from '../../../pipelines/cohort/visit-columns.ts';
+import { trainingData } from '../../../pipelines/generation/training-data.ts';
+import type { TokenCohort } from '../../../pipelines/patients/visit-columns.ts';
 import { readTokenCohort, writeTokenCohort } from '../../../pipelines/tokens/token-cohort-file.ts';
-import { trainingData } from '../../../pipelines/tokens/training-data.ts';
 
 class MemoryFolder {
   readonly files = new Map<string, Uint8Array>();

@@ -1,6 +1,6 @@
 import test from 'ava';
-import type { Cohort } from '../../../pipelines/cohort/cohort-columns.ts';
-import type { TokenRules } from '../../../pipelines/tokens/build-vocabulary.ts';
+import type { Cohort } from '../../../pipelines/patients/cohort-columns.ts';
+import type { TokenRules } from '../../../pipelines/tokens/candidate-columns.ts';
 import { tokenizeCohort } from '../../../pipelines/tokens/tokenize-cohort.ts';
 import { cohortOf, type Person, rules } from './small-cohort.ts';
 

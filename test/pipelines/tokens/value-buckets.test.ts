@@ -1,5 +1,5 @@
 import test from 'ava';
-import { RandomSource } from '../../../pipelines/random.ts';
+import { RandomSource } from '../../../pipelines/kernel/random.ts';
 import { type BucketRules, type Buckets, fitBuckets } from '../../../pipelines/tokens/value-buckets.ts';
 
 const rules: BucketRules = { count: 10, leastPatients: 11, leastVisits: 1, trim: 0.01 };

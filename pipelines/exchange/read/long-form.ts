@@ -1,0 +1,86 @@
+import { modalities } from '../../../schemas/ehr.ts';
+import { identifier, literal } from '../../kernel/duckdb.ts';
+import { defaultModality } from './code-systems.ts';
+import { readEventRows } from './event-rows.ts';
+import { type CohortLayout, malformed, type Place, type ReadTools } from './outside-cohort.ts';
+import { checkCodeType, checkIdentifierType, refuseRows } from './table-checks.ts';
+
+const labelPrefix = 'label:';
+const modalityList = modalities.map(literal).join(', ');
+
+const checkRows = async (place: Place, { database }: ReadTools): Promise<void> => {
+  checkIdentifierType(place, 'patient');
+  checkCodeType(place, 'code');
+  const type = place.columns.get('visit') ?? '';
+  if (!/INT|VARCHAR/.test(type) || type.endsWith('[]'))
+    throw malformed(`${place.name}: column visit is of type ${type}; expected whole numbers in time order`);
+  await refuseRows(
+    database,
+    place,
+    "nullif(CAST(patient AS VARCHAR), '') IS NULL",
+    'column patient is empty',
+  );
+  await refuseRows(
+    database,
+    place,
+    'visit IS NOT NULL AND TRY_CAST(visit AS INTEGER) IS NULL',
+    'column visit is not a whole number',
+  );
+  await refuseRows(database, place, "CAST(code AS VARCHAR) = ''", 'column code is an empty text');
+  await refuseRows(
+    database,
+    place,
+    'code IS NOT NULL AND visit IS NULL',
+    'column visit is empty beside a code',
+  );
+  if (place.columns.has('modality'))
+    await refuseRows(
+      database,
+      place,
+      `code IS NOT NULL AND coalesce(modality NOT IN (${modalityList}), true)`,
+      `column modality is none of ${modalities.join(', ')}`,
+    );
+};
+
+const labelColumns = async (place: Place, { database }: ReadTools): Promise<string[]> => {
+  const names = [...place.columns.keys()].filter((column) => column.startsWith(labelPrefix)).sort();
+  for (const name of names)
+    await refuseRows(
+      database,
+      place,
+      `coalesce(TRY_CAST(${identifier(name)} AS INTEGER) NOT IN (0, 1), true)`,
+      `column ${name} is neither 0 nor 1`,
+    );
+  return names;
+};
+
+/**
+ * Our own table, which loses nothing: patients without visits (no `visit`), visits without codes (no `code`),
+ * modalities, named labels. Code texts stay as they are.
+ */
+export const longFormLayout: CohortLayout = {
+  name: 'long-form',
+  about:
+    'a .parquet, .csv or .csv.gz table with columns patient, visit (0, 1, …), code and, if it likes, modality ' +
+    '(dx, px, rx, lab) and `label:<name>` (0 or 1)',
+  recognizes: ({ columns }) => ['patient', 'visit', 'code'].every((column) => columns.has(column)),
+  async read(place, tools) {
+    await checkRows(place, tools);
+    const labels = await labelColumns(place, tools);
+    const modality = place.columns.has('modality') ? 'modality' : literal(defaultModality);
+    const { columns, codes } = await readEventRows(tools.database, {
+      relation: `(SELECT CAST(patient AS VARCHAR) AS patient, TRY_CAST(visit AS INTEGER) AS visit,
+        CAST(code AS VARCHAR) AS code, ${modality} AS modality
+        ${labels.map((name, i) => `, TRY_CAST(${identifier(name)} AS INTEGER) AS label_${i}`).join('')}
+        FROM ${place.reader})`,
+      codeText: "modality || ':' || code",
+      meaning: (text) => {
+        const modality = modalities.find((candidate) => text.startsWith(`${candidate}:`));
+        return modality && { modality, code: text.slice(modality.length + 1) };
+      },
+      labels: labels.map((_, i) => `label_${i}`),
+    });
+    const names = labels.map((name) => name.slice(labelPrefix.length));
+    return { ...columns, vocabulary: { codes, labels: names }, labelsNamed: names.length > 0, notes: [] };
+  },
+};

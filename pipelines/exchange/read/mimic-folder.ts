@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import type { Draft } from '../../../schemas/store.ts';
+import { assembleCohort } from '../../cohort/assemble-cohort.ts';
+import { cohortTables } from '../../cohort/assemble-sql.ts';
+import { extractTables } from '../../sources/extract-tables.ts';
+import { mimicIii } from '../../sources/mimic-iii.ts';
+import { tokenizeCohort } from '../../tokens/tokenize-cohort.ts';
+import type { CohortLayout } from './outside-cohort.ts';
+
+const tableNames = mimicIii.tables.map(({ source }) => source.toLowerCase());
+const isTable = (file: string): boolean =>
+  tableNames.some((table) =>
+    ['.csv', '.csv.gz', '.parquet'].some((end) => file.toLowerCase() === table + end),
+  );
+
+const last = async <Y, R>(work: AsyncGenerator<Y, R>): Promise<R> => {
+  let turn = await work.next();
+  while (!turn.done) turn = await work.next();
+  return turn.value;
+};
+
+const rejectedRows = (tables: Awaited<ReturnType<typeof extracted>>['tables']): string[] => {
+  const lost = Object.entries(tables).filter(([, { read, kept }]) => read > kept);
+  return lost.map(([table, { read, kept }]) => `${table}: ${read - kept} of ${read} rows were turned away`);
+};
+
+const extracted = (source: string, draft: Pick<Draft, 'path'>) =>
+  last(extractTables(mimicIii, source, draft));
+
+/** Tables of MIMIC-III, read as a run reads them: same visits, same codes, same 25 labels; nobody is split off. */
+export const mimicLayout: CohortLayout = {
+  name: 'mimic-iii',
+  about:
+    'a folder with the tables of MIMIC-III (PATIENTS, ADMISSIONS, DIAGNOSES_ICD, …) as .csv, .csv.gz or .parquet',
+  recognizes: ({ kind, files }) => kind === 'folder' && files.filter(isTable).length > 1,
+  async read({ path }, { scratch, modalities }) {
+    const draft = { path: (file: string) => join(scratch, file) };
+    const { tables } = await extracted(path, draft);
+    const paths = cohortTables.map((table) => [table, draft.path(`${table}.parquet`)]);
+    const nobody = { split: { validation: 0, holdout: 0 }, seed: 0, minVisits: 1, minAge: 0 };
+    const { cohort } = await last(
+      assembleCohort(Object.fromEntries(paths), { ...nobody, drugTypes: ['MAIN'], labValue: 'last' }, draft),
+    );
+    const { tokens } = tokenizeCohort(cohort, {
+      modalities,
+      minCount: 1,
+      unknown: 'drop',
+      order: 'alphabetical',
+      labs: 'presence',
+      gaps: false,
+      buckets: { count: 2, leastPatients: 1, trim: 0 },
+      seed: 0,
+    });
+    const { split: _everybody, ...rest } = tokens;
+    return { ...rest, labelsNamed: true, notes: rejectedRows(tables) };
+  },
+};

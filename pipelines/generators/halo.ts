@@ -1,0 +1,46 @@
+/**
+ * HALO: Theodorou, Xiao, Sun. Synthesize high-dimensional longitudinal electronic health records via hierarchical
+ * autoregressive language model. Nat Commun 14, 5305 (2023). Numbers as in its code, btheodorou99/HALO_Inpatient.
+ *
+ * A record is start, labels, visits, with an end token in the last visit. A transformer over visits gives a history
+ * for each (halo/transformer.ts); two masked linear layers give each code's probability from the history and the
+ * codes before it in the same visit (halo/head.ts); halo/network.ts joins them, halo/fitting.ts trains,
+ * halo/sampler.ts draws.
+ */
+import { z } from 'zod';
+import { StageError } from '../../schemas/errors.ts';
+import { defineGenerator } from '../generation/generator.ts';
+import { openOps } from '../nn/ops/open-ops.ts';
+import { adoptHalo } from './halo/adopt.ts';
+import { storedArchitecture } from './halo/network/architecture.ts';
+import { HaloNetwork } from './halo/network/network.ts';
+import { groupsOf, HaloSampler, samplingColumns } from './halo/sampling/sampler.ts';
+import { haloConfig } from './halo/training/config.ts';
+import { HaloFitting } from './halo/training/fitting.ts';
+import { haloStart } from './halo/training/warm-weights.ts';
+
+const modelSchema = z.object({ architecture: storedArchitecture });
+
+export default defineGenerator({
+  name: 'halo',
+  title: 'Hierarchical autoregressive language model over visits and codes',
+  paper:
+    'Theodorou, Xiao, Sun 2023, Synthesize high-dimensional longitudinal electronic health records via hierarchical autoregressive language model, https://doi.org/10.1038/s41467-023-41093-0',
+  version: 3,
+  config: haloConfig,
+  fit: (data, config, seed) => HaloFitting.start(data, config, seed),
+  fitFrom: (start, data, config, seed) => HaloFitting.start(data, config, seed, haloStart(start, data)),
+  adopt: adoptHalo,
+  async open(saved, _config, vocabulary) {
+    const { architecture } = modelSchema.parse(saved.json);
+    if (architecture.codes !== vocabulary.codes.length || architecture.labels !== vocabulary.labels.length)
+      throw new StageError(
+        'InvalidConfig',
+        `halo: the model knows ${architecture.codes} codes and ${architecture.labels} labels, the vocabulary has ` +
+          `${vocabulary.codes.length} and ${vocabulary.labels.length}; use the cohort it was trained on`,
+      );
+    const ops = await openOps();
+    const network = await HaloNetwork.fromReference(ops, architecture, samplingColumns, saved.arrays);
+    return new HaloSampler(network, groupsOf(vocabulary));
+  },
+});

@@ -1,0 +1,188 @@
+/**
+ * HALO (Theodorou, Xiao, Sun: Synthesize high-dimensional longitudinal electronic health records via hierarchical
+ * autoregressive language model; Nat Commun 14, 5305, 2023): histories by a transformer over visits, then each
+ * column's probability from the history and the columns before it. N rows of a batch, E embedding, W width.
+ */
+import type { NamedArray } from '../../../kernel/checkpointable.ts';
+import { Pace } from '../../../kernel/pace.ts';
+import type { Update } from '../../../nn/layers/layers.ts';
+import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
+import { type Architecture, layoutOf } from './architecture.ts';
+import { type Batch, gridOf } from './batch.ts';
+import { type Head, type HeadTrace, headForward, headOf, tokensByBlock } from './head.ts';
+import { headBackward, type RowsByHistory } from './head-backward.ts';
+import { type LossScale, lossCells, summedLoss } from './loss.ts';
+import {
+  type DeviceInputs,
+  type Transformer,
+  type TransformerTrace,
+  transformerBackward,
+  transformerForward,
+  transformerOf,
+} from './transformer.ts';
+import { type Part, partsOf, readPart, toReference } from './weight-layout.ts';
+
+interface Trace {
+  inputs: DeviceInputs;
+  transformer: TransformerTrace;
+  head: HeadTrace;
+}
+
+/** A HALO model on a device: its parameters, and what is computed with them. */
+export class HaloNetwork {
+  readonly ops: Ops;
+  readonly architecture: Architecture;
+  readonly parts: readonly Part[];
+  readonly transformer: Transformer;
+  readonly head: Head;
+  readonly pace = new Pace();
+  readonly #variables: ReadonlyMap<string, Variable>;
+
+  private constructor(
+    ops: Ops,
+    architecture: Architecture,
+    blockSize: number,
+    variables: Map<string, Variable>,
+  ) {
+    this.ops = ops;
+    this.architecture = architecture;
+    this.parts = partsOf(architecture, blockSize);
+    this.#variables = variables;
+    const find = (name: string) => this.variable(name);
+    this.transformer = transformerOf(architecture, find);
+    this.head = headOf(architecture, blockSize, find, (name) => variables.has(name));
+  }
+
+  /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
+  static async build(
+    ops: Ops,
+    architecture: Architecture,
+    blockSize: number,
+    initial: (part: Part) => Partial<VariableState>,
+  ): Promise<HaloNetwork> {
+    const pace = new Pace();
+    const variables = new Map<string, Variable>();
+    for (const part of partsOf(architecture, blockSize)) {
+      variables.set(part.name, ops.variable(part.name, part.shape, initial(part)));
+      await pace.rest();
+    }
+    return new HaloNetwork(ops, architecture, blockSize, variables);
+  }
+
+  /** The parameters of a reference checkpoint, in our blocks. */
+  static fromReference(
+    ops: Ops,
+    architecture: Architecture,
+    blockSize: number,
+    tensors: Record<string, NamedArray>,
+  ): Promise<HaloNetwork> {
+    return HaloNetwork.build(ops, architecture, blockSize, (part) => {
+      const tensor = tensors[part.reference];
+      if (!tensor) throw new RangeError(`the weights lack tensor ${part.reference}`);
+      return { value: readPart(part, tensor) };
+    });
+  }
+
+  variable(name: string): Variable {
+    const variable = this.#variables.get(name);
+    if (!variable) throw new RangeError(`this model has no parameter ${name}`);
+    return variable;
+  }
+
+  /** Trainable numbers, dead cells of triangles left out. */
+  get parameters(): number {
+    return this.parts.reduce((sum, part) => sum + liveCells(part), 0);
+  }
+
+  /** The weights in the reference's names and layouts. */
+  reference(): Record<string, NamedArray> {
+    return toReference(this.architecture, this.parts, ({ name }) => this.ops.download(this.variable(name)));
+  }
+
+  async #forward(batch: Batch): Promise<Trace> {
+    const { ops } = this;
+    const inputs: DeviceInputs = {
+      tokens: ops.uploadIndices(batch.inputs.tokens),
+      rows: ops.uploadIndices(batch.inputs.rows),
+      positions: ops.uploadIndices(batch.positions),
+      ownRow: ops.uploadIndices(Int32Array.from(batch.positions.keys())),
+      grid: gridOf(ops, batch),
+    };
+    const transformer = await transformerForward(ops, this.transformer, inputs, this.pace);
+    const asked = {
+      histories: transformer.finalNorm.out,
+      historyOf: ops.uploadIndices(batch.historyOf),
+      tokens: tokensByBlock(ops, this.head, batch),
+    };
+    return { inputs, transformer, head: await headForward(ops, this.head, asked, this.pace) };
+  }
+
+  /** Teacher-forced logits [N, W], row-major on our side. */
+  logits(batch: Batch): Promise<Float32Array> {
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { codeLogits, otherLogits, historyOf } = (await this.#forward(batch)).head;
+      return ops.download(ops.concat([ops.gather(codeLogits, historyOf), otherLogits], 1));
+    });
+  }
+
+  /** The history before each row's targets [N, E], row-major on our side. */
+  histories(batch: Batch): Promise<Float32Array> {
+    const { ops } = this;
+    return ops.scope(async () => {
+      const { histories, historyOf } = (await this.#forward(batch)).head;
+      return ops.download(ops.gather(histories, historyOf));
+    });
+  }
+
+  /** Summed loss of a batch and the cells it is to be divided by; nothing is learned. */
+  loss(batch: Batch, scale: LossScale): Promise<{ sum: number; cells: number }> {
+    return this.ops.scope(async () => {
+      const { head } = await this.#forward(batch);
+      const { loss } = summedLoss(this.ops, batch, head, scale.positiveWeight);
+      return { sum: loss, cells: lossCells(batch, this.#width, scale) };
+    });
+  }
+
+  /** Forward and backward; every parameter's gradient goes to `update` once. Gives the normalized loss. */
+  learn(batch: Batch, scale: LossScale, update: Update): Promise<number> {
+    const { ops, pace } = this;
+    return ops.scope(async () => {
+      const { inputs, transformer, head } = await this.#forward(batch);
+      const cells = lossCells(batch, this.#width, scale);
+      const { loss, dLogits } = summedLoss(ops, batch, head, scale.positiveWeight);
+      const byHistory = rowsByHistory(ops, batch);
+      const d = dLogits(cells);
+      const dHistories = await headBackward(ops, this.head, head, d, byHistory, update, pace);
+      await transformerBackward(ops, this.transformer, inputs, transformer, dHistories, update, pace);
+      return loss / cells;
+    });
+  }
+
+  get #width(): number {
+    return layoutOf(this.architecture).width;
+  }
+
+  dispose(): void {
+    this.ops.dispose();
+  }
+}
+
+/** Rows sorted by history. */
+const rowsByHistory = (ops: Ops, { historyOf }: Batch): RowsByHistory => {
+  const rows = Int32Array.from(historyOf.keys()).sort(
+    (a, b) => (historyOf[a] as number) - (historyOf[b] as number),
+  );
+  const histories = rows.map((row) => historyOf[row] as number);
+  return { rows: ops.uploadIndices(rows), histories: ops.uploadIndices(histories) };
+};
+
+const liveCells = (part: Part): number => {
+  const [rows, columns] = part.shape as [number, number];
+  if (!part.triangular) return part.shape.reduce((product, size) => product * size, 1);
+  const offset = part.column - part.row;
+  return Array.from({ length: rows }, (_, row) => columns - Math.max(0, row - offset)).reduce(
+    (a, b) => a + b,
+    0,
+  );
+};

@@ -1,0 +1,169 @@
+/**
+ * The visit-level module of HALO (Theodorou, Xiao, Sun, Nat Commun 14, 5305, 2023): a GPT-2 decoder over visits.
+ * A visit's set of tokens is embedded as the sum of its tokens' rows. Its rows are
+ * the distinct histories of a batch. H histories, E embedding, W width.
+ */
+
+import type { Pace } from '../../../kernel/pace.ts';
+import {
+  type Attention,
+  type AttentionTrace,
+  attention,
+  attentionBackward,
+  type RowGrid,
+} from '../../../nn/layers/attention.ts';
+import {
+  deliver,
+  type GeluTrace,
+  gelu,
+  geluBackward,
+  type Linear,
+  layerNorm,
+  layerNormBackward,
+  linear,
+  linearBackward,
+  type Norm,
+  type NormTrace,
+  type Update,
+} from '../../../nn/layers/layers.ts';
+import { freeTrace, tidyTrace } from '../../../nn/layers/trace.ts';
+import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
+import type { Architecture } from './architecture.ts';
+import { blockName } from './weight-layout.ts';
+
+export interface TransformerBlock {
+  attentionNorm: Norm;
+  attention: Attention;
+  feedNorm: Norm;
+  expand: Linear; // E → 4E
+  contract: Linear; // 4E → E
+}
+
+export interface Transformer {
+  tokens: Variable; // [W, E]
+  positions: Variable; // [positions, E]
+  blocks: TransformerBlock[];
+  finalNorm: Norm;
+}
+
+/** The transformer's parameters by their names in the reference. */
+export const transformerOf = (
+  { layers, heads }: Architecture,
+  find: (name: string) => Variable,
+): Transformer => {
+  const pair = (name: string) => ({ weight: find(`${name}.weight`), bias: find(`${name}.bias`) });
+  return {
+    tokens: find('transformer.vis_embed_mat.weight'),
+    positions: find('transformer.pos_embed_mat.weight'),
+    blocks: Array.from({ length: layers }, (_, layer) => ({
+      attentionNorm: pair(blockName(layer, 'ln_1')),
+      attention: {
+        heads,
+        project: pair(blockName(layer, 'attn.c_attn')),
+        output: pair(blockName(layer, 'attn.c_proj')),
+      },
+      feedNorm: pair(blockName(layer, 'ln_2')),
+      expand: pair(blockName(layer, 'mlp.c_fc')),
+      contract: pair(blockName(layer, 'mlp.c_proj')),
+    })),
+    finalNorm: pair('transformer.ln_f'),
+  };
+};
+
+/** The input of a batch on the device. */
+export interface DeviceInputs {
+  tokens: Tensor; // [tokens] int
+  rows: Tensor; // [tokens] int, ascending
+  positions: Tensor; // [H] int
+  ownRow: Tensor; // [H] 0 … H-1
+  grid: RowGrid;
+}
+
+interface BlockTrace {
+  attentionNorm: NormTrace;
+  attention: AttentionTrace;
+  feedNorm: NormTrace;
+  gelu: GeluTrace;
+}
+export interface TransformerTrace {
+  blocks: BlockTrace[];
+  finalNorm: NormTrace;
+}
+
+/** [H, E] → [H, E], in `out`. */
+const blockForward = (
+  ops: Ops,
+  block: TransformerBlock,
+  grid: RowGrid,
+  x: Tensor,
+): BlockTrace & { out: Tensor } => {
+  const attentionNorm = layerNorm(ops, block.attentionNorm, x);
+  const seen = attention(ops, block.attention, grid, attentionNorm.out);
+  const middle = ops.add(x, seen.out); // [H, E]
+  const feedNorm = layerNorm(ops, block.feedNorm, middle);
+  const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [H, 4E]
+  const out = ops.add(middle, linear(ops, block.contract, bent.out)); // [H, E]
+  return { attentionNorm, attention: seen, feedNorm, gelu: bent, out };
+};
+
+/** [H] sets → [H, E] histories, in `finalNorm.out`. */
+export const transformerForward = async (
+  ops: Ops,
+  model: Transformer,
+  inputs: DeviceInputs,
+  pace: Pace,
+): Promise<TransformerTrace> => {
+  const rows = inputs.positions.shape[0] as number;
+  const embedded = ops.segmentSum(model.tokens, inputs.tokens, inputs.rows, rows); // [H, E]
+  let x = ops.add(embedded, ops.gather(model.positions, inputs.positions)); // [H, E]
+  const blocks: BlockTrace[] = [];
+  for (const block of model.blocks) {
+    const input = x;
+    const { out, ...trace } = tidyTrace(ops, () => blockForward(ops, block, inputs.grid, input));
+    x = out;
+    blocks.push(trace);
+    await pace.rest();
+  }
+  return { blocks, finalNorm: layerNorm(ops, model.finalNorm, x) };
+};
+
+const blockBackward = (
+  ops: Ops,
+  block: TransformerBlock,
+  trace: BlockTrace,
+  grid: RowGrid,
+  dx: Tensor,
+  update: Update,
+): Tensor => {
+  const dBent = linearBackward(ops, block.contract, trace.gelu.out, dx, update); // [H, 4E]
+  const dExpanded = geluBackward(ops, trace.gelu, dBent);
+  const dFeed = linearBackward(ops, block.expand, trace.feedNorm.out, dExpanded, update); // [H, E]
+  const dMiddle = ops.add(dx, layerNormBackward(ops, block.feedNorm, trace.feedNorm, dFeed, update));
+  const dSeen = attentionBackward(ops, block.attention, grid, trace.attention, dMiddle, update);
+  return ops.add(dMiddle, layerNormBackward(ops, block.attentionNorm, trace.attentionNorm, dSeen, update));
+};
+
+/** dHistories [H, E] → updates of every parameter. */
+export const transformerBackward = async (
+  ops: Ops,
+  model: Transformer,
+  inputs: DeviceInputs,
+  trace: TransformerTrace,
+  dHistories: Tensor,
+  update: Update,
+  pace: Pace,
+): Promise<void> => {
+  let dx = layerNormBackward(ops, model.finalNorm, trace.finalNorm, dHistories, update);
+  for (const [layer, block] of [...model.blocks.entries()].reverse()) {
+    const blockTrace = trace.blocks[layer] as BlockTrace;
+    const above = dx;
+    dx = ops.tidy(() => blockBackward(ops, block, blockTrace, inputs.grid, above, update));
+    freeTrace(ops, blockTrace);
+    await pace.rest();
+  }
+  const [positions] = model.positions.shape as [number];
+  const [width] = model.tokens.shape as [number];
+  const dPositions = ops.segmentSumGradient(dx, inputs.positions, inputs.ownRow, positions);
+  deliver(ops, update, model.positions, dPositions);
+  deliver(ops, update, model.tokens, ops.segmentSumGradient(dx, inputs.tokens, inputs.rows, width));
+};

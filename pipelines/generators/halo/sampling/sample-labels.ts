@@ -1,0 +1,187 @@
+/**
+ * Labels of patients of whom some labels are asked for. The model draws labels in their order, so what comes first does
+ * not know what is asked for later; drawn like that, records would have the asked labels but the wrong other ones. Here
+ * the others follow their distribution given the asked ones. Up to 24 free labels before the last asked one, as many as 25
+ * labels can leave, it is exact: all their combinations are walked once for a set of asked labels, in two halves of which
+ * only the sums of the first are kept. Beyond, a start that is roughly right (sampling-importance resampling; Rubin,
+ * 1987) goes through a fixed number of exact redraws of eight labels given all others (blocked Gibbs sampling).
+ */
+import { drawnLabel } from '../../../generation/generator.ts';
+import type { Pace } from '../../../kernel/pace.ts';
+import { type RandomSource, UniformStream } from '../../../kernel/random.ts';
+import { type LabelNetwork, type LabelState, labelState, setLabel } from '../network/label-network.ts';
+
+/** Free labels before the last asked one up to which all combinations are walked: 2²⁴ take two seconds, once. */
+const mostWalked = 24;
+
+/** Beyond that: candidates for the start, labels redrawn together, and redraws of each label. */
+const candidates = 256;
+const together = 8;
+const sweeps = 8;
+
+/** Draws are addressed where no position of a record is; those of candidates follow. */
+const stream = 2 ** 31;
+
+/** ln σ(x) */
+const logSigmoid = (x: number): number => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
+
+/** ln probability of all combinations of free labels before a label, the asked ones included. */
+class LabelWalk {
+  readonly #network: LabelNetwork;
+  /** Where a walk stands before each label. */
+  readonly #states: LabelState[];
+  readonly #row: Uint8Array;
+  readonly #end: number;
+  #weights = new Float64Array(0);
+  #walked = 0;
+
+  /** Of the labels before `end`; each walk reads afresh which of `row` are free. */
+  constructor(network: LabelNetwork, row: Uint8Array, end: number) {
+    this.#network = network;
+    this.#row = row;
+    this.#end = end;
+    this.#states = Array.from({ length: end + 1 }, () => labelState(network));
+  }
+
+  /** One per combination, by the number that its labels make (first label highest). */
+  weights(): Float64Array {
+    const free = this.#row.subarray(0, this.#end).filter((asked) => asked === drawnLabel).length;
+    this.#weights = new Float64Array(2 ** free);
+    this.#walked = 0;
+    this.#visit(0, this.#states[0] as LabelState, 0);
+    return this.#weights;
+  }
+
+  #visit(label: number, state: LabelState, weight: number): void {
+    if (label === this.#end) {
+      this.#weights[this.#walked++] = weight;
+      return;
+    }
+    const logit = state.logits[label] as number;
+    const asked = this.#row[label] as number;
+    const present = logSigmoid(logit);
+    if (asked !== 1) this.#visit(label + 1, state, weight + present - logit);
+    if (asked === 0) return;
+    const after = this.#states[label + 1] as LabelState;
+    setLabel(this.#network, state, after, label, this.#end);
+    this.#visit(label + 1, after, weight + present);
+  }
+}
+
+const most = (values: Float64Array): number => values.reduce((a, b) => Math.max(a, b));
+
+/** ln Σ eᵛ */
+const logSum = (values: Float64Array): number => {
+  const top = most(values);
+  return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
+};
+
+/** The place that a uniform in [0, 1) falls on, of places with these ln weights. */
+const pick = (weights: Float64Array, uniform: number): number => {
+  const top = most(weights);
+  const shares = weights.map((weight) => Math.exp(weight - top));
+  let left = uniform * shares.reduce((a, b) => a + b);
+  const picked = shares.findIndex((share) => {
+    left -= share;
+    return left < 0;
+  });
+  return picked === -1 ? shares.lastIndexOf(most(shares)) : picked;
+};
+
+/** Sets labels to the bits of a combination, the first label its highest. */
+const setBits = (row: Uint8Array, labels: readonly number[], bits: number): void => {
+  for (const [i, label] of labels.entries()) row[label] = (bits >> (labels.length - 1 - i)) & 1;
+};
+
+/** Fills what is free in `row` in the model's order; gives ln probability of the labels that were not. */
+const drawInOrder = (network: LabelNetwork, row: Uint8Array, uniforms: Float64Array): number => {
+  const state = labelState(network);
+  let weight = 0;
+  for (const [label, asked] of row.entries()) {
+    const logit = state.logits[label] as number;
+    if (asked === drawnLabel) row[label] = (uniforms[label] as number) < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
+    else weight += logSigmoid(asked === 1 ? logit : -logit);
+    if (row[label] === 1) setLabel(network, state, state, label, row.length);
+  }
+  return weight;
+};
+
+/** The uniforms of one patient's labels. */
+const uniformsOf = (random: RandomSource, count: number, patient: number, minor: number): Float64Array => {
+  const uniforms = new Float64Array(count);
+  random.fill(uniforms, 0, count, patient, minor);
+  return uniforms;
+};
+
+/** All labels of one patient; the draws are addressed by the patient, so that nothing else decides them. */
+export type DrawLabels = (random: RandomSource, patient: number) => Uint8Array;
+
+/** Exact: the first half of the free labels by the sums over the second, then the second. */
+const drawExactly = async (
+  network: LabelNetwork,
+  given: Uint8Array,
+  free: readonly number[],
+  end: number,
+  pace: Pace,
+): Promise<DrawLabels> => {
+  const row = given.slice();
+  const walk = new LabelWalk(network, row, end);
+  const half = free.length >> 1;
+  const [first, second] = [free.slice(0, half), free.slice(half)];
+  const sums = new Float64Array(2 ** half);
+  for (const bits of sums.keys()) {
+    setBits(row, first, bits);
+    sums[bits] = logSum(walk.weights());
+    await pace.rest();
+  }
+  return (random, patient) => {
+    const [one, two] = uniformsOf(random, 2, patient, stream) as Float64Array & [number, number];
+    row.set(given);
+    setBits(row, first, pick(sums, one));
+    setBits(row, second, pick(walk.weights(), two));
+    const labels = row.slice();
+    drawInOrder(network, labels, uniformsOf(random, given.length, patient, stream + 1));
+    return labels;
+  };
+};
+
+/** Exact in the limit: eight labels at a time given all others, time and again. */
+const drawBySweeps =
+  (network: LabelNetwork, given: Uint8Array, free: readonly number[], end: number): DrawLabels =>
+  (random, patient) => {
+    const rows = Array.from({ length: candidates }, () => given.slice());
+    const weights = Float64Array.from(rows, (row, i) =>
+      drawInOrder(network, row, uniformsOf(random, given.length, patient, stream + 2 + i)),
+    );
+    const uniforms = new UniformStream(random, patient, stream);
+    const row = rows[pick(weights, uniforms.next())] as Uint8Array;
+    const walk = new LabelWalk(network, row, end);
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      const order = uniforms.shuffled(free);
+      for (let from = 0; from < order.length; from += together) {
+        const block = order.slice(from, from + together).sort((a, b) => a - b);
+        for (const label of block) row[label] = drawnLabel;
+        setBits(row, block, pick(walk.weights(), uniforms.next()));
+      }
+    }
+    row.set(given.subarray(end), end);
+    drawInOrder(network, row, uniformsOf(random, given.length, patient, stream + 1));
+    return row;
+  };
+
+/**
+ * How to draw the labels of any patient of whom some are given: 0, 1, or `drawnLabel` where the model is to say. All
+ * combinations of up to `walked` free labels before the last asked one are walked here and now.
+ */
+export const labelsGiven = async (
+  network: LabelNetwork,
+  given: Uint8Array,
+  pace: Pace,
+  walked = mostWalked,
+): Promise<DrawLabels> => {
+  const end = given.findLastIndex((asked) => asked !== drawnLabel) + 1;
+  const free = [...given.keys()].filter((label) => label < end && given[label] === drawnLabel);
+  return free.length <= walked
+    ? drawExactly(network, given, free, end, pace)
+    : drawBySweeps(network, given, free, end);
+};

@@ -1,0 +1,70 @@
+import type { RandomSource } from '../../../kernel/random.ts';
+import { type Distribution, freshValues } from '../../../nn/ops/fresh-values.ts';
+import { patientCount, type VisitColumns, visitCount } from '../../../patients/visit-columns.ts';
+import { type Architecture, layoutOf } from '../network/architecture.ts';
+import { type Part, referenceShapes } from '../network/weight-layout.ts';
+import type { HaloSettings } from './config.ts';
+
+/** How the reference (PyTorch's defaults, and GPT-2's for the blocks) fills a fresh tensor. */
+const distributionOf = (name: string, shape: number[]): Distribution => {
+  const fanIn = name.includes('vis_embed_mat') || name.includes('ehr_head') ? (shape.at(-1) as number) : 0;
+  if (fanIn > 0) return { kind: 'uniform', size: 1 / Math.sqrt(fanIn) };
+  if (name.includes('pos_embed_mat')) return { kind: 'normal', size: 1 };
+  if (shape.length === 2) return { kind: 'normal', size: 0.02 };
+  return { kind: 'constant', size: name.includes('ln_') && name.endsWith('weight') ? 1 : 0 };
+};
+
+/** Log-odds of each column over the rows it can occur in, a half added to both counts so that none is infinite. */
+const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Float32Array => {
+  const layout = layoutOf(architecture);
+  const present = new Float64Array(layout.width);
+  for (const code of train.codes) present[code] = (present[code] as number) + 1;
+  train.labels.forEach((label, i) => {
+    const column = layout.codes + (i % layout.labels);
+    present[column] = (present[column] as number) + label;
+  });
+  const patients = patientCount(train);
+  const visits = visitCount(train);
+  present[layout.end] = patients;
+  return Float32Array.from(present, (count, column) => {
+    const isLabel = column >= layout.codes && column < layout.start;
+    return Math.log((count + 0.5) / ((isLabel ? patients : visits) - count + 0.5));
+  });
+};
+
+/** Zeros where a triangular part has no weights. */
+const clearDeadCells = (part: Part, values: Float32Array): void => {
+  const [rows, columns] = part.shape as [number, number];
+  for (let r = 0; r < rows; r++) {
+    const dead = Math.min(columns, Math.max(0, part.row + r - part.column));
+    values.fill(0, r * columns, r * columns + dead);
+  }
+};
+
+/**
+ * A fresh model's numbers, part by part. A draw belongs to a cell of the whole tensor, so neither the block size nor
+ * the order of parts changes the weights. Starting from prevalence, the output layer's weights are zero and its bias
+ * alone speaks: the untrained model is the independent marginals.
+ */
+export const initialValues = (
+  architecture: Architecture,
+  random: RandomSource,
+  train: VisitColumns,
+  start: HaloSettings['start'],
+): ((part: Part) => Float32Array) => {
+  const shapes = referenceShapes(architecture);
+  const names = Object.keys(shapes);
+  return (part) => {
+    if (start === 'prevalence' && part.name === 'ehr_head.auto2.bias')
+      return prevalenceLogits(architecture, train);
+    if (start === 'prevalence' && part.reference === 'ehr_head.auto2.weight')
+      return new Float32Array(part.shape.reduce((product, width) => product * width, 1));
+    const [rows, columns] = [1, ...part.shape].slice(-2) as [number, number];
+    const { row, column } = part;
+    const values = freshValues(random, distributionOf(part.reference, shapes[part.reference] as number[]), {
+      ...{ tensor: names.indexOf(part.reference), row, column, rows, columns },
+    });
+    if (part.triangular) clearDeadCells(part, values);
+    return values;
+  };
+};

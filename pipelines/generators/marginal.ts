@@ -1,0 +1,172 @@
+/**
+ * Independent marginals: every code of a visit is a coin of its own, with the share of training visits that have it;
+ * so is every label; the number of visits is drawn from the training records. No reference: it is the floor that
+ * any model must beat, for it has every prevalence right and knows no two codes together.
+ */
+import { z } from 'zod';
+import { StageError } from '../../schemas/errors.ts';
+import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import {
+  type ConditionalScores,
+  defineGenerator,
+  drawnLabel,
+  type Fitting,
+  type Imputation,
+  type ImputeRequest,
+  type PatientScores,
+  type SampleRequest,
+  type Sampler,
+  type StepReport,
+  type TrainingData,
+} from '../generation/generator.ts';
+import type { NamedArray, Saved } from '../kernel/checkpointable.ts';
+import { RandomSource } from '../kernel/random.ts';
+import type { AsyncSteps } from '../kernel/steps.ts';
+import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../patients/visit-columns.ts';
+import { conditionalByMarginals, countCodes } from './marginal/conditional.ts';
+import { imputeByMarginals } from './marginal/impute.ts';
+import { type Marginals, scoreByMarginals } from './marginal/score.ts';
+
+const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
+  const patients = patientCount(train);
+  const labels = new Float64Array(vocabulary.labels.length);
+  train.labels.forEach((label, i) => {
+    labels[i % labels.length] = (labels[i % labels.length] as number) + label;
+  });
+  const lengths = Array.from({ length: patients }, (_, p) => visitsOf(train, p));
+  const visitsUpTo = Float64Array.from({ length: Math.max(...lengths) + 1 }, (_, most) => {
+    return lengths.filter((length) => length <= most).length / patients;
+  });
+  return {
+    ...countCodes(train, vocabulary.codes.length),
+    labels: labels.map((count) => count / patients),
+    visitsUpTo,
+  };
+};
+
+const visitsOf = ({ visitOffsets }: VisitColumns, patient: number): number =>
+  (visitOffsets[patient + 1] as number) - (visitOffsets[patient] as number);
+
+/** Mean binary cross-entropy per cell of a visit: what any model pays that knows the prevalences alone. */
+const entropy = (shares: Float64Array): number => {
+  const term = (share: number) => (share > 0 ? -share * Math.log(share) : 0);
+  return shares.reduce((sum, share) => sum + term(share) + term(1 - share), 0) / Math.max(1, shares.length);
+};
+
+const saveMarginals = (marginals: Marginals): Record<string, NamedArray> =>
+  Object.fromEntries(Object.entries(marginals).map(([name, data]) => [name, { shape: [data.length], data }]));
+
+const loadMarginals = ({ arrays }: Saved): Marginals => {
+  const find = (name: keyof Marginals): Float64Array => {
+    const data = arrays[name]?.data;
+    if (data instanceof Float64Array) return data;
+    throw new StageError('ArtifactCorrupt', `marginal: the model lacks its array ${name}`);
+  };
+  return {
+    codes: find('codes'),
+    labels: find('labels'),
+    visitsUpTo: find('visitsUpTo'),
+    visits: find('visits'),
+  };
+};
+
+/** Counting is one step. Before it, the model knows nothing and draws records without visits. */
+class MarginalFitting implements Fitting {
+  readonly steps = 1;
+  readonly settings = {};
+  readonly facts: Record<string, number>;
+  readonly #data: TrainingData;
+  #marginals: Marginals;
+  #counted = false;
+
+  constructor(data: TrainingData) {
+    if (patientCount(data.train) === 0)
+      throw new StageError('TooFewPatients', 'marginal: the training split has no patients');
+    this.#data = data;
+    const { codes, labels } = data.vocabulary;
+    this.#marginals = {
+      codes: new Float64Array(codes.length),
+      labels: new Float64Array(labels.length),
+      visitsUpTo: Float64Array.of(1),
+      visits: Float64Array.of(1),
+    };
+    this.facts = { parameters: codes.length + labels.length };
+  }
+
+  get finished(): boolean {
+    return this.#counted;
+  }
+  async step(): Promise<StepReport> {
+    this.#marginals = fitMarginals(this.#data);
+    this.#counted = true;
+    return { loss: entropy(this.#marginals.codes), epoch: 1 };
+  }
+  save(): Saved {
+    return { arrays: saveMarginals(this.#marginals), json: { counted: this.#counted } };
+  }
+  load(saved: Saved): void {
+    this.#marginals = loadMarginals(saved);
+    this.#counted = saved.json['counted'] === true;
+  }
+  async model(): Promise<Saved> {
+    return { arrays: saveMarginals(this.#marginals), json: {} };
+  }
+  dispose(): void {}
+}
+
+/** Addresses of a patient's uniforms: row 0 the number of visits, row 1 the labels, row 2 on the visits. */
+class MarginalSampler implements Sampler {
+  readonly #marginals: Marginals;
+  readonly #vocabulary: Vocabulary;
+
+  constructor(marginals: Marginals, vocabulary: Vocabulary) {
+    this.#marginals = marginals;
+    this.#vocabulary = vocabulary;
+  }
+
+  async sample({ first, count, seed, labels: given }: SampleRequest): Promise<VisitColumns> {
+    const { codes, labels, visitsUpTo } = this.#marginals;
+    const random = new RandomSource(seed, 'patients');
+    const builder = new VisitColumnsBuilder();
+    const uniforms = new Float64Array(Math.max(codes.length, labels.length, 1));
+    const draw = (shares: Float64Array, patient: number, row: number): number[] => {
+      random.fill(uniforms, 0, shares.length, patient, row);
+      return [...shares.keys()].filter((i) => (uniforms[i] as number) < (shares[i] as number));
+    };
+    for (let i = 0; i < count; i++) {
+      const patient = first + i;
+      random.fill(uniforms, 0, 1, patient, 0);
+      const u = uniforms[0] as number;
+      const length = visitsUpTo.findIndex((share) => u < share);
+      const visits = Array.from({ length }, (_, visit) => draw(codes, patient, visit + 2));
+      const present = new Uint8Array(labels.length);
+      for (const label of draw(labels, patient, 1)) present[label] = 1;
+      const asked = given?.subarray(i * labels.length, (i + 1) * labels.length);
+      builder.addPatient(
+        visits,
+        present.map((label, k) => (asked && asked[k] !== drawnLabel ? (asked[k] as number) : label)),
+      );
+    }
+    return builder.build();
+  }
+  score(columns: VisitColumns): AsyncSteps<PatientScores> {
+    return scoreByMarginals(this.#marginals, columns);
+  }
+  conditional(columns: VisitColumns): AsyncSteps<ConditionalScores> {
+    return conditionalByMarginals(this.#marginals, this.#vocabulary, columns);
+  }
+  impute(request: ImputeRequest): AsyncSteps<Imputation> {
+    return imputeByMarginals(this.#marginals, this.#vocabulary, request);
+  }
+  dispose(): void {}
+}
+
+export default defineGenerator({
+  name: 'marginal',
+  title: 'Independent marginals: the floor',
+  paper: 'None: each code by its own prevalence, independent of all others',
+  version: 2,
+  config: z.strictObject({}),
+  fit: async (data) => new MarginalFitting(data),
+  open: async (saved, _config, vocabulary) => new MarginalSampler(loadMarginals(saved), vocabulary),
+});

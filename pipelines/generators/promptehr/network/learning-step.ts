@@ -1,0 +1,82 @@
+/** One step of learning: forward, backward, and the updates; with a limit on the gradients' norm, held until known. */
+
+import type { RandomSource } from '../../../kernel/random.ts';
+import { dropUnits } from '../../../nn/layers/dropout.ts';
+import { deliver, type Update } from '../../../nn/layers/layers.ts';
+import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
+import type { Drop } from './blocks.ts';
+import type { SharedGradient } from './span-heads.ts';
+
+/** Units of embeddings and block outputs set to zero, to the nearest 1/256; `step` addresses the draws. */
+export interface Dropout {
+  rate: number;
+  source: RandomSource;
+  step: number;
+}
+
+/** Masks in the order in which they are asked for; nothing where the rate is zero. */
+export const dropMasks = (ops: Ops, dropout: Dropout | undefined): Drop | undefined => {
+  if (!dropout || dropout.rate === 0) return undefined;
+  const { rate, source, step } = dropout;
+  const seeds = new Float64Array(4);
+  let site = 0;
+  return (shape) => {
+    site += 1;
+    source.fill(seeds, 0, 4, step, site);
+    const mask = new Float32Array(shape.reduce((product, width) => product * width, 1));
+    dropUnits(mask, seeds, rate);
+    return ops.upload(mask, shape);
+  };
+};
+
+/** The whole table's gradient from the rows that were used, in one sum. */
+export const deliverShared = (
+  ops: Ops,
+  table: Variable,
+  used: readonly SharedGradient[],
+  update: Update,
+): void => {
+  const tokens = Int32Array.from(used.flatMap((part) => [...part.tokens]));
+  const gradient = ops.concat(
+    used.map((part) => part.gradient),
+    0,
+  );
+  const rows = ops.uploadIndices(tokens);
+  const own = ops.uploadIndices(Int32Array.from(tokens.keys()));
+  deliver(ops, update, table, ops.segmentSumGradient(gradient, rows, own, table.shape[0] as number));
+};
+
+/** Holds gradients until all are known, so that they can be scaled together. */
+export class HeldGradients {
+  readonly #ops: Ops;
+  readonly #held = new Map<Variable, Tensor>();
+  #square = 0;
+
+  constructor(ops: Ops) {
+    this.#ops = ops;
+  }
+
+  /** Takes a gradient; a second name for its memory outlives the first. */
+  readonly take: Update = (parameter, gradient) => {
+    const ops = this.#ops;
+    this.#square += ops.sumOfSquares(gradient);
+    this.#held.set(parameter, ops.keep(ops.reshape(gradient, gradient.shape)));
+  };
+
+  /** Hands all on, scaled down where their norm is above `clip`, as PyTorch's clip_grad_norm_ does. */
+  pass(clip: number, update: Update): void {
+    const ops = this.#ops;
+    const factor = Math.min(1, clip / (Math.sqrt(this.#square) + 1e-6));
+    for (const [parameter, gradient] of this.#held) {
+      const scaled = factor < 1 ? ops.scale(gradient, factor) : gradient;
+      update(parameter, scaled);
+      for (const done of [scaled, gradient]) ops.free(done);
+      this.#held.delete(parameter);
+    }
+  }
+
+  dispose(): void {
+    for (const gradient of this.#held.values()) this.#ops.free(gradient);
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,176 @@
+import { GeneratedPatients } from '../../../generation/generated-patients.ts';
+import {
+  type ConditionalScores,
+  drawnLabel,
+  type Imputation,
+  type ImputeRequest,
+  type SampleRequest,
+  type Sampler,
+} from '../../../generation/generator.ts';
+import type { AsyncSteps } from '../../../kernel/steps.ts';
+import {
+  type Demographic,
+  patientCount,
+  selectPatients,
+  type VisitColumns,
+  VisitColumnsBuilder,
+} from '../../../patients/visit-columns.ts';
+import type { PromptArchitecture } from '../network/architecture.ts';
+import type { PromptNetwork } from '../network/network.ts';
+import type { PromptModel } from '../records/prompt-model.ts';
+import { coldStart } from './cold-start.ts';
+import { conditionalByNetwork, scoringInquiry } from './conditional.ts';
+import { type PromptDrawing, promptDrawing } from './decoding.ts';
+import { imputeByNetwork, imputingInquiry } from './impute.ts';
+import type { DrawnFacts } from './sample-facts.ts';
+import { warmStart } from './warm-start.ts';
+import { writeRecords } from './write-records.ts';
+
+/**
+ * Patients drawn together: with 64, block b is patients 64b … 64b+63. Products of matrices round differently for
+ * different numbers of rows; with fixed blocks a patient does not depend on how many were asked for. A wide model has
+ * small blocks, so that a worker is heard from between two: 256 up to a width of 192, 64 at BART-base's 768.
+ */
+export const patientBlock = ({ width }: Pick<PromptArchitecture, 'width'>): number =>
+  Math.max(16, Math.min(256, 2 ** Math.floor(Math.log2(49152 / width))));
+
+/** Rows `from` … of what is asked of `count` patients, and rows that ask nothing for the others of `size`. */
+const widened = (
+  { labels, demographics, count }: SampleRequest,
+  from: number,
+  size: number,
+): Pick<SampleRequest, 'labels' | 'demographics'> => {
+  const rows = Array.from({ length: size }, (_, i) => (i + from >= 0 && i + from < count ? i + from : -1));
+  const wide = (labels?.length ?? 0) / count;
+  const factAt = (fact: Demographic): Demographic =>
+    fact.kind === 'numeric'
+      ? { kind: 'numeric', values: Float32Array.from(rows, (row) => fact.values[row] ?? Number.NaN) }
+      : { ...fact, values: Int32Array.from(rows, (row) => fact.values[row] ?? -1) };
+  return {
+    ...(labels && {
+      labels: Uint8Array.from({ length: size * wide }, (_, i) => {
+        const row = rows[Math.floor(i / wide)] as number;
+        return row < 0 ? drawnLabel : (labels[row * wide + (i % wide)] as number);
+      }),
+    }),
+    ...(demographics && {
+      demographics: Object.fromEntries(
+        Object.entries(demographics).map(([name, fact]) => [name, factAt(fact)]),
+      ),
+    }),
+  };
+};
+
+/** Records and facts as columns. A visit without codes is left out. */
+const columnsOf = (records: readonly number[][][], { labels, demographics }: DrawnFacts): VisitColumns => {
+  const builder = new VisitColumnsBuilder();
+  const wide = labels.length / Math.max(1, records.length);
+  for (const [i, visits] of records.entries())
+    builder.addPatient(
+      visits.filter((codes) => codes.length > 0),
+      labels.subarray(i * wide, (i + 1) * wide),
+    );
+  return { ...builder.build(), ...(Object.keys(demographics).length > 0 && { demographics }) };
+};
+
+/**
+ * Draws records from a PromptEHR network: from nothing real, unless the request brings seeds. With seeds nobody stands in
+ * for the patients of a block that are not asked for: requests along block borders give the same patients.
+ */
+export class PromptSampler implements Sampler {
+  readonly block: number;
+  readonly #network: PromptNetwork;
+  readonly #model: PromptModel;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(network: PromptNetwork, model: PromptModel) {
+    this.#network = network;
+    this.#model = model;
+    this.block = patientBlock(model.architecture);
+  }
+
+  get features(): NonNullable<Sampler['features']> {
+    const { numeric, categorical } = this.#model.features;
+    return Object.fromEntries([
+      ...numeric.map(({ name }) => [name, 'numeric'] as const),
+      ...categorical.map(({ name, levels }) => [name, levels] as const),
+    ]);
+  }
+
+  /** One request after the other: all share one device. */
+  sample(request: SampleRequest): Promise<VisitColumns> {
+    return this.#inTurn(() => this.#sample(request));
+  }
+
+  conditional(columns: VisitColumns): AsyncSteps<ConditionalScores> {
+    return conditionalByNetwork(scoringInquiry({ ...this.#asking, columns }));
+  }
+
+  impute(request: ImputeRequest): AsyncSteps<Imputation> {
+    return imputeByNetwork(imputingInquiry(this.#asking, request), request);
+  }
+
+  get #asking() {
+    const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
+    return { network: this.#network, model: this.#model, inTurn };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #sample(request: SampleRequest): Promise<VisitColumns> {
+    const { first, count, seeds } = request;
+    const drawing = promptDrawing.parse(request.drawing ?? {});
+    const drawn = new GeneratedPatients();
+    const [end, size] = [first + count, this.block];
+    for (let block = Math.floor(first / size) * size; block < end; block += size) {
+      const [from, to] = [Math.max(block, first), Math.min(block + size, end)];
+      const wanted = Array.from({ length: to - from }, (_, i) => from + i);
+      const columns = seeds
+        ? await this.#warm(
+            request,
+            drawing,
+            selectPatients(
+              seeds,
+              wanted.map((patient) => patient - first),
+            ),
+            from,
+          )
+        : selectPatients(
+            await this.#cold(request, drawing, block),
+            wanted.map((patient) => patient - block),
+          );
+      drawn.append(columns);
+    }
+    return drawn.columns;
+  }
+
+  /** A whole block. */
+  async #cold(request: SampleRequest, drawing: PromptDrawing, block: number): Promise<VisitColumns> {
+    const asked = widened(request, block - request.first, this.block);
+    const { seed } = request;
+    const whole = { first: block, count: this.block, seed, ...asked };
+    const { facts, plan } = coldStart(this.#model, drawing, whole);
+    const at = { seed, first: block };
+    return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
+  }
+
+  async #warm(
+    { seed }: SampleRequest,
+    drawing: PromptDrawing,
+    seeds: VisitColumns,
+    first: number,
+  ): Promise<VisitColumns> {
+    const at = { seed, first };
+    const { facts, plan } = warmStart(this.#model, seeds, at);
+    if (patientCount(seeds) === 0) return columnsOf([], facts);
+    return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
+  }
+
+  dispose(): void {
+    this.#network.dispose();
+  }
+}

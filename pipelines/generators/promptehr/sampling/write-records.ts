@@ -1,0 +1,192 @@
+import { RandomSource } from '../../../kernel/random.ts';
+import type { Memory } from '../network/encoded-contexts.ts';
+import { type Prompts, packSequences, type Sequences } from '../network/sequences.ts';
+import type { PromptModel } from '../records/prompt-model.ts';
+import { mustClose, type SpanRules } from '../records/span-grammar.ts';
+import { contextStream, type Spans, type StreamLayout, visitStream } from '../records/streams.ts';
+import type { PromptDrawing } from './decoding.ts';
+import type { SpanNetwork, SpanTask } from './span-task.ts';
+import { writeSpans } from './write-spans.ts';
+
+/** What writing records asks of a network. */
+export interface RecordNetwork extends SpanNetwork {
+  encode(contexts: Sequences, prompts: Prompts): Promise<Memory>;
+}
+
+/** What a span is to be, before it is written. */
+export interface SpanPlan {
+  /** What the network may say. */
+  rules: SpanRules;
+  /** Codes that stand in the span whatever the network says; `rules` leave them out. */
+  kept: readonly number[];
+}
+
+/** What is decided about some patients before their records are written. */
+export interface RecordPlan {
+  /** Visits each is to have. */
+  visits: ArrayLike<number>;
+  /** A row per patient. */
+  prompts: Prompts;
+  /** `written`: codes that stand in the visit already. */
+  span(patient: number, visit: number, kind: number, written: number): SpanPlan;
+}
+
+/** Address of a span's uniforms within a patient; 0 has the patient's facts, `keptStream` on the seeds. */
+export const spanStream = ({ kinds }: StreamLayout, visit: number, kind: number): number =>
+  1 + visit * kinds.length + kind;
+
+/** Tokens of contexts, as long as the longest, that are encoded together. */
+const groupTokens = 16384;
+
+/** One span, with what the encoder is to read for it. */
+interface Question extends SpanTask {
+  patient: number;
+  stream: number[];
+}
+
+/** Shortest contexts first, so that little is padded; groups of bounded size. Decided by the questions alone. */
+const grouped = (questions: readonly Question[]): Question[][] => {
+  const sorted = questions.toSorted((a, b) => a.stream.length - b.stream.length || a.patient - b.patient);
+  const groups: Question[][] = [];
+  for (const question of sorted) {
+    const group = groups.at(-1);
+    if (group && (group.length + 1) * question.stream.length <= groupTokens) group.push(question);
+    else groups.push([question]);
+  }
+  return groups;
+};
+
+const promptsAt = ({ numeric, categories }: Prompts, rows: readonly number[], patients: number): Prompts => {
+  const [wide, tall] = [numeric.length / patients, categories.length / patients];
+  const taken: Prompts = {
+    numeric: new Float32Array(rows.length * wide),
+    categories: new Int32Array(rows.length * tall),
+  };
+  rows.forEach((row, i) => {
+    taken.numeric.set(numeric.subarray(row * wide, (row + 1) * wide), i * wide);
+    taken.categories.set(categories.subarray(row * tall, (row + 1) * tall), i * tall);
+  });
+  return taken;
+};
+
+/** A record in the making. */
+interface Draft {
+  patient: number;
+  /** Codes, visit by visit. */
+  visits: number[][];
+  streams: number[][];
+  spans: Spans;
+}
+
+const writtenIn = (spans: Spans): number => spans.reduce((sum, span) => sum + (span?.length ?? 0), 0);
+
+/** The current visit as the context has it: nothing told is no visit at all, as in training (examples.ts). */
+const contextOf = ({ streams, spans }: Draft, kept: readonly number[], kind: number, model: PromptModel) => {
+  const told = kept.length > 0 ? spans.with(kind, kept) : spans;
+  const visits = told.some((span) => span) ? [...streams, visitStream(model.streams, told)] : streams;
+  return contextStream(visits, model.settings.contextTokens).tokens;
+};
+
+/** Writes records with one network, model and way of drawing. */
+class RecordWriter {
+  readonly #network: RecordNetwork;
+  readonly #model: PromptModel;
+  readonly #drawing: PromptDrawing;
+  readonly #plan: RecordPlan;
+  readonly #first: number;
+  readonly #random: RandomSource;
+  readonly #uniform = new Float64Array(1);
+
+  constructor(
+    network: RecordNetwork,
+    model: PromptModel,
+    drawing: PromptDrawing,
+    plan: RecordPlan,
+    { seed, first }: { seed: number; first: number },
+  ) {
+    this.#network = network;
+    this.#model = model;
+    this.#drawing = drawing;
+    this.#plan = plan;
+    this.#first = first;
+    this.#random = new RandomSource(seed, 'patients');
+  }
+
+  async write(): Promise<number[][][]> {
+    const kinds = [...this.#model.streams.kinds.keys()];
+    const drafts = Array.from(this.#plan.visits, (_, patient): Draft => {
+      return { patient, visits: [], streams: [], spans: [] };
+    });
+    const going = (visit: number) =>
+      drafts.filter(({ patient }) => visit < (this.#plan.visits[patient] as number));
+    for (let visit = 0, live = going(0); live.length > 0; live = going(++visit)) {
+      for (const draft of live) draft.spans = kinds.map(() => undefined);
+      for (const kind of kinds) await this.#writeKind(live, visit, kind);
+      for (const { visits, streams, spans } of live) {
+        visits.push(spans.flatMap((span) => Array.from(span ?? [])));
+        streams.push(visitStream(this.#model.streams, spans));
+      }
+    }
+    return drafts.map(({ visits }) => visits);
+  }
+
+  /** One span of each record. */
+  async #writeKind(drafts: readonly Draft[], visit: number, kind: number): Promise<void> {
+    const { streams: layout } = this.#model;
+    const plans = drafts.map(({ patient, spans }) => this.#plan.span(patient, visit, kind, writtenIn(spans)));
+    const said = new Map<number, number[]>();
+    const questions = drafts.flatMap((draft, i): Question[] => {
+      const { rules, kept } = plans[i] as SpanPlan;
+      if (mustClose(rules, [])) return [];
+      const { patient } = draft;
+      const stream = contextOf(draft, kept, kind, this.#model);
+      return [{ patient, stream, context: 0, kind, rules, uniform: this.#uniformsOf(patient, visit, kind) }];
+    });
+    for (const group of grouped(questions))
+      for (const [i, outputs] of (await this.#answer(group)).entries())
+        said.set((group[i] as Question).patient, outputs);
+    drafts.forEach(({ patient, spans }, i) => {
+      const tokens = layout.heads[kind]?.tokens ?? [];
+      const codes = (said.get(patient) ?? []).map((output) => (tokens[output] as number) - layout.codeBase);
+      spans[kind] = [...(plans[i] as SpanPlan).kept, ...codes].sort((a, b) => a - b);
+    });
+  }
+
+  async #answer(group: readonly Question[]): Promise<number[][]> {
+    const { prompts, visits } = this.#plan;
+    const memory = await this.#network.encode(
+      packSequences(group.map(({ stream }) => stream)),
+      promptsAt(
+        prompts,
+        group.map(({ patient }) => patient),
+        visits.length,
+      ),
+    );
+    try {
+      const tasks = group.map((question, context) => ({ ...question, context }));
+      return await writeSpans(this.#network, memory, this.#model.streams, tasks, this.#drawing);
+    } finally {
+      memory.dispose();
+    }
+  }
+
+  #uniformsOf(patient: number, visit: number, kind: number): (position: number) => number {
+    const minor = spanStream(this.#model.streams, visit, kind);
+    return (position) => {
+      this.#random.fill(this.#uniform, position, position + 1, this.#first + patient, minor);
+      return this.#uniform[0] as number;
+    };
+  }
+}
+
+/**
+ * Writes the records of patients `first` …: visit by visit, kind by kind, each span from a context that holds all that
+ * was written before. Gives each visit's codes. Draws are addressed by seed, patient, visit, kind and position.
+ */
+export const writeRecords = (
+  network: RecordNetwork,
+  model: PromptModel,
+  drawing: PromptDrawing,
+  plan: RecordPlan,
+  at: { seed: number; first: number },
+): Promise<number[][][]> => new RecordWriter(network, model, drawing, plan, at).write();

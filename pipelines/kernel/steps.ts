@@ -1,0 +1,65 @@
+import type { Progress } from '../../schemas/progress.ts';
+
+/**
+ * A computation that stops at safe points. Synchronous, so that a test can drain it; an async stage body
+ * runs it with `yield*`, which hands every safe point on to the runner.
+ */
+export type Steps<T> = Generator<Progress, T, void>;
+
+/** The same where the work itself is asynchronous: tensors, files. */
+export type AsyncSteps<T> = AsyncGenerator<Progress, T, void>;
+
+/** Runs a computation to its end without looking at its safe points. */
+export function drain<T>(steps: Steps<T>): T {
+  for (;;) {
+    const next = steps.next();
+    if (next.done) return next.value;
+  }
+}
+
+/** The same for one that is asynchronous. */
+export async function drainAsync<T>(steps: AsyncSteps<T>): Promise<T> {
+  for (;;) {
+    const next = await steps.next();
+    if (next.done) return next.value;
+  }
+}
+
+const grain = 1000;
+
+/** Progress of phase `at` of `of`, as progress of the whole. */
+const scaled = ({ step, of: all }: Progress, name: string, at: number, of: number): Progress => ({
+  step: at * grain + Math.round((grain * step) / all),
+  of: of * grain,
+  phase: name,
+});
+
+/** Safe points of one phase out of `of`, so that progress runs once from start to end over all of them. */
+export function* phase<T>(name: string, at: number, of: number, steps: Steps<T>): Steps<T> {
+  for (;;) {
+    const next = steps.next();
+    if (next.done) return next.value;
+    yield scaled(next.value, name, at, of);
+  }
+}
+
+/** The same for one that is asynchronous; the phase's own `finally` blocks run when it is broken off. */
+export async function* asyncPhase<T>(
+  name: string,
+  at: number,
+  of: number,
+  steps: AsyncSteps<T>,
+): AsyncSteps<T> {
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await steps.next();
+      ended = next.done === true;
+      if (next.done) return next.value;
+      yield scaled(next.value, name, at, of);
+    }
+  } finally {
+    // The result of a generator that is broken off is nobody's: any value will do.
+    if (!ended) await steps.return(undefined as T);
+  }
+}

@@ -1,0 +1,85 @@
+import type { PartialRow, Series } from '../../metric.ts';
+import { measureRow } from '../../rows/measure-row.ts';
+import { type AttackResult, falsePositiveRates } from './attack-scores.ts';
+
+/** One way to make an attack: `''` is ours, the published ones have a prefix that begins with `reference-`. */
+export interface AttackVariant {
+  prefix: string;
+  /** Added to the titles: `, as HALO's script does it`. */
+  title: string;
+  note?: string;
+}
+
+export const ours: AttackVariant = { prefix: '', title: '' };
+
+/** Begins the rows of attacks that learn from the patients they are asked about: no evidence of a leak. */
+export const selfTaughtPrefix = 'reference-promptehr-';
+
+const percent = (rate: number): string => `${100 * rate}`;
+
+/** Rows of one membership attack: the whole curve in three ways, then what one threshold reaches. */
+export const attackRows = (attack: AttackResult, { prefix, title, note }: AttackVariant): PartialRow[] => {
+  const more = note === undefined ? {} : { note };
+  const row = (name: string, heading: string, about: string) => ({
+    row: `${prefix}${name}`,
+    title: `${heading}${title}`,
+    about,
+  });
+  const { auc, truePositiveRates, atBest, atMedian } = attack;
+  const rates = falsePositiveRates.map((rate, i) =>
+    measureRow(
+      row(
+        `tpr-at-${percent(rate)}-percent`,
+        `Members found at ${percent(rate)} % false alarms`,
+        `share of training patients the attack finds while it wrongly accuses at most ${percent(rate)} % of the others; guessing finds as many as it accuses`,
+      ),
+      truePositiveRates[i] as AttackResult['auc'],
+      more,
+    ),
+  );
+  return [
+    measureRow(
+      row(
+        'auc',
+        'Attack AUC',
+        'chance that the attack ranks a training patient above one nobody trained on: 0.5 is guessing, 1 is certainty',
+      ),
+      auc,
+      more,
+    ),
+    ...rates,
+    measureRow(
+      row(
+        'accuracy',
+        'Attack accuracy at its best threshold',
+        'share of patients called rightly by the threshold that happens to be best for these very patients: the most one threshold could reach',
+      ),
+      atBest.accuracy,
+      more,
+    ),
+    measureRow(
+      row('f1', 'Attack F1 at its best threshold', 'F1 of the calls at that same threshold'),
+      atBest.f1,
+      more,
+    ),
+    ...(['accuracy', 'precision', 'recall', 'f1'] as const).map((name) =>
+      measureRow(
+        row(
+          `median-${name}`,
+          `Attack ${name} at the median`,
+          `${name} when everyone who scores above the median of all is called a training patient, the papers' rule`,
+        ),
+        atMedian[name],
+        more,
+      ),
+    ),
+  ];
+};
+
+/** The ROC curves of several variants, for a plot each: rates, no patients. */
+export const rocSeries = (attacks: readonly [AttackVariant, AttackResult][]): Record<string, Series> =>
+  Object.fromEntries(
+    attacks
+      .filter(([, { curve }]) => curve.falsePositive.length > 0)
+      .map(([{ prefix }, { curve }]) => [`${prefix}roc`, curve]),
+  );

@@ -1,0 +1,148 @@
+import { bootstrapIntervals, quantile } from '../../statistics/bootstrap.ts';
+import { type Measure, measured, missing } from '../../statistics/measure.ts';
+import {
+  type AttackScores,
+  accuracyAt,
+  areaUnder,
+  bestStep,
+  type RocSteps,
+  rank,
+  rocSteps,
+  thinCurve,
+  truePositiveRateAt,
+} from '../../statistics/roc.ts';
+
+export interface ScoreOptions {
+  seed: number;
+  /** Bootstrap replicates; 0 for no intervals. */
+  replicates: number;
+  /** Most points the ROC curve keeps. */
+  curvePoints?: number;
+}
+
+/** False positive rates at which an attack's true positive rate is told. */
+export const falsePositiveRates = [0.001, 0.01, 0.1] as const;
+
+/** What comes of calling everyone above a threshold a member. */
+export interface ThresholdResult {
+  accuracy: Measure;
+  precision: Measure;
+  recall: Measure;
+  f1: Measure;
+}
+
+/** Everything the report says about one membership attack. */
+export interface AttackResult {
+  auc: Measure;
+  /** In the order of `falsePositiveRates`: the best true positive rate at no more false positives than that. */
+  truePositiveRates: Measure[];
+  /** Members are those above the median score of all, ties are not: the reference scripts' rule. */
+  atMedian: ThresholdResult;
+  /** The threshold that does best on these very patients: the most an attacker could reach with one. */
+  atBest: ThresholdResult;
+  /** Corners of the ROC curve from (0, 0) to (1, 1); rates, no patients. */
+  curve: { falsePositive: number[]; truePositive: number[] };
+}
+
+type Four<T> = [T, T, T, T];
+
+const nobodyCalled = 'the attack calls nobody a member at this threshold';
+
+/** Accuracy, precision, recall and F1 of one step of a curve, in that order. */
+const atStep = (at: RocSteps, step: number): (number | null)[] => {
+  const [hits, alarms] = [at.hits[step] as number, at.alarms[step] as number];
+  const members = at.hits.at(-1) as number;
+  return [
+    accuracyAt(at, step),
+    hits + alarms === 0 ? null : hits / (hits + alarms),
+    hits / members,
+    (2 * hits) / (hits + alarms + members),
+  ];
+};
+
+/** The step of the curve that holds exactly those above the median of all. */
+function medianStep(scores: AttackScores, ends: Int32Array): number {
+  const all = Float64Array.from([...scores.members, ...scores.nonMembers]).sort();
+  const median = quantile(all, 0.5);
+  return ends.indexOf(all.filter((score) => score > median).length) + 1;
+}
+
+function whyMissing(scores: AttackScores): string | undefined {
+  if (scores.members.length === 0) return 'there is no member to attack: the training part is empty';
+  if (scores.nonMembers.length === 0) return 'there is no non-member to attack: the holdout part is empty';
+  if (scores.members.some(Number.isNaN) || scores.nonMembers.some(Number.isNaN))
+    return 'a score is not a number, so the patients cannot be ranked';
+  return undefined;
+}
+
+/** An attack that cannot be made, every number of it with the same sentence. */
+export const attackMissing = (note: string): AttackResult => {
+  const none = missing(note);
+  const nowhere: ThresholdResult = { accuracy: none, precision: none, recall: none, f1: none };
+  return {
+    auc: none,
+    truePositiveRates: falsePositiveRates.map(() => none),
+    atMedian: nowhere,
+    atBest: nowhere,
+    curve: { falsePositive: [], truePositive: [] },
+  };
+};
+
+/** AUC, true positive rates and threshold results of an attack. −∞ is a score like any other; NaN is not. */
+export function scoreAttack(scores: AttackScores, options: ScoreOptions): AttackResult {
+  const reason = whyMissing(scores);
+  if (reason) return attackMissing(reason);
+  const [members, nonMembers] = [scores.members.length, scores.nonMembers.length];
+  const ranking = rank(scores);
+  const steps = rocSteps(ranking);
+  const middle = medianStep(scores, ranking.ends);
+  const numbers = (at: RocSteps) => [
+    areaUnder(at),
+    ...falsePositiveRates.map((rate) => truePositiveRateAt(at, rate)),
+    ...atStep(at, middle),
+    ...atStep(at, bestStep(at)),
+  ];
+  const intervals = bootstrapIntervals({
+    ...options,
+    sizes: [members, nonMembers],
+    statistics: ([a, b]) => numbers(rocSteps(ranking, [a as Int32Array, b as Int32Array])),
+  });
+  const all = numbers(steps).map((value, i): Measure => {
+    const n = i === 0 || i > falsePositiveRates.length ? members + nonMembers : members;
+    return value === null ? missing(nobodyCalled, n) : measured(value, n, intervals[i]);
+  });
+  const [auc, ...rest] = all as [Measure, ...Measure[]];
+  const truePositiveRates = rest.splice(0, falsePositiveRates.length);
+  for (const [i, rate] of falsePositiveRates.entries())
+    if (rate * nonMembers < 1)
+      Object.assign(truePositiveRates[i] as Measure, {
+        unresolved: true,
+        note: `${nonMembers} non-members cannot resolve ${100 * rate} % false alarms: told at no false alarm at all`,
+      });
+  const threshold = (step: number, from: number): ThresholdResult => {
+    const [accuracy, precision, recall, f1] = rest.slice(from, from + 4) as Four<Measure>;
+    const called = (steps.hits[step] as number) + (steps.alarms[step] as number);
+    return { accuracy, precision: { ...precision, n: called }, recall: { ...recall, n: members }, f1 };
+  };
+  return {
+    auc,
+    truePositiveRates,
+    atMedian: threshold(middle, 0),
+    atBest: threshold(bestStep(steps), 4),
+    curve: thinCurve(steps, options.curvePoints ?? 200),
+  };
+}
+
+/**
+ * Name of the attack with the highest AUC, the first of equals; undefined where none could be made. Report it
+ * with that attack's interval, and say of how many it is the best: the best of several is above its own mean.
+ */
+export function strongestAttack(
+  results: Readonly<Record<string, { auc: Pick<Measure, 'value'> }>>,
+): string | undefined {
+  let best: string | undefined;
+  for (const [name, { auc }] of Object.entries(results))
+    if (auc.value !== null && auc.value > (best === undefined ? -1 : (results[best]?.auc.value ?? -1)))
+      best = name;
+  return best;
+}

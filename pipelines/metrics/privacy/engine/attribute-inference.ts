@@ -1,0 +1,189 @@
+import { phase, type Steps } from '../../../kernel/steps.ts';
+import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../../../patients/visit-columns.ts';
+import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
+import { type Measure, measured, missing } from '../../statistics/measure.ts';
+import { type PrivacyCohorts, sample, whoIsMissing, withVisits } from '../../statistics/samples.ts';
+import { distanceRows, keysFor, never } from './distance-rows.ts';
+
+export interface AttributeOptions {
+  seed: number;
+  replicates: number;
+  /** Nearest synthetic patients who vote on each unknown code; HALO takes 1. */
+  neighbors?: number;
+  /** The attacker knows the labels, and which of these codes a patient has: a list, or the most common ones. */
+  knownCodes?: number | readonly number[];
+  /** Most patients taken from each cohort. */
+  size?: number;
+  /**
+   * Who votes when several are equally near at the last place. `share` (default): all of them, sharing the
+   * places left. `order`: the first in the cohort, as in the HALO script, whose answer hangs on row order
+   * (as does its choice among equally common codes: the one seen first).
+   */
+  ties?: 'share' | 'order';
+}
+
+export interface AttributeResult {
+  /** Micro F1 of the codes guessed from synthetic patients. */
+  attack: Measure;
+  /** The same attack with real patients nobody trained on: what can be known without any leak. */
+  reference: Measure;
+  /** `attack − reference`: what the synthetic cohort gives away beyond that. */
+  excess: Measure;
+}
+
+/** Guessed codes that are right, guessed in all, and there in truth, per attacked patient. */
+interface Guesses {
+  right: Int32Array;
+  guessed: Int32Array;
+  actual: Int32Array;
+}
+
+/** Distinct codes of each patient, over all visits. */
+const distinctCodes = (columns: VisitColumns, patient: number): Set<number> => {
+  const first = columns.codeOffsets[columns.visitOffsets[patient] as number];
+  return new Set(
+    columns.codes.subarray(first, columns.codeOffsets[columns.visitOffsets[patient + 1] as number]),
+  );
+};
+
+/** The codes most patients have, most common first; among equals the lower code, or the one seen first. */
+function mostCommonCodes(columns: VisitColumns, limit: number, ties: 'share' | 'order'): number[] {
+  const patients = new Map<number, number>();
+  for (let p = 0; p < patientCount(columns); p++)
+    for (const code of [...distinctCodes(columns, p)].sort((a, b) => a - b))
+      patients.set(code, (patients.get(code) ?? 0) + 1);
+  const ranked = [...patients].sort(([a, m], [b, n]) => n - m || (ties === 'order' ? 0 : a - b));
+  return ranked.slice(0, limit).map(([code]) => code);
+}
+
+/** Each patient as one visit of the codes that `chosen` picks; labels go along. */
+function flatten(columns: VisitColumns, chosen: (code: number) => boolean): VisitColumns {
+  const builder = new VisitColumnsBuilder();
+  const perPatient = columns.labels.length / Math.max(1, patientCount(columns));
+  for (let p = 0; p < patientCount(columns); p++)
+    builder.addPatient(
+      [[...distinctCodes(columns, p)].filter(chosen)],
+      columns.labels.subarray(p * perPatient, (p + 1) * perPatient),
+    );
+  return builder.build();
+}
+
+const codesOf = (flat: VisitColumns, patient: number): Int32Array =>
+  flat.codes.subarray(flat.codeOffsets[patient], flat.codeOffsets[patient + 1]);
+
+/** Value at the k-th place of a row, how many are below it, and how many stand at it. */
+function lastPlace(row: Int32Array, k: number): { at: number; nearer: number; tied: number } {
+  const few = new Int32Array(k).fill(never);
+  for (let j = 0; j < row.length; j++) {
+    const value = row[j] as number;
+    if (value >= (few[k - 1] as number)) continue;
+    let i = k - 1;
+    for (; i > 0 && (few[i - 1] as number) > value; i--) few[i] = few[i - 1] as number;
+    few[i] = value;
+  }
+  const at = few[k - 1] as number;
+  let tied = 0;
+  for (let j = 0; j < row.length; j++) if (row[j] === at) tied++;
+  return { at, nearer: few.indexOf(at), tied };
+}
+
+/**
+ * Codes that more than half of the k nearest have. Votes are whole numbers: a nearer patient has as many as
+ * patients are tied at the last place, a tied one as many as there are places left for them.
+ */
+function elect(row: Int32Array, hidden: VisitColumns, k: number, ties: 'share' | 'order'): Set<number> {
+  const { at, nearer, tied } = lastPlace(row, k);
+  const places = k - nearer;
+  const seats = ties === 'share' ? tied : places;
+  const votes = new Map<number, number>();
+  let seated = 0;
+  for (let patient = 0; patient < row.length; patient++) {
+    const value = row[patient] as number;
+    if (value > at || (value === at && seated++ >= seats)) continue;
+    const weight = value < at ? seats : places;
+    for (const code of codesOf(hidden, patient)) votes.set(code, (votes.get(code) ?? 0) + weight);
+  }
+  return new Set([...votes].filter(([, count]) => 2 * count > k * seats).map(([code]) => code));
+}
+
+function* guess(
+  target: VisitColumns,
+  source: VisitColumns,
+  known: (code: number) => boolean,
+  options: AttributeOptions,
+): Steps<Guesses> {
+  const count = patientCount(target);
+  const found: Guesses = {
+    right: new Int32Array(count),
+    guessed: new Int32Array(count),
+    actual: new Int32Array(count),
+  };
+  const truth = flatten(target, (code) => !known(code));
+  const k = Math.min(options.neighbors ?? 1, patientCount(source));
+  const hidden = flatten(source, (code) => !known(code));
+  const shared = keysFor([flatten(target, known), flatten(source, known)], 'hamming');
+  // One block, so that a patient's whole row is there when the votes are counted.
+  const task = {
+    shared,
+    query: 0,
+    reference: 1,
+    distance: 'hamming',
+    blockPatients: patientCount(source),
+  } as const;
+  yield* distanceRows(task, (patient, row) => {
+    const elected = elect(row, hidden, k, options.ties ?? 'share');
+    const actual = codesOf(truth, patient);
+    found.right[patient] = actual.reduce((sum, code) => sum + (elected.has(code) ? 1 : 0), 0);
+    found.guessed[patient] = elected.size;
+    found.actual[patient] = actual.length;
+  });
+  return found;
+}
+
+/** Σ 2·right / Σ (guessed + actual) over patients, each counted `counts` times; null when that is 0 / 0. */
+function microF1({ right, guessed, actual }: Guesses, counts?: Int32Array): number | null {
+  let above = 0;
+  let below = 0;
+  for (let p = 0; p < right.length; p++) {
+    const weight = counts ? (counts[p] as number) : 1;
+    above += 2 * weight * (right[p] as number);
+    below += weight * ((guessed[p] as number) + (actual[p] as number));
+  }
+  return below === 0 ? null : above / below;
+}
+
+const difference = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? null : a - b;
+
+/**
+ * HALO's attribute inference (evaluate_privacy_attribute.py:38-69): from a training patient's labels and
+ * common codes, guess the other codes as those of the nearest synthetic patients. Codes are pooled over visits.
+ */
+export function* attributeInference(
+  cohorts: PrivacyCohorts,
+  options: AttributeOptions,
+): Steps<AttributeResult> {
+  const synthetic = withVisits(cohorts.synthetic);
+  const note = whoIsMissing({ ...cohorts, synthetic });
+  if (note) return { attack: missing(note), reference: missing(note), excess: missing(note) };
+  const counts = [cohorts.train, cohorts.test, synthetic].map(patientCount);
+  const size = Math.min(...counts, options.size ?? Infinity);
+  const train = sample(cohorts.train, size, options.seed, 'train');
+  const { knownCodes = 100, ties = 'share' } = options;
+  const common = new Set(
+    typeof knownCodes === 'number' ? mostCommonCodes(train, knownCodes, ties) : knownCodes,
+  );
+  const from = (source: VisitColumns) => guess(train, source, (code) => common.has(code), options);
+  const attack = yield* phase('synthetic', 0, 2, from(sample(synthetic, size, options.seed, 'synthetic')));
+  const reference = yield* phase('reference', 1, 2, from(sample(cohorts.test, size, options.seed, 'test')));
+  const all = (counts?: Int32Array) => {
+    const [a, b] = [microF1(attack, counts), microF1(reference, counts)];
+    return [a, b, difference(a, b)];
+  };
+  const intervals = bootstrapIntervals({ ...options, sizes: [size], statistics: ([drawn]) => all(drawn) });
+  const [first, second, third] = all().map((value, i): Measure => {
+    if (value === null) return missing('no patient has a code beyond the known ones', size);
+    return measured(value, size, intervals[i]);
+  }) as [Measure, Measure, Measure];
+  return { attack: first, reference: second, excess: third };
+}

@@ -1,0 +1,53 @@
+import { phase, type Steps } from '../../../kernel/steps.ts';
+import { patientCount } from '../../../patients/visit-columns.ts';
+import type { AttackScores } from '../../statistics/roc.ts';
+import {
+  type PrivacyCohorts,
+  sample,
+  whoIsMissing,
+  withCodes,
+  withVisits,
+} from '../../statistics/samples.ts';
+import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
+import { type Distance, keysFor } from './distance-rows.ts';
+import { nearest } from './nearest.ts';
+
+export interface DatasetAttackOptions extends ScoreOptions {
+  /** `halo` for the reference script's numbers, `codes` for PyHealth's. */
+  distance: Distance;
+  /** Most members attacked, and as many non-members; HALO takes 7,500. */
+  size?: number;
+}
+
+/** Scores of the dataset attack: minus the distance to the nearest synthetic patient. */
+export function* datasetAttackScores(cohorts: PrivacyCohorts, distance: Distance): Steps<AttackScores> {
+  const shared = keysFor([cohorts.train, cohorts.test, cohorts.synthetic], distance);
+  const near = (query: number) => nearest({ shared, query, reference: 2, distance });
+  const members = yield* phase('members', 0, 2, near(0));
+  const nonMembers = yield* phase('non-members', 1, 2, near(1));
+  return {
+    members: Float64Array.from(members.distance, (d) => -d),
+    nonMembers: Float64Array.from(nonMembers.distance, (d) => -d),
+  };
+}
+
+/**
+ * HALO's dataset attack: whoever has a synthetic patient near is called a member. As many members as
+ * non-members are attacked, drawn by seed, so that guessing is right half the time. The model attack of the
+ * same paper needs no function of its own: give `scoreAttack` the log-likelihoods.
+ */
+export function* datasetAttack(cohorts: PrivacyCohorts, options: DatasetAttackOptions): Steps<AttackResult> {
+  let { train, test, synthetic } = cohorts;
+  if (options.distance === 'halo') synthetic = withVisits(synthetic);
+  if (options.distance === 'codes')
+    [train, test, synthetic] = [withCodes(train), withCodes(test), withCodes(synthetic)];
+  const note = whoIsMissing({ train, test, synthetic });
+  if (note) return attackMissing(note);
+  const size = Math.min(patientCount(train), patientCount(test), options.size ?? Infinity);
+  const attacked = {
+    train: sample(train, size, options.seed, 'train'),
+    test: sample(test, size, options.seed, 'test'),
+    synthetic,
+  };
+  return scoreAttack(yield* datasetAttackScores(attacked, options.distance), options);
+}

@@ -1,0 +1,101 @@
+import type { Steps } from '../../../kernel/steps.ts';
+import { type DistanceTask, distanceRows, never, type RowVisitor } from './distance-rows.ts';
+import type { KeySets } from './key-sets.ts';
+
+/** Nearest references of the queries `from … to - 1`, by position in that range. */
+export interface Nearest {
+  /** `never` where there is nobody to meet. */
+  distance: Int32Array;
+  /** The lowest index among the nearest; −1 where there is nobody. */
+  index: Int32Array;
+}
+
+const rangeOf = (task: DistanceTask): number =>
+  (task.to ?? (task.shared.sets[task.query] as KeySets).count) - (task.from ?? 0);
+
+const nobody = (count: number): Nearest => ({
+  distance: new Int32Array(count).fill(never),
+  index: new Int32Array(count).fill(-1),
+});
+
+function smallest(row: Int32Array, width: number): number {
+  let least = never;
+  for (let j = 0; j < width; j++) {
+    const value = row[j] as number;
+    if (value < least) least = value;
+  }
+  return least;
+}
+
+/** As `smallest`, but passes over distance 0, which is `-offset` in a row. */
+function smallestAbove(row: Int32Array, width: number, floor: number): number {
+  let least = never;
+  for (let j = 0; j < width; j++) {
+    const value = row[j] as number;
+    if (value < least && value > floor) least = value;
+  }
+  return least;
+}
+
+/**
+ * Nearest reference of each query. `copiesCount: false` passes over distance 0, as the published NNAA does:
+ * an exact copy, the worst leak there is, then goes unseen.
+ */
+export function* nearest(task: DistanceTask, copiesCount = true): Steps<Nearest> {
+  const from = task.from ?? 0;
+  const found = nobody(rangeOf(task));
+  yield* distanceRows(task, (query, row, width, first, offset) => {
+    const least = copiesCount ? smallest(row, width) : smallestAbove(row, width, -offset);
+    const distance = offset + least;
+    if (distance >= (found.distance[query - from] as number)) return;
+    found.distance[query - from] = distance;
+    found.index[query - from] = first + row.indexOf(least);
+  });
+  return found;
+}
+
+/**
+ * Both directions of a symmetric distance in one pass over the pairs: the nearest reference of each query and
+ * the nearest query of each reference. Shards of queries merge by the minimum over `ofReferences`.
+ */
+export function* nearestBothWays(
+  task: DistanceTask,
+): Steps<{ ofQueries: Int32Array; ofReferences: Int32Array }> {
+  if (task.distance === 'halo') throw new RangeError('the `halo` distance is not symmetric');
+  const from = task.from ?? 0;
+  const ofQueries = new Int32Array(rangeOf(task)).fill(never);
+  const ofReferences = new Int32Array((task.shared.sets[task.reference] as KeySets).count).fill(never);
+  yield* distanceRows(task, (query, row, width, first, offset) => {
+    let least = ofQueries[query - from] as number;
+    for (let j = 0; j < width; j++) {
+      const distance = offset + (row[j] as number);
+      if (distance < least) least = distance;
+      if (distance < (ofReferences[first + j] as number)) ofReferences[first + j] = distance;
+    }
+    ofQueries[query - from] = least;
+  });
+  return { ofQueries, ofReferences };
+}
+
+/**
+ * The k smallest distances of each query, ascending, `[queries, k]` row-major; `never` where there are fewer.
+ */
+export function* nearestFew(task: DistanceTask, k: number): Steps<Int32Array> {
+  const from = task.from ?? 0;
+  const kept = new Int32Array(rangeOf(task) * k).fill(never);
+  const visit: RowVisitor = (query, row, width, _first, offset) => {
+    const start = (query - from) * k;
+    const last = start + k - 1;
+    let worst = kept[last] as number;
+    for (let j = 0; j < width; j++) {
+      const distance = offset + (row[j] as number);
+      if (distance >= worst) continue;
+      let at = last;
+      for (; at > start && (kept[at - 1] as number) > distance; at--) kept[at] = kept[at - 1] as number;
+      kept[at] = distance;
+      worst = kept[last] as number;
+    }
+  };
+  yield* distanceRows(task, visit);
+  return kept;
+}

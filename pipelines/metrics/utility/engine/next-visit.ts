@@ -1,0 +1,157 @@
+import type { Modality, TokenKind } from '../../../../schemas/ehr.ts';
+import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
+import { type AsyncSteps, asyncPhase } from '../../../kernel/steps.ts';
+import { type Example, visitLimit } from '../../../nn/networks/visit-batch.ts';
+import { patientCount, type VisitColumns, visitsOf } from '../../../patients/visit-columns.ts';
+import { draw } from '../../learners/examples.ts';
+import type { Wanted } from './next-visit-network.ts';
+import type { UtilityCohorts } from './phenotyping-sets.ts';
+import { highest, noRecalls, type Recalls, RecallTally, recallDepths } from './recall.ts';
+import {
+  type NextVisitSets,
+  type NextVisitTraining,
+  nextVisitTrainingDefaults,
+  trainNextVisit,
+} from './train-next-visit.ts';
+
+/** How many real and how many synthetic patients a predictor is trained on. */
+export interface TrainingMix {
+  real: number;
+  synthetic: number;
+}
+
+export interface NextVisitOptions {
+  seed: number;
+  replicates: number;
+  /** What predictors are trained on; default: PromptEHR's sizes as shares of the training patients. */
+  mixes?: readonly TrainingMix[];
+  /** Which codes are predicted; PromptEHR predicts diagnoses. Default: diagnoses. All modalities are read. */
+  modalities?: readonly Modality[];
+  training?: Partial<Omit<NextVisitTraining, 'seed' | 'tokens' | 'wanted'>>;
+}
+
+export interface NextVisitRow extends TrainingMix {
+  /** Visits the predictor learned to predict. */
+  trainingVisits: number;
+  recall: Recalls;
+  /** What the recalls are means of; absent where there is none. */
+  tally?: RecallTally;
+}
+
+export interface NextVisitResult {
+  rows: NextVisitRow[];
+  /**
+   * Always the codes that are commonest in later visits of the real training patients: what no learning
+   * reaches.
+   */
+  commonest: Recalls;
+}
+
+/** Training patients of PromptEHR, section 4.1, by which its sizes scale. */
+const paperPatients = 39_581;
+
+/**
+ * PromptEHR's experiments (figures 5 to 7) for a training part of `patients`: 5k, 10k and all real; 5k to 50k
+ * synthetic; and 10k or 30k real with each of these. Equal mixes are told once.
+ */
+export const promptEhrMixes = (patients: number): TrainingMix[] => {
+  const scaled = (size: number) => Math.round((size * patients) / paperPatients);
+  const synthetic = [5_000, 10_000, 30_000, 50_000].map(scaled);
+  const mixes = [
+    ...[scaled(5_000), scaled(10_000), patients].map((real) => ({ real, synthetic: 0 })),
+    ...synthetic.map((size) => ({ real: 0, synthetic: size })),
+    ...[10_000, 30_000].flatMap((real) => synthetic.map((size) => ({ real: scaled(real), synthetic: size }))),
+  ];
+  return mixes.filter(
+    (mix, i) =>
+      mixes.findIndex((other) => other.real === mix.real && other.synthetic === mix.synthetic) === i,
+  );
+};
+
+const everyone = (cohort: VisitColumns): Example[] =>
+  Array.from({ length: patientCount(cohort) }, (_, patient) => ({ cohort, patient, positive: false }));
+
+/** Codes of each visit that is to be predicted, as far as the network reads back. */
+const laterVisits = ({ cohort, patient }: Example, wanted: Wanted): Int32Array[] => {
+  const end = cohort.visitOffsets[patient + 1] as number;
+  const visits: Int32Array[] = [];
+  for (let v = end - Math.min(visitLimit, visitsOf(cohort, patient)) + 1; v < end; v++) {
+    const codes = cohort.codes.subarray(cohort.codeOffsets[v], cohort.codeOffsets[v + 1]).filter(wanted);
+    if (codes.length > 0) visits.push(codes);
+  }
+  return visits;
+};
+
+const commonestGuesses = (
+  train: readonly Example[],
+  test: readonly Example[],
+  tokens: number,
+  wanted: Wanted,
+): RecallTally => {
+  const counts = new Float64Array(tokens);
+  for (const example of train)
+    for (const visit of laterVisits(example, wanted))
+      for (const token of visit) counts[token] = (counts[token] as number) + 1;
+  const guesses = highest(counts, Math.max(...recallDepths)).filter((token) => (counts[token] as number) > 0);
+  const tally = new RecallTally();
+  for (const [patient, example] of test.entries())
+    for (const visit of laterVisits(example, wanted)) tally.add(patient, guesses, visit);
+  return tally;
+};
+
+/** Uses of the seed that no other measure has. */
+const uses = { real: 2 ** 21, synthetic: 2 ** 21 + 1 } as const;
+
+/** Why a mix cannot be trained, or nothing. */
+const reason = (mix: TrainingMix, cohorts: UtilityCohorts, sets: NextVisitSets): string | undefined => {
+  for (const [name, cohort] of [
+    ['real', cohorts.train],
+    ['synthetic', cohorts.synthetic],
+  ] as const)
+    if (patientCount(cohort) < mix[name])
+      return `${mix[name]} ${name} patients are asked for, and there are ${patientCount(cohort)}`;
+  const empty = (['train', 'validation', 'test'] as const).find((name) => sets[name].length === 0);
+  if (!empty) return undefined;
+  const who = empty === 'train' ? 'training' : empty;
+  return `no ${who} patient has a visit with codes after the first, so there is nothing to predict`;
+};
+
+/**
+ * PromptEHR's utility (Wang and Sun 2022, section 4.5): a predictor of the next visit's codes, trained on
+ * real and synthetic patients in several mixes, chosen on real validation patients and tested on real test
+ * patients.
+ */
+export async function* nextVisit(
+  cohorts: UtilityCohorts,
+  vocabulary: Vocabulary,
+  options: NextVisitOptions,
+): AsyncSteps<NextVisitResult> {
+  const { seed, replicates } = options;
+  const modalities: readonly TokenKind[] = options.modalities ?? ['dx'];
+  const tokens = vocabulary.codes.length;
+  const wanted = (token: number) => modalities.includes(vocabulary.codes[token]?.modality ?? 'dx');
+  const telling = (examples: readonly Example[]) =>
+    examples.filter((example) => laterVisits(example, wanted).length > 0);
+  const validation = telling(everyone(cohorts.validation));
+  const test = telling(everyone(cohorts.test));
+  const real = draw(everyone(cohorts.train), patientCount(cohorts.train), seed, uses.real);
+  const synthetic = draw(everyone(cohorts.synthetic), patientCount(cohorts.synthetic), seed, uses.synthetic);
+  const training = { ...nextVisitTrainingDefaults, ...options.training, seed, tokens, wanted };
+  const mixes = options.mixes ?? promptEhrMixes(patientCount(cohorts.train));
+  const rows: NextVisitRow[] = [];
+  for (const [at, mix] of mixes.entries()) {
+    const train = telling([...real.slice(0, mix.real), ...synthetic.slice(0, mix.synthetic)]);
+    const sets = { train, validation, test };
+    const note = reason(mix, cohorts, sets);
+    const trainingVisits = train.reduce((sum, example) => sum + laterVisits(example, wanted).length, 0);
+    const name = `next visit, ${mix.real} real + ${mix.synthetic} synthetic`;
+    if (note) {
+      rows.push({ ...mix, trainingVisits, recall: noRecalls(note) });
+      continue;
+    }
+    const tally = yield* asyncPhase(name, at, mixes.length, trainNextVisit(sets, training));
+    rows.push({ ...mix, trainingVisits, recall: tally.measure(seed, replicates), tally });
+  }
+  const commonest = commonestGuesses(real, test, tokens, wanted).measure(seed, replicates);
+  return { rows, commonest };
+}

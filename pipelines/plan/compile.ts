@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { nonRetryableCodes, StageError } from '../../schemas/errors.ts';
+import type { MetricParams } from '../../schemas/metric-params.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import type { RunConfig } from '../../schemas/run-config.ts';
+import type { MetricRow } from '../../schemas/scorecard.ts';
+import { checkHeeds } from '../generation/sample-requests.ts';
+import { generators } from '../generators/registry.ts';
+import type { Metric } from '../metrics/metric.ts';
+import { metricsOf } from '../metrics/registry.ts';
+import { metricOptions } from '../metrics/score-metric.ts';
+import { type Dag, DagBuilder } from './dag.ts';
+
+const invalid = (key: string, what: string): StageError => new StageError('InvalidConfig', `${key}: ${what}`);
+
+const oneOf = (names: Iterable<string>): string => `there are: ${[...names].sort().join(', ')}`;
+
+type Chosen = RunConfig['generators'][number];
+type Settings = Chosen['config'];
+
+/** Settings as a schema fills them. Throws InvalidConfig with one line per problem, each naming its key. */
+const fillSettings = (schema: z.ZodType, given: Settings, path: readonly string[]): Settings => {
+  const { success, data, error } = schema.safeParse(given);
+  if (success) return z.record(z.string(), z.json()).parse(data);
+  const problems = error.issues.map((issue) =>
+    [[...path, ...issue.path].join('.'), issue.message].join(': '),
+  );
+  throw new StageError('InvalidConfig', problems.join('\n'));
+};
+
+/** Names of generators whose training can start from a model. */
+const startable = (): string[] => [...generators].flatMap(([name, { fitFrom }]) => (fitFrom ? [name] : []));
+
+const fillGenerator = (
+  { name, from, config, drawing, trainingSizes: sizes }: Chosen,
+  index: number,
+  all: Chosen[],
+): Chosen => {
+  const key = `generators[${index}]`;
+  const generator = generators.get(name);
+  if (!generator) throw invalid(key, `no generator is called ${name}; ${oneOf(generators.keys())}`);
+  if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
+  if (!generator.drawing && Object.keys(drawing).length > 0)
+    throw invalid(`${key}.drawing`, `${name} draws in one way only, so nothing can be set`);
+  if (from !== undefined && !generator.fitFrom)
+    throw invalid(`${key}.from`, `${name} cannot start from a model; ${oneOf(startable())}`);
+  const twice = sizes?.find((size, i) => sizes.indexOf(size) !== i);
+  if (twice !== undefined) throw invalid(`${key}.trainingSizes`, `${twice} is listed twice`);
+  return {
+    name,
+    ...(from !== undefined && { from }),
+    ...(sizes && { trainingSizes: sizes }),
+    config: fillSettings(generator.config, config, [key, 'config']),
+    drawing: generator.drawing ? fillSettings(generator.drawing, drawing, [key, 'drawing']) : {},
+  };
+};
+
+/** Throws InvalidConfig where the run asks all generators for what one of them does not heed. */
+const checkAsked = ({ generate, generators: chosen }: RunConfig): void => {
+  for (const generator of chosen.flatMap(({ name }) => generators.get(name) ?? []))
+    checkHeeds(generator, generate);
+};
+
+/** A family's choice with the settings of its metrics filled in. Throws InvalidConfig naming the key. */
+export const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'options'>>(
+  family: MetricRow['family'],
+  chosen: Chosen,
+): Chosen => {
+  const known = metricsOf(family);
+  const find = (name: string, key: string): Metric => {
+    const metric = known.get(name);
+    if (!metric) throw invalid(`${family}.${key}`, `no metric is called ${name}; ${oneOf(known.keys())}`);
+    return metric;
+  };
+  for (const [index, name] of (chosen.metrics ?? []).entries()) find(name, `metrics[${index}]`);
+  const filled = Object.entries(chosen.options).map(([name, given]) => [
+    name,
+    z.json().parse(metricOptions(find(name, `options.${name}`), given)),
+  ]);
+  return { ...chosen, options: Object.fromEntries(filled) };
+};
+
+/**
+ * A run config as a plan: every default filled in, names and settings of generators and metrics checked against
+ * the registry. Throws InvalidConfig whose message names the key.
+ */
+export const compile = (dag: Dag, run: RunConfig): Plan => {
+  const builder = new DagBuilder();
+  const chosen = run.generators.map(fillGenerator);
+  checkAsked(run);
+  dag.draw(builder, {
+    ...run,
+    generators: chosen,
+    similarity: fillMetrics('similarity', run.similarity),
+    utility: fillMetrics('utility', run.utility),
+    privacy: fillMetrics('privacy', run.privacy),
+  });
+  return { name: run.name, nodes: builder.nodes, nonRetryable: [...nonRetryableCodes] };
+};

@@ -1,0 +1,7 @@
+import * as tf from '@tensorflow/tfjs';
+import test from 'ava';
+import { testHaloScores } from '../sampling/scores.ts';
+import { testGoldenHalo } from './golden.ts';
+
+testGoldenHalo(test, () => tf.setBackend('cpu'));
+testHaloScores(test, () => tf.setBackend('cpu'));

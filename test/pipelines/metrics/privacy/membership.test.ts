@@ -1,0 +1,190 @@
+import test from 'ava';
+import { drain } from '../../../../pipelines/kernel/steps.ts';
+import { scoreAttack } from '../../../../pipelines/metrics/privacy/engine/attack-scores.ts';
+import { densityRatioAttack } from '../../../../pipelines/metrics/privacy/engine/density-ratio.ts';
+import { type Distance, distances } from '../../../../pipelines/metrics/privacy/engine/distance-rows.ts';
+import {
+  datasetAttack,
+  datasetAttackScores,
+} from '../../../../pipelines/metrics/privacy/engine/membership.ts';
+import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
+import { selectPatients } from '../../../../pipelines/patients/visit-columns.ts';
+import {
+  cohortB,
+  demoTest,
+  demoTrain,
+  firstHundred,
+  haloGolden,
+  pyhealthGolden,
+  reordered,
+  split,
+  toColumns,
+  unlabeled,
+} from './golden-cohorts.ts';
+
+const everyone = {
+  train: toColumns(split.train),
+  test: toColumns(split.test),
+  synthetic: toColumns(split.synthetic),
+};
+const attack = (cohorts: PrivacyCohorts, distance: Distance = 'hamming', seed = 1) =>
+  drain(datasetAttack(cohorts, { distance, seed, replicates: 0 }));
+const density = (cohorts: PrivacyCohorts, seed = 1) =>
+  drain(densityRatioAttack(cohorts, { seed, replicates: 0 }));
+
+test('dataset attack, HALO: distances and every number at the median', (t) => {
+  for (const [cohorts, expected] of [
+    [{ ...firstHundred, synthetic: everyone.synthetic }, haloGolden.membership_hamming],
+    [
+      {
+        train: toColumns(demoTrain.slice(0, 20)),
+        test: toColumns(demoTest.slice(0, 20)),
+        synthetic: toColumns(demoTrain.slice(20)),
+      },
+      haloGolden.membership_hamming_demo,
+    ],
+  ] as const) {
+    const filtered = {
+      ...cohorts,
+      synthetic: selectPatients(cohorts.synthetic, withVisitsOf(cohorts.synthetic)),
+    };
+    const { members, nonMembers } = drain(datasetAttackScores(filtered, 'halo'));
+    t.deepEqual(
+      [...members, ...nonMembers].map((score) => -score),
+      expected.distances,
+    );
+    const { atMedian } = attack(cohorts, 'halo');
+    t.is(atMedian.accuracy.value, expected.results.Accuracy);
+    t.is(atMedian.precision.value, expected.results.Precision);
+    t.is(atMedian.recall.value, expected.results.Recall);
+    t.true(Math.abs((atMedian.f1.value ?? NaN) - expected.results.F1) < 1e-12);
+  }
+});
+
+const withVisitsOf = ({ visitOffsets }: PrivacyCohorts['synthetic']) =>
+  [...visitOffsets.keys()].filter((p) => (visitOffsets[p + 1] ?? 0) > (visitOffsets[p] ?? 0));
+
+test('dataset attack, PyHealth: its numbers on its own draw', (t) => {
+  const { result, member_indices, nonmember_indices } = pyhealthGolden.mia_first100_seed0;
+  const cohorts = {
+    ...firstHundred,
+    train: selectPatients(firstHundred.train, member_indices),
+    test: selectPatients(firstHundred.test, nonmember_indices),
+  };
+  const { atMedian } = attack(cohorts, 'codes');
+  t.true(Math.abs((atMedian.f1.value ?? NaN) - result.MIA_F1[0]) < 1e-12);
+  t.is(atMedian.precision.value, result.MIA_Precision[0]);
+  t.is(atMedian.recall.value, result.MIA_Recall[0]);
+  t.is(atMedian.accuracy.value, result.MIA_Accuracy[0]);
+});
+
+test('model attack: scores are log-likelihoods', (t) => {
+  const found = scoreAttack(
+    { members: Float64Array.of(-10, -12, -30), nonMembers: Float64Array.of(-20, -25, -31) },
+    { seed: 1, replicates: 0 },
+  );
+  t.is(found.auc.value, (3 + 3 + 1) / 9);
+  t.is(found.atMedian.recall.value, 2 / 3);
+});
+
+test('a verbatim copier is caught without one false alarm, by both attacks', (t) => {
+  const copier = { ...everyone, synthetic: everyone.train };
+  const found = attack(copier);
+  t.is(found.auc.value, 1);
+  t.deepEqual(
+    found.truePositiveRates.map(({ value }) => value),
+    [1, 1, 1],
+  );
+  t.true((density(copier).auc.value ?? 0) > 0.98);
+});
+
+test('planted copies are found by exactly as many as are planted', (t) => {
+  // A hundred members far from everybody; the synthetic cohort holds twelve of them and strangers.
+  const person = (i: number) => [[10 * i, 10 * i + 1, 10 * i + 2]];
+  const people = (from: number, count: number) => Array.from({ length: count }, (_, i) => person(from + i));
+  const cohorts = {
+    train: unlabeled(people(0, 100)),
+    test: unlabeled(people(100, 100)),
+    synthetic: unlabeled([...people(0, 12), ...people(300, 88)]),
+  };
+  const found = attack(cohorts);
+  t.deepEqual(
+    found.truePositiveRates.map(({ value }) => value),
+    [0.12, 0.12, 0.12],
+  );
+  t.is(found.auc.value, 0.12 + 0.88 / 2);
+  // Half of the members are drawn to be attacked; the rest of them look like anybody.
+  const ratio = density(cohorts);
+  const found50 = ratio.truePositiveRates[0]?.value ?? 0;
+  t.true(found50 > 0);
+  t.true(Math.abs((ratio.auc.value ?? NaN) - (found50 + (1 - found50) / 2)) < 1e-12);
+});
+
+test('a generator that saw nobody is near one half, over seeds', (t) => {
+  const cohorts = { ...everyone, synthetic: toColumns(cohortB) };
+  const mean = (one: (seed: number) => number | null) =>
+    [1, 2, 3, 4, 5, 6, 7, 8].reduce((sum, seed) => sum + (one(seed) ?? NaN), 0) / 8;
+  t.true(Math.abs(mean((seed) => attack(cohorts, 'hamming', seed).auc.value) - 0.5) < 0.05);
+  t.true(Math.abs(mean((seed) => density(cohorts, seed).auc.value) - 0.5) < 0.08);
+});
+
+test('the order of patients does not matter where all are attacked', (t) => {
+  const shuffled = {
+    train: toColumns(reordered(split.train.slice(0, 100))),
+    test: toColumns(reordered(split.test)),
+    synthetic: toColumns(reordered(split.synthetic)),
+  };
+  const straight = { ...everyone, train: firstHundred.train };
+  for (const distance of distances) {
+    const { auc, atMedian, curve } = attack(straight, distance);
+    const other = attack(shuffled, distance);
+    t.deepEqual([other.auc, other.atMedian, other.curve], [auc, atMedian, curve]);
+  }
+});
+
+test('density ratio: equals the formula, pair by pair', (t) => {
+  const people = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => [[from + i, from + i + 1, (from + i) % 5]]);
+  const lists = { train: people(0, 2), test: people(20, 4), synthetic: people(1, 3) };
+  const cohorts = {
+    train: unlabeled(lists.train),
+    test: unlabeled(lists.test),
+    synthetic: unlabeled(lists.synthetic),
+  };
+  const found = density(cohorts);
+  t.true(found.decay !== null);
+  const distance = (a: number[][], b: number[][]) => {
+    const [x, y] = [new Set(a[0]), new Set(b[0])];
+    return [...x].filter((c) => !y.has(c)).length + [...y].filter((c) => !x.has(c)).length;
+  };
+  const logDensity = (a: number[][], others: number[][][]) =>
+    Math.log(
+      others.reduce((sum, b) => sum + Math.exp(-(found.decay ?? NaN) * distance(a, b)), 0) / others.length,
+    );
+  // Whichever two of the four test patients were kept as reference, one of the six splits must fit.
+  const aucs = [0, 1, 2, 3].flatMap((i) =>
+    [0, 1, 2, 3]
+      .filter((j) => j > i)
+      .map((j) => {
+        const population = lists.test.filter((_, p) => p === i || p === j);
+        const others = lists.test.filter((_, p) => p !== i && p !== j);
+        const score = (a: number[][]) => logDensity(a, lists.synthetic) - logDensity(a, population);
+        const wins = lists.train.flatMap((m) =>
+          others.map((o) => (score(m) > score(o) ? 1 : score(m) === score(o) ? 0.5 : 0)),
+        );
+        return wins.reduce((sum: number, win) => sum + win, 0) / 4;
+      }),
+  );
+  t.true(aucs.some((auc) => Math.abs(auc - (found.auc.value ?? NaN)) < 1e-9));
+});
+
+test('nobody to attack or to compare with gives a sentence', (t) => {
+  const none = unlabeled([]);
+  t.regex(attack({ ...everyone, synthetic: none }).auc.note ?? '', /synthetic cohort has 0 patients/);
+  t.regex(attack({ ...everyone, test: none }, 'codes').atBest.f1.note ?? '', /test cohort has 0 patients/);
+  const few = { ...everyone, test: selectPatients(everyone.test, [0, 1]) };
+  t.regex(density(few).auc.note ?? '', /test cohort has 2 patients, and this needs at least 3/);
+  t.is(density(few).decay, null);
+  const three = { ...everyone, test: selectPatients(everyone.test, [0, 1, 2]) };
+  t.is(typeof density(three).auc.value, 'number');
+});
