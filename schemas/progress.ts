@@ -19,7 +19,7 @@ export const stageResult = z.object({
 });
 export type StageResult = z.output<typeof stageResult>;
 
-export const nodeStates = ['waiting', 'running', 'done', 'cached', 'failed', 'skipped'] as const;
+const nodeStates = ['waiting', 'running', 'done', 'cached', 'failed', 'skipped'] as const;
 
 /** One node of a run as the `status` query tells it. */
 export const nodeStatus = z.object({

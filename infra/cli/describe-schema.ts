@@ -31,7 +31,7 @@ const bounds = (node: Node): string => {
 };
 
 /** What may be written there, in a few words: `integer ≥ 1`, `list of (dx | px)`. */
-export const typeText = (node: Node): string => {
+const typeText = (node: Node): string => {
   if (node.const !== undefined) return String(node.const);
   if (node.enum) return node.enum.map(String).join(' | ');
   const choices = node.anyOf ?? node.oneOf;

@@ -7,7 +7,7 @@ import { columns } from './table.ts';
 const slotText = (slot: Slot): string => (typeof slot === 'string' ? slot : `any number of ${slot[0]}`);
 
 /** Settings of a schema as rows for a terminal. */
-export const fieldRows = (fields: readonly Field[]): string[][] =>
+const fieldRows = (fields: readonly Field[]): string[][] =>
   fields.map(({ path, type, required, default: fallback, about }) => [
     path,
     type,

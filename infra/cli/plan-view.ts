@@ -2,7 +2,7 @@ import type { Plan, PlanNode } from '../../schemas/plan.ts';
 import { columns } from './table.ts';
 
 /** Ids of the nodes a node waits for, in slot order, without repeats. */
-export const neededBy = ({ inputs }: PlanNode): string[] => [...new Set(Object.values(inputs).flat())];
+const neededBy = ({ inputs }: PlanNode): string[] => [...new Set(Object.values(inputs).flat())];
 
 const paramsText = (node: PlanNode): string =>
   Object.entries(Object(node.params))

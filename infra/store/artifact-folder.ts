@@ -11,11 +11,8 @@ import { errnoOf, guarded, guardedIfThere } from './store-failure.ts';
 const manifestFile = 'manifest.json';
 
 /** The digest of an artifact: over its kind, its files' digests and its lineage; not over when it was made. */
-export const artifactDigest = ({
-  kind,
-  files,
-  lineage,
-}: Pick<Manifest, 'kind' | 'files' | 'lineage'>): string => sha256(canonicalJson({ kind, files, lineage }));
+const artifactDigest = ({ kind, files, lineage }: Pick<Manifest, 'kind' | 'files' | 'lineage'>): string =>
+  sha256(canonicalJson({ kind, files, lineage }));
 
 const inside = (folder: string, file: string): string => {
   const path = normalize(join(folder, file));

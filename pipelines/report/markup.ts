@@ -20,7 +20,7 @@ const escapes: Record<string, string> = {
 };
 
 /** Text for HTML, inside elements and quoted attributes alike. */
-export const escapeText = (text: string): string =>
+const escapeText = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => escapes[character] ?? '');
 
 const written = (part: Part): string => {

@@ -27,7 +27,7 @@ export interface TokenMap {
 }
 
 /** The code that stands for all codes of a modality outside the vocabulary. */
-export const unknownCode = '<unknown>';
+const unknownCode = '<unknown>';
 
 // A hash per code, not a shuffle: a code that comes or goes leaves the order of the others as it was.
 const randomKey = ({ modality, code, bucket }: Candidate, seed: number): string =>

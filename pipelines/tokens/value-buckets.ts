@@ -30,7 +30,7 @@ const onGridShare = 0.99;
 const slack = (steps: number): number => 1e-6 * (1 + Math.abs(steps));
 
 /** A number as whole steps of 10^-decimals, cut below. */
-export const toSteps = (value: number, decimals: number): number => {
+const toSteps = (value: number, decimals: number): number => {
   const steps = value * 10 ** decimals;
   return Math.floor(steps + slack(steps));
 };

@@ -3,7 +3,6 @@ import { defineStage } from '../stage.ts';
 
 /** Whether real patients are the seeds of synthetic ones. */
 export const seedModes = ['cold', 'warm'] as const;
-export type SeedMode = (typeof seedModes)[number];
 
 export const generate = defineStage({
   name: 'generate',

@@ -55,7 +55,7 @@ export const positionalLabels = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `label ${i}`);
 
 /** Structural text that may stand in a message; a cell of a patient might not look like a name. */
-export const looksLikeName = (text: string): boolean => /^[A-Za-z_][\w .:-]{0,63}$/.test(text);
+const looksLikeName = (text: string): boolean => /^[A-Za-z_][\w .:-]{0,63}$/.test(text);
 
 /** `a, b and 3 more`, quoting only what looks like a name. */
 export const namesText = (names: readonly string[], limit = 24): string => {

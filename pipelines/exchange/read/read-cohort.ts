@@ -17,7 +17,7 @@ import { retoken } from './retoken.ts';
 import { findPlace, folderOf, foundText, surveyTables, toTableError } from './survey.ts';
 
 /** Every layout that a cohort from outside may have; the first that recognizes a place reads it. */
-export const cohortLayouts: readonly CohortLayout[] = [
+const cohortLayouts: readonly CohortLayout[] = [
   artifactLayout,
   jsonLayout,
   mimicLayout,

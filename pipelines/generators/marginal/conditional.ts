@@ -22,7 +22,7 @@ export const countCodes = (train: VisitColumns, codes: number): CodeShares => {
  * code of the kind: what no training patient has is rare, not impossible, so that every patient's perplexity is
  * finite. As a drawing model it stays impossible.
  */
-export const lossOfCodes = ({ codes, visits }: CodeShares, vocabulary: Vocabulary): Float64Array => {
+const lossOfCodes = ({ codes, visits }: CodeShares, vocabulary: Vocabulary): Float64Array => {
   const kinds = kindOfTokens(vocabulary);
   const count = (code: number): number => (codes[code] as number) * (visits[0] as number) + 0.5;
   const occurrences = new Float64Array(tokenKinds.length);

@@ -171,7 +171,7 @@ export const readPart = (part: Part, reference: NamedArray): Float32Array => {
 };
 
 /** Writes our array into the reference tensor that holds it; cells that no part covers stay as they are. */
-export const writePart = (part: Part, values: Float32Array, reference: NamedArray): void =>
+const writePart = (part: Part, values: Float32Array, reference: NamedArray): void =>
   copyCells(part, values, reference.data, reference.shape.at(-1) as number, false);
 
 const zeroReference = (architecture: Architecture): Record<string, NamedArray> =>

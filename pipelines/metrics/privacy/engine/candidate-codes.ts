@@ -4,7 +4,7 @@ import type { RecordCase } from '../../learners/record-cases.ts';
 import type { Question, RecordQuery, RecordTask } from '../../learners/record-models.ts';
 
 /** `[patients, codes]` 1 where a patient has the code in some visit. */
-export const presence = (cohort: VisitColumns, codes: ArrayLike<number>): Uint8Array => {
+const presence = (cohort: VisitColumns, codes: ArrayLike<number>): Uint8Array => {
   const columnOf = new Map(Array.from(codes, (token, column) => [token, column]));
   const found = new Uint8Array(patientCount(cohort) * codes.length);
   for (let patient = 0; patient < patientCount(cohort); patient++) {

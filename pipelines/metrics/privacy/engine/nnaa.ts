@@ -106,10 +106,7 @@ const farther = (other: Int32Array, own: Int32Array): Uint8Array =>
   Uint8Array.from(other, (distance, i) => (distance > (own[i] as number) ? 1 : 0));
 
 /** Accuracies and loss of distances, which may have been measured in shards and put together. */
-export function scoreNnaa(
-  found: NnaaDistances,
-  options: Pick<NnaaOptions, 'seed' | 'replicates'>,
-): NnaaResult {
+function scoreNnaa(found: NnaaDistances, options: Pick<NnaaOptions, 'seed' | 'replicates'>): NnaaResult {
   const test = farther(found.testToSynthetic, found.testToTest);
   const train = farther(found.trainToSynthetic, found.trainToTrain);
   const asTest = farther(found.syntheticToTest, found.syntheticToSynthetic);

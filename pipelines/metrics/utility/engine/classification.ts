@@ -15,7 +15,7 @@ export interface Classification {
 const last = (values: Float64Array): number => values.at(-1) ?? 0;
 
 /** Σ (recall gained) · precision, over the steps of the ranking. */
-export const averagePrecision = ({ hits, alarms }: RocSteps): number => {
+const averagePrecision = ({ hits, alarms }: RocSteps): number => {
   let sum = 0;
   for (let i = 1; i < hits.length; i++) {
     const called = (hits[i] as number) + (alarms[i] as number);
