@@ -16,7 +16,7 @@ import { startBackend } from '../infra/backend.ts';
 import { type Architecture, layoutOf } from '../pipelines/generators/halo/network/architecture.ts';
 import { type Batch, packPatients } from '../pipelines/generators/halo/network/batch.ts';
 import { HaloNetwork } from '../pipelines/generators/halo/network/network.ts';
-import { type Part, toReferenceInTurns } from '../pipelines/generators/halo/network/weight-layout.ts';
+import { toReference, type Weight } from '../pipelines/generators/halo/network/weight-layout.ts';
 import { HaloSampler, patientBlock, samplingColumns } from '../pipelines/generators/halo/sampling/sampler.ts';
 import { initialValues } from '../pipelines/generators/halo/training/initial-weights.ts';
 import { RandomSource } from '../pipelines/kernel/random.ts';
@@ -97,7 +97,7 @@ const gemmPeak = async (): Promise<number> => {
 /** Operations of the products with weights in one step: forward, and backward for inputs and weights; not of attention. */
 const stepOperations = (network: HaloNetwork, batch: Batch): number => {
   const isProduct = (name: string) => !/embed_mat|auto1\.(diagonal|rest)/.test(name);
-  return network.parts
+  return network.weights
     .filter(({ name, shape }) => shape.length === 2 && isProduct(name))
     .reduce((sum, { shape }) => sum + 6 * batch.histories * (shape[0] as number) * (shape[1] as number), 0);
 };
@@ -120,7 +120,7 @@ const openPeer = async (peer: HaloPeer, network: HaloNetwork): Promise<void> => 
   const folder = await mkdtemp(join(tmpdir(), 'halo-'));
   const weights = join(folder, 'weights.safetensors');
   try {
-    if (check) await writeFile(weights, encodeSafetensors(network.reference()));
+    if (check) await writeFile(weights, encodeSafetensors(await network.reference()));
     const opened = await peer.open(peerConfig, columns, check ? weights : undefined);
     say(
       `peer: PyTorch ${opened.torch}, Python ${opened.python}, ${opened.threads} threads, ` +
@@ -162,8 +162,8 @@ const train = async (peer: HaloPeer, peak: number): Promise<void> => {
   );
   say(`  products with weights: ${(100 * median(shares)).toFixed(0)} % of the GEMM peak, end to end`);
   say(`  memory at most: peer ${gibibytes(mebibytes * 2 ** 20)}, ours ${ourPeak()}`);
-  const weights = ({ name }: Part) => network.ops.download(network.variable(name));
-  const put = await watched(() => toReferenceInTurns(architecture, network.parts, weights, network.pace));
+  const weights = ({ name }: Weight) => network.ops.download(network.variable(name));
+  const put = await watched(() => toReference(architecture, network.weights, weights, network.pace));
   say(
     `  longest wait of the event loop: ${built.wait.toFixed(0)} ms drawing weights, ` +
       `${waits[0]?.toFixed(0)} ms in the first step, ${Math.max(...waits.slice(1)).toFixed(0)} ms later, ` +

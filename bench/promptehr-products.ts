@@ -7,12 +7,12 @@ import type { Ops } from '../pipelines/nn/ops/ops.ts';
 const size = 2048;
 
 /** Operations of a learning step's products with the matrices of blocks and heads: one forward, two backward. */
-export const stepOperations = ({ architecture, parts }: PromptNetwork, batch: SpanBatch): number => {
+export const stepOperations = ({ architecture, weights }: PromptNetwork, batch: SpanBatch): number => {
   const prompts = sequenceCount(batch.contexts) * promptRows(architecture);
   const encoder = prompts + batch.contexts.tokens.length;
   const decoder = prompts + batch.spans.tokens.length;
   let cells = 0;
-  for (const { name, shape } of parts) {
+  for (const { name, shape } of weights) {
     if (shape.length < 2 || !/\.layers\.\d/.test(name)) continue;
     const reads = name.includes('.encoder.') || name.includes('remember') ? encoder : decoder;
     cells += reads * (shape[0] as number) * (shape[1] as number);

@@ -19,7 +19,7 @@ import { startBackend } from '../infra/backend.ts';
 import type { PromptArchitecture } from '../pipelines/generators/promptehr/network/architecture.ts';
 import { PromptNetwork } from '../pipelines/generators/promptehr/network/network.ts';
 import { lossRows, type SpanBatch } from '../pipelines/generators/promptehr/network/sequences.ts';
-import type { Part } from '../pipelines/generators/promptehr/network/weight-layout.ts';
+import type { Weight } from '../pipelines/generators/promptehr/network/weight-layout.ts';
 import { RandomSource } from '../pipelines/kernel/random.ts';
 import { encodeSafetensors } from '../pipelines/kernel/safetensors.ts';
 import { adamRates } from '../pipelines/nn/layers/adam.ts';
@@ -58,7 +58,7 @@ const architecture: PromptArchitecture = {
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const seconds = (value: number) => `${value.toFixed(value < 1 ? 3 : 2)} s`;
 
-const initial = (part: Part): { value: Float32Array } => {
+const initial = (part: Weight): { value: Float32Array } => {
   const value = new Float32Array(part.shape.reduce((a, b) => a * b, 1));
   if (part.shape.length === 1) return { value: value.fill(/norm.*weight$/.test(part.name) ? 1 : 0) };
   // Cheap numbers of BART's spread: only the first block of a part is drawn.
@@ -176,7 +176,7 @@ let peer: PeerReport | undefined;
 try {
   const source = peerSource(folder);
   const weights = join(folder, 'weights.safetensors');
-  await writeFile(weights, encodeSafetensors(network.reference()));
+  await writeFile(weights, encodeSafetensors(await network.reference()));
   if (source) peer = runPeer(source, weights, architecture, batch, steps);
 } finally {
   await rm(folder, { recursive: true });

@@ -10,7 +10,7 @@
 import { defineGenerator } from '../generation/generator.ts';
 import { openOps } from '../nn/ops/open-ops.ts';
 import { adoptPrompt } from './promptehr/adoption/adopt.ts';
-import { openNetwork } from './promptehr/network/open-network.ts';
+import { openNetwork } from './promptehr/network/network.ts';
 import { readPromptModel } from './promptehr/records/prompt-model.ts';
 import { promptDrawing } from './promptehr/sampling/decoding.ts';
 import { PromptSampler } from './promptehr/sampling/sampler.ts';

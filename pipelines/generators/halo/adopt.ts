@@ -7,7 +7,7 @@ import { matrixNamed, tensorsOfShapes, withoutPrefix } from '../../generation/ch
 import type { Adopted, Checkpoint } from '../../generation/generator.ts';
 import type { NamedArray } from '../../kernel/checkpointable.ts';
 import { type Architecture, layoutOf } from './network/architecture.ts';
-import { type Part, partsOf, referenceShapes } from './network/weight-layout.ts';
+import { allWeights, liveCells, referenceShapes } from './network/weight-layout.ts';
 import { samplingColumns } from './sampling/sampler.ts';
 
 const malformed = (message: string): StageError => new StageError('SourceMalformed', message);
@@ -70,13 +70,6 @@ const architectureOf = (
   };
 };
 
-/** Trainable numbers of a part: those of a triangle that are not dead. */
-const liveCells = ({ shape, triangular, row, column }: Part): number => {
-  const [rows, columns] = shape.length === 1 ? [1, shape[0] as number] : (shape as [number, number]);
-  const dead = (r: number) => (triangular ? Math.min(columns, Math.max(0, row + r - column)) : 0);
-  return Array.from({ length: rows }, (_, r) => columns - dead(r)).reduce((a, b) => a + b, 0);
-};
-
 /** A HALO checkpoint as a model of ours. Throws SourceMalformed where shapes and vocabulary do not fit. */
 export const adoptHalo = (checkpoint: Checkpoint): Adopted => {
   const tensors = withoutPrefix(checkpoint.tensors, ['module.', 'model.']);
@@ -88,7 +81,7 @@ export const adoptHalo = (checkpoint: Checkpoint): Adopted => {
     saved: { arrays, json: { architecture } },
     vocabulary: { ...checkpoint.vocabulary, labels },
     settings: { layers, heads, embedding, maxVisits },
-    parameters: partsOf(architecture, samplingColumns).reduce((sum, part) => sum + liveCells(part), 0),
+    parameters: allWeights(architecture, samplingColumns).reduce((sum, weight) => sum + liveCells(weight), 0),
     notes: [
       ...(checkpoint.heads === undefined
         ? [`${heads} attention heads are assumed, as in the published config`]

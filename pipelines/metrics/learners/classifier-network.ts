@@ -1,5 +1,5 @@
 import { adamRates } from '../../nn/layers/adam.ts';
-import { deliver, type Update } from '../../nn/layers/layers.ts';
+import { deliver, type Gradients, type Update } from '../../nn/layers/layers.ts';
 import { lastStates, lastStatesBackward } from '../../nn/layers/lstm-stack.ts';
 import type { CodeBook, VisitBatch } from '../../nn/networks/visit-batch.ts';
 import {
@@ -80,22 +80,22 @@ const meanWeights = ({ exampleOf, rows: { groups, slots } }: VisitBatch): Float3
  * matter at padding.
  */
 export const classifyBackward = (
-  ops: Ops,
+  pass: Gradients,
   network: ClassifierNetwork,
   { encoded, states, logits }: ClassifierTrace,
   targets: Float32Array,
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const { batch } = encoded;
   const off = ops.subtract(ops.sigmoid(logits), ops.upload(targets, logits.shape));
   const dLogits = ops.multiply(off, ops.upload(meanWeights(batch), logits.shape));
   const dStates = ops.batchMatMul(dLogits, network.weight, { transposeB: true });
-  deliver(ops, update, network.weight, ops.batchMatMul(states, dLogits, { transposeA: true }));
+  deliver(pass, network.weight, ops.batchMatMul(states, dLogits, { transposeA: true }));
   const { groups, slots } = batch.rows;
   const ones = ops.upload(new Float32Array(groups * slots).fill(1), [groups, 1, slots]);
-  deliver(ops, update, network.bias, ops.batchMatMul(ones, dLogits));
+  deliver(pass, network.bias, ops.batchMatMul(ones, dLogits));
   const dOut = lastStatesBackward(ops, network.encoder.stack, encoded, dStates);
-  encodeVisitsBackward(ops, network.encoder, encoded, dOut, update);
+  encodeVisitsBackward(pass, network.encoder, encoded, dOut);
 };
 
 /** Adam's update number `step` as an Update; the LSTM's one bias stands for two and moves twice as far. */

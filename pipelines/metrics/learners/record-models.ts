@@ -131,7 +131,7 @@ class RecordModels {
     ops.scope(() => {
       const trace = readRecords(ops, network, batch);
       const update = adamUpdate(ops, network.encoder, ++this.#updates, this.#options.learningRate);
-      readRecordsBackward(ops, network, trace, answers, update);
+      readRecordsBackward({ ops, update }, network, trace, answers);
     });
   }
 

@@ -165,7 +165,7 @@ class ClassifierGroup {
       const masks = dropoutMasks(ops, draws, batch.rows, this.#options, this.#options.dropout);
       const trace = classify(ops, network, batch, masks);
       const update = adamUpdate(ops, network.encoder, ++this.#updates, this.#options.learningRate);
-      classifyBackward(ops, network, trace, targets, update);
+      classifyBackward({ ops, update }, network, trace, targets);
     });
   }
 

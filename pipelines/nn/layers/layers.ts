@@ -3,13 +3,29 @@
  * forward that remembers what its backward needs. R rows, E embedding. A backward hands each parameter's
  * gradient to `update` at once, after its last use of the parameter, so that no two gradients need be alive.
  */
+import type { Pace } from '../../kernel/pace.ts';
 import type { Operand, Ops, Tensor, Variable } from '../ops/ops.ts';
 
 /** Takes a parameter's gradient: applies it, or collects it. The gradient is freed after the call. */
 export type Update = (parameter: Variable, gradient: Tensor) => void;
 
+/** What the backward of a layer runs on, and what takes the gradients of its parameters. */
+export interface Gradients {
+  ops: Ops;
+  update: Update;
+}
+
+/** What a network's forward pass runs on; long work rests between its operations. */
+export interface Forward {
+  ops: Ops;
+  pace: Pace;
+}
+
+/** The same of its backward pass. */
+export interface Backward extends Forward, Gradients {}
+
 /** Hands a gradient over and frees it. */
-export const deliver = (ops: Ops, update: Update, parameter: Variable, gradient: Tensor): void => {
+export const deliver = ({ ops, update }: Gradients, parameter: Variable, gradient: Tensor): void => {
   update(parameter, gradient);
   ops.free(gradient);
 };
@@ -31,7 +47,8 @@ export const linear = (ops: Ops, { weight, bias, rounded }: Linear, x: Operand):
 };
 
 /** dy [R, out] → dx [R, in] */
-export const linearBackward = (ops: Ops, layer: Linear, x: Tensor, dy: Tensor, update: Update): Tensor => {
+export const linearBackward = (pass: Gradients, layer: Linear, x: Tensor, dy: Tensor): Tensor => {
+  const { ops } = pass;
   const { weight, bias } = layer;
   const short = layer.rounded ? ops.rounded : undefined;
   const [dx, dWeight] = short
@@ -41,8 +58,8 @@ export const linearBackward = (ops: Ops, layer: Linear, x: Tensor, dy: Tensor, u
         return [dx, short.multiply(short.round(x), slopes, { transposeA: true })] as const;
       })
     : [ops.matMul(dy, weight, { transposeB: true }), ops.matMul(x, dy, { transposeA: true })];
-  deliver(ops, update, weight, dWeight);
-  deliver(ops, update, bias, ops.sumRows(dy));
+  deliver(pass, weight, dWeight);
+  deliver(pass, bias, ops.sumRows(dy));
   return dx;
 };
 
@@ -66,15 +83,15 @@ export const layerNorm = (ops: Ops, { weight, bias }: Norm, x: Tensor): NormTrac
 
 /** dy [R, E] → dx [R, E] */
 export const layerNormBackward = (
-  ops: Ops,
+  pass: Gradients,
   { weight, bias }: Norm,
   { normal, scale }: NormTrace,
   dy: Tensor,
-  update: Update,
 ): Tensor => {
+  const { ops } = pass;
   const d = ops.multiply(dy, weight);
-  deliver(ops, update, weight, ops.sumRows(ops.multiply(dy, normal)));
-  deliver(ops, update, bias, ops.sumRows(dy));
+  deliver(pass, weight, ops.sumRows(ops.multiply(dy, normal)));
+  deliver(pass, bias, ops.sumRows(dy));
   const shared = ops.add(ops.meanLast(d), ops.multiply(normal, ops.meanLast(ops.multiply(d, normal))));
   return ops.multiply(scale, ops.subtract(d, shared));
 };

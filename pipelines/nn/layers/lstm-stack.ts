@@ -5,7 +5,7 @@
  */
 
 import type { Ops, Tensor } from '../ops/ops.ts';
-import type { Update } from './layers.ts';
+import type { Gradients } from './layers.ts';
 import { type Lstm, type LstmTrace, lstm, lstmBackward } from './lstm.ts';
 import type { LstmRows } from './lstm-rows.ts';
 
@@ -79,15 +79,15 @@ export const lstmStack = (
 
 /** dOut [N, R, H] → dx [G, R, in] */
 export const lstmStackBackward = (
-  ops: Ops,
+  pass: Gradients,
   stack: LstmStack,
   { flip, layers, masks }: StackTrace,
   dOut: Tensor,
-  update: Update,
 ): Tensor => {
+  const { ops } = pass;
   let d = dOut;
   for (let depth = layers.length - 1; ; depth--) {
-    const dSpread = lstmBackward(ops, stack.layers[depth] as Lstm, layers[depth] as LstmTrace, d, update);
+    const dSpread = lstmBackward(pass, stack.layers[depth] as Lstm, layers[depth] as LstmTrace, d);
     const dInput = gather(ops, stack, flip, dSpread);
     if (depth === 0) return dInput;
     const mask = masks[depth - 1];

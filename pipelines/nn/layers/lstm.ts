@@ -7,7 +7,7 @@
  */
 
 import type { Operand, Ops, Tensor, Variable } from '../ops/ops.ts';
-import { deliver, type Update } from './layers.ts';
+import { deliver, type Gradients } from './layers.ts';
 
 /** Gates lie input, forget, output, candidate: the three sigmoids are neighbors. */
 export interface Lstm {
@@ -45,8 +45,8 @@ const part = (ops: Ops, x: Operand, axis: 1 | 2, from: number, count: number): T
 const step = (ops: Ops, layer: Lstm, projected: Tensor, before?: StepTrace): StepTrace => {
   const width = layer.recurrent.shape[1] as number;
   const count = projected.shape[1] as number;
-  const heard = before && ops.batchMatMul(part(ops, before.hidden, 1, 0, count), layer.recurrent);
-  const sums = heard ? ops.add(projected, heard) : projected;
+  const recalled = before && ops.batchMatMul(part(ops, before.hidden, 1, 0, count), layer.recurrent);
+  const sums = recalled ? ops.add(projected, recalled) : projected;
   const gates = ops.sigmoid(part(ops, sums, 2, 0, 3 * width));
   const candidate = ops.tanh(part(ops, sums, 2, 3 * width, width));
   const written = ops.multiply(part(ops, gates, 2, 0, width), candidate);
@@ -58,7 +58,7 @@ const step = (ops: Ops, layer: Lstm, projected: Tensor, before?: StepTrace): Ste
   return { gates, candidate, cell, squashed, hidden };
 };
 
-/** [N, R, in] → [N, R, H]; `sizes` says how many rows each step has, and never rises. */
+/** [N, R, in] → [N, R, H]; `sizes` is the number of rows of each step, and never rises. */
 export const lstm = (ops: Ops, layer: Lstm, x: Tensor, sizes: readonly number[]): LstmTrace => {
   const projected = ops.add(ops.batchMatMul(x, layer.input), layer.bias); // [N, R, 4H]
   const steps: StepTrace[] = [];
@@ -124,12 +124,12 @@ const stepBackward = (
 
 /** dy [N, R, H] → dx [N, R, in] */
 export const lstmBackward = (
-  ops: Ops,
+  pass: Gradients,
   layer: Lstm,
   { x, sizes, steps }: LstmTrace,
   dy: Tensor,
-  update: Update,
 ): Tensor => {
+  const { ops } = pass;
   const parts: Tensor[] = [];
   let [dHidden, dCell]: (Tensor | undefined)[] = [];
   let from = dy.shape[1] as number;
@@ -145,28 +145,30 @@ export const lstmBackward = (
   }
   const dSums = ops.concat(parts, 1); // [N, R, 4H]
   const dx = ops.batchMatMul(dSums, layer.input, { transposeB: true });
-  deliverWeights(ops, layer, { x, sizes, steps }, dSums, update);
+  deliverWeights(pass, layer, { x, sizes, steps }, dSums);
   return dx;
 };
 
 const deliverWeights = (
-  ops: Ops,
+  pass: Gradients,
   layer: Lstm,
   { x, sizes, steps }: Omit<LstmTrace, 'out'>,
   dSums: Tensor,
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const [networks, rows] = dSums.shape as [number, number];
-  deliver(ops, update, layer.input, ops.batchMatMul(x, dSums, { transposeA: true }));
+  deliver(pass, layer.input, ops.batchMatMul(x, dSums, { transposeA: true }));
   const ones = ops.upload(new Float32Array(networks * rows).fill(1), [networks, 1, rows]);
-  deliver(ops, update, layer.bias, ops.batchMatMul(ones, dSums));
-  const heard = steps
+  deliver(pass, layer.bias, ops.batchMatMul(ones, dSums));
+  const earlier = steps
     .slice(1)
     .map((_, t) => part(ops, (steps[t] as StepTrace).hidden, 1, 0, sizes[t + 1] as number));
   const first = sizes[0] as number;
   const gradient =
-    heard.length > 0
-      ? ops.batchMatMul(ops.concat(heard, 1), part(ops, dSums, 1, first, rows - first), { transposeA: true })
+    earlier.length > 0
+      ? ops.batchMatMul(ops.concat(earlier, 1), part(ops, dSums, 1, first, rows - first), {
+          transposeA: true,
+        })
       : ops.upload(new Float32Array(layer.recurrent.shape.reduce((a, b) => a * b, 1)), layer.recurrent.shape);
-  deliver(ops, update, layer.recurrent, gradient);
+  deliver(pass, layer.recurrent, gradient);
 };

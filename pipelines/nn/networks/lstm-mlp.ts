@@ -1,4 +1,4 @@
-import { deliver, type Update } from '../layers/layers.ts';
+import { deliver, type Gradients } from '../layers/layers.ts';
 import { lastStates, lastStatesBackward } from '../layers/lstm-stack.ts';
 import type { Ops, Tensor, Variable } from '../ops/ops.ts';
 import type { CodeBook, VisitBatch } from './visit-batch.ts';
@@ -65,12 +65,13 @@ export const openRecordNetwork = (
 const forward = (ops: Ops, { weight, bias }: Layer, x: Tensor): Tensor =>
   ops.add(ops.batchMatMul(x, weight), bias);
 
-const backward = (ops: Ops, { weight, bias }: Layer, x: Tensor, dy: Tensor, update: Update): Tensor => {
+const backward = (pass: Gradients, { weight, bias }: Layer, x: Tensor, dy: Tensor): Tensor => {
+  const { ops } = pass;
   const dx = ops.batchMatMul(dy, weight, { transposeB: true });
   const [groups, slots] = dy.shape as [number, number, number];
   const ones = ops.upload(new Float32Array(groups * slots).fill(1), [groups, 1, slots]);
-  deliver(ops, update, weight, ops.batchMatMul(x, dy, { transposeA: true }));
-  deliver(ops, update, bias, ops.batchMatMul(ones, dy));
+  deliver(pass, weight, ops.batchMatMul(x, dy, { transposeA: true }));
+  deliver(pass, bias, ops.batchMatMul(ones, dy));
   return dx;
 };
 
@@ -94,17 +95,17 @@ export const readRecords = (ops: Ops, network: RecordNetwork, batch: VisitBatch)
  * one number for each target or one for each record.
  */
 export const readRecordsBackward = (
-  ops: Ops,
+  pass: Gradients,
   network: RecordNetwork,
   { encoded, states, hidden, logits }: RecordTrace,
   { targets, weights }: { targets: Float32Array; weights: Float32Array },
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const [groups, slots] = logits.shape as [number, number, number];
   const off = ops.subtract(ops.sigmoid(logits), ops.upload(targets, logits.shape));
   const weighed = ops.upload(weights, [groups, slots, weights.length / (groups * slots)]);
-  const dHidden = backward(ops, network.head, hidden, ops.multiply(off, weighed), update);
-  const dStates = backward(ops, network.middle, states, ops.reluGradient(dHidden, hidden), update);
+  const dHidden = backward(pass, network.head, hidden, ops.multiply(off, weighed));
+  const dStates = backward(pass, network.middle, states, ops.reluGradient(dHidden, hidden));
   const dOut = lastStatesBackward(ops, network.encoder.stack, encoded, dStates);
-  encodeVisitsBackward(ops, network.encoder, encoded, dOut, update);
+  encodeVisitsBackward(pass, network.encoder, encoded, dOut);
 };

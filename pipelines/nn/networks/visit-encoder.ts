@@ -1,5 +1,5 @@
 import type { RandomSource } from '../../kernel/random.ts';
-import { deliver, type Update } from '../layers/layers.ts';
+import { deliver, type Gradients } from '../layers/layers.ts';
 import type { Lstm } from '../layers/lstm.ts';
 import { type LstmStack, lstmStack, lstmStackBackward, type StackTrace } from '../layers/lstm-stack.ts';
 import type { Ops, Tensor, Variable } from '../ops/ops.ts';
@@ -117,18 +117,18 @@ export const encodeVisits = (
 
 /** Takes the gradient of the states and hands on those of all weights. */
 export const encodeVisitsBackward = (
-  ops: Ops,
+  pass: Gradients,
   encoder: VisitEncoder,
   trace: EncoderTrace,
   dOut: Tensor,
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const { rows, codes, segments, mask } = trace;
-  const dInput = lstmStackBackward(ops, encoder.stack, trace, dOut, update);
+  const dInput = lstmStackBackward(pass, encoder.stack, trace, dOut);
   const dVisits = ops.reshape(mask ? ops.multiply(dInput, mask) : dInput, [
     rows.groups * rows.rows,
     encoder.shape.embedding,
   ]);
   const count = encoder.table.shape[0] as number;
-  deliver(ops, update, encoder.table, ops.segmentSumGradient(dVisits, codes, segments, count));
+  deliver(pass, encoder.table, ops.segmentSumGradient(dVisits, codes, segments, count));
 };

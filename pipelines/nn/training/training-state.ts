@@ -9,16 +9,16 @@ import type { AdamRates, Ops, Tensor, Variable, VariableState } from '../ops/ops
 export const fewestToSteer = 20;
 
 /** A trainable array of a network. */
-interface TrainablePart {
+interface TrainableWeight {
   name: string;
   shape: number[];
 }
 
-/** What training needs of a network: its parts as variables. */
+/** What training needs of a network: its weights as variables. */
 export interface TrainableNetwork {
   readonly ops: Ops;
   readonly pace: Pace;
-  readonly parts: readonly TrainablePart[];
+  readonly weights: readonly TrainableWeight[];
   variable(name: string): Variable;
   dispose(): void;
 }
@@ -29,7 +29,7 @@ const stateSchema = z.object({
 });
 
 /** Builds a network from the value and Adam slots of each part. */
-type Build<N> = (initial: (part: TrainablePart) => Partial<VariableState>) => N | Promise<N>;
+type Build<N> = (initial: (part: TrainableWeight) => Partial<VariableState>) => N | Promise<N>;
 
 /** A network on its way: weights, Adam slots, steps done, and the best weights so far, put away and taken up bit for bit. */
 export class TrainingState<N extends TrainableNetwork> implements Checkpointable {
@@ -77,7 +77,7 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
     const { best, step } = this.#state;
     if (!Number.isFinite(loss) || (best !== null && loss >= best.loss)) return;
     this.#state.best = { step, loss };
-    for (const { name } of this.network.parts) {
+    for (const { name } of this.network.weights) {
       const weights = this.network.ops.download(this.network.variable(name));
       const before = this.#bestWeights.get(name);
       this.#bestWeights.set(name, weights);
@@ -94,7 +94,7 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
   save(): Saving {
     const arrays: Saving['arrays'] = {};
     const { ops } = this.network;
-    for (const { name, shape } of this.network.parts) {
+    for (const { name, shape } of this.network.weights) {
       const variable = this.network.variable(name);
       for (const slot of ['value', 'mean', 'square'] as const)
         arrays[`${slot}/${name}`] = { shape, read: () => ops.slot(variable, slot) };
@@ -106,7 +106,7 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
 
   /** Takes up a saved training. Throws ArtifactCorrupt when it is of another shape of model. */
   async load(saved: Saved): Promise<void> {
-    const find = (slot: string, part: TrainablePart): Float32Array => {
+    const find = (slot: string, part: TrainableWeight): Float32Array => {
       const found = saved.arrays[`${slot}/${part.name}`];
       if (!(found?.data instanceof Float32Array) || found.shape.join() !== part.shape.join())
         throw new StageError(
@@ -118,7 +118,7 @@ export class TrainingState<N extends TrainableNetwork> implements Checkpointable
     const state = stateSchema.parse(saved.json);
     const slots = new Map<string, VariableState>();
     const best = new Map<string, Float32Array>();
-    for (const part of this.network.parts) {
+    for (const part of this.network.weights) {
       slots.set(part.name, {
         value: find('value', part),
         mean: find('mean', part),

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { importCheckpoint } from '../../../pipelines/exchange/models/import-checkpoint.ts';
 import type { PromptNetwork } from '../../../pipelines/generators/promptehr/network/network.ts';
-import { openNetwork } from '../../../pipelines/generators/promptehr/network/open-network.ts';
+import { openNetwork } from '../../../pipelines/generators/promptehr/network/network.ts';
 import {
   type PromptModel,
   readPromptModel,

@@ -1,5 +1,4 @@
-import type { Pace } from '../../../kernel/pace.ts';
-import { deliver, type Update } from '../../../nn/layers/layers.ts';
+import { type Backward, deliver, type Forward } from '../../../nn/layers/layers.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import {
   type BlockTokens,
@@ -23,23 +22,22 @@ export interface RowsByHistory {
 
 /** dLogits → updates of the head's parameters, and dHistories [H, E]. */
 export const headBackward = async (
-  ops: Ops,
+  pass: Backward,
   head: Head,
   trace: HeadTrace,
   { codeLogits, otherLogits }: HeadLogits,
   byHistory: RowsByHistory,
-  update: Update,
-  pace: Pace,
 ): Promise<Tensor> => {
+  const { ops, pace } = pass;
   const deliverPart: DeliverPart = (parameter, gradient, triangle) => {
     const live = triangle ? ops.upperTriangle(gradient, triangle === 'strict') : gradient;
-    deliver(ops, update, parameter, live);
+    deliver(pass, parameter, live);
     if (triangle) ops.free(gradient);
   };
   const [count, width] = trace.histories.shape as [number, number];
   const codeBlocks = codeBlockCount(head);
   const units = width + head.codes;
-  deliver(ops, update, head.logitBias, ops.concat([codeLogits, otherLogits].map(ops.sumRows), 0));
+  deliver(pass, head.logitBias, ops.concat([codeLogits, otherLogits].map(ops.sumRows), 0));
   const layer = { ops, width, deliverPart, pace };
   const sumByHistory = (d: Tensor) => ops.segmentSum(d, byHistory.rows, byHistory.histories, count);
   const [dBefore, dOwnHidden] = otherLayerBackward(layer, head, trace, otherLogits, sumByHistory);
@@ -48,7 +46,7 @@ export const headBackward = async (
   const all = units + (trace.ownHidden.shape[1] as number);
   const dTail = ops.reluGradient(dOwnHidden, trace.ownHidden); // [N, W-1-C]
   const dSum = ops.concat([ops.reluGradient(dCodeHidden, trace.codeHidden), sumByHistory(dTail)], 1); // [H, E+W-1]
-  deliver(ops, update, head.hiddenBias, ops.sumRows(dSum));
+  deliver(pass, head.hiddenBias, ops.sumRows(dSum));
   const dHistory = ops.slice(dSum, [0, 0], [count, width]); // [H, E]
   const dCodes = ops.slice(dSum, [0, width], [count, all - width]); // [H, W-1]
   const dHistories = ops.add(
@@ -67,12 +65,10 @@ export const headBackward = async (
   return dHistories;
 };
 
-interface SecondLayer {
-  ops: Ops;
+interface SecondLayer extends Forward {
   /** Of the history, which the hidden units begin with. */
   width: number;
   deliverPart: DeliverPart;
-  pace: Pace;
 }
 
 /** `own` [M, reach] added to the first columns of what later blocks gave, and the finished columns after them. */

@@ -6,7 +6,7 @@
  * sparsely. N rows, H histories, E embedding, C codes, W width, w width of one block.
  */
 
-import type { Pace } from '../../../kernel/pace.ts';
+import type { Forward } from '../../../nn/layers/layers.ts';
 import type { Operand, Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import type { Batch } from './batch.ts';
@@ -127,10 +127,9 @@ export const codeBlockCount = ({ blocks, codes }: Head): number =>
  * it and labels come after all codes, so rows of one history with no code among their targets have the same codes' logits.
  */
 export const headForward = async (
-  ops: Ops,
+  { ops, pace }: Forward,
   head: Head,
   inputs: HeadInputs,
-  pace: Pace,
 ): Promise<HeadTrace> => {
   const { histories, historyOf, tokens } = inputs;
   const [count, width] = histories.shape as [number, number];

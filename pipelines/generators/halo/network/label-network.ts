@@ -1,5 +1,5 @@
 /**
- * What labels say to each other: the piece of HALO's head that decides the labels, on our side. All patients share the
+ * How labels depend on each other: the piece of HALO's head that decides the labels, on our side. All patients share the
  * history of the start token, hence one small network for all. L labels, E embedding.
  */
 import { layoutOf } from './architecture.ts';
@@ -15,23 +15,26 @@ export interface LabelNetwork {
   unitsToLogits: Float32Array; // [L, L] strictly triangular
 }
 
-/** Cells [row, row + size) × [column, column + size) of a tensor of the reference, put together from our parts. */
+/** Cells [row, row + size) × [column, column + size) of a tensor of the reference, put together from our weights. */
 const square = (
-  { ops, parts, variable }: Pick<HaloNetwork, 'ops' | 'parts'> & { variable: HaloNetwork['variable'] },
+  network: HaloNetwork,
   reference: string,
   row: number,
   column: number,
   size: number,
 ): Float32Array => {
+  const { ops, weights } = network;
   const cells = new Float32Array(size * size);
-  for (const part of parts.filter((candidate) => candidate.reference === reference)) {
-    const [height, width] = part.shape as [number, number];
-    const [top, left] = [Math.max(row, part.row), Math.max(column, part.column)];
-    const rows = Math.min(row + size, part.row + height) - top;
-    const columns = Math.min(column + size, part.column + width) - left;
+  for (const weight of weights.filter((candidate) => candidate.reference === reference)) {
+    const [height, width] = weight.shape as [number, number];
+    const [top, left] = [Math.max(row, weight.row), Math.max(column, weight.column)];
+    const rows = Math.min(row + size, weight.row + height) - top;
+    const columns = Math.min(column + size, weight.column + width) - left;
     if (rows <= 0 || columns <= 0) continue;
     const cut = ops.scope(() =>
-      ops.download(ops.slice(variable(part.name), [top - part.row, left - part.column], [rows, columns])),
+      ops.download(
+        ops.slice(network.variable(weight.name), [top - weight.row, left - weight.column], [rows, columns]),
+      ),
     );
     for (let r = 0; r < rows; r++)
       cells.set(cut.subarray(r * columns, (r + 1) * columns), (top - row + r) * size + left - column);
@@ -52,15 +55,8 @@ export const labelNetworkOf = async (network: HaloNetwork): Promise<LabelNetwork
     const bias = ops.slice(head.hiddenBias, [embedding + codes], [labels]);
     return ops.download(ops.add(ops.matMul(ops.upload(history, [1, embedding]), toUnits), bias));
   });
-  const variable = (name: string) => network.variable(name);
   const cut = (layer: 1 | 2, column: number) =>
-    square(
-      { ops, parts: network.parts, variable },
-      `ehr_head.auto${layer}.weight`,
-      embedding + codes,
-      column,
-      labels,
-    );
+    square(network, `ehr_head.auto${layer}.weight`, embedding + codes, column, labels);
   return {
     logits: all.slice(codes, codes + labels),
     sums,

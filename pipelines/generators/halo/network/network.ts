@@ -5,7 +5,7 @@
  */
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { Pace } from '../../../kernel/pace.ts';
-import type { Update } from '../../../nn/layers/layers.ts';
+import type { Backward, Update } from '../../../nn/layers/layers.ts';
 import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
 import { type Architecture, layoutOf } from './architecture.ts';
 import { type Batch, gridOf } from './batch.ts';
@@ -20,7 +20,7 @@ import {
   transformerForward,
   transformerOf,
 } from './transformer.ts';
-import { type Part, partsOf, readPart, toReference } from './weight-layout.ts';
+import { allWeights, liveCells, readWeight, toReference, type Weight } from './weight-layout.ts';
 
 interface Trace {
   inputs: DeviceInputs;
@@ -32,7 +32,7 @@ interface Trace {
 export class HaloNetwork {
   readonly ops: Ops;
   readonly architecture: Architecture;
-  readonly parts: readonly Part[];
+  readonly weights: readonly Weight[];
   readonly transformer: Transformer;
   readonly head: Head;
   readonly pace = new Pace();
@@ -46,24 +46,24 @@ export class HaloNetwork {
   ) {
     this.ops = ops;
     this.architecture = architecture;
-    this.parts = partsOf(architecture, blockSize);
+    this.weights = allWeights(architecture, blockSize);
     this.#variables = variables;
     const find = (name: string) => this.variable(name);
     this.transformer = transformerOf(architecture, find);
     this.head = headOf(architecture, blockSize, find, (name) => variables.has(name));
   }
 
-  /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
+  /** `initial` gives each weight's value and, when training is taken up again, its Adam slots. */
   static async build(
     ops: Ops,
     architecture: Architecture,
     blockSize: number,
-    initial: (part: Part) => Partial<VariableState>,
+    initial: (weight: Weight) => Partial<VariableState>,
   ): Promise<HaloNetwork> {
     const pace = new Pace();
     const variables = new Map<string, Variable>();
-    for (const part of partsOf(architecture, blockSize)) {
-      variables.set(part.name, ops.variable(part.name, part.shape, initial(part)));
+    for (const weight of allWeights(architecture, blockSize)) {
+      variables.set(weight.name, ops.variable(weight.name, weight.shape, initial(weight)));
       await pace.rest();
     }
     return new HaloNetwork(ops, architecture, blockSize, variables);
@@ -76,10 +76,10 @@ export class HaloNetwork {
     blockSize: number,
     tensors: Record<string, NamedArray>,
   ): Promise<HaloNetwork> {
-    return HaloNetwork.build(ops, architecture, blockSize, (part) => {
-      const tensor = tensors[part.reference];
-      if (!tensor) throw new RangeError(`the weights lack tensor ${part.reference}`);
-      return { value: readPart(part, tensor) };
+    return HaloNetwork.build(ops, architecture, blockSize, (weight) => {
+      const tensor = tensors[weight.reference];
+      if (!tensor) throw new RangeError(`the weights lack tensor ${weight.reference}`);
+      return { value: readWeight(weight, tensor) };
     });
   }
 
@@ -91,12 +91,13 @@ export class HaloNetwork {
 
   /** Trainable numbers, dead cells of triangles left out. */
   get parameters(): number {
-    return this.parts.reduce((sum, part) => sum + liveCells(part), 0);
+    return this.weights.reduce((sum, weight) => sum + liveCells(weight), 0);
   }
 
   /** The weights in the reference's names and layouts. */
-  reference(): Record<string, NamedArray> {
-    return toReference(this.architecture, this.parts, ({ name }) => this.ops.download(this.variable(name)));
+  reference(): Promise<Record<string, NamedArray>> {
+    const valuesOf = ({ name }: Weight) => this.ops.download(this.variable(name));
+    return toReference(this.architecture, this.weights, valuesOf, this.pace);
   }
 
   async #forward(batch: Batch): Promise<Trace> {
@@ -108,13 +109,13 @@ export class HaloNetwork {
       ownRow: ops.uploadIndices(Int32Array.from(batch.positions.keys())),
       grid: gridOf(ops, batch),
     };
-    const transformer = await transformerForward(ops, this.transformer, inputs, this.pace);
+    const transformer = await transformerForward(this, this.transformer, inputs);
     const asked = {
       histories: transformer.finalNorm.out,
       historyOf: ops.uploadIndices(batch.historyOf),
       tokens: tokensByBlock(ops, this.head, batch),
     };
-    return { inputs, transformer, head: await headForward(ops, this.head, asked, this.pace) };
+    return { inputs, transformer, head: await headForward(this, this.head, asked) };
   }
 
   /** Teacher-forced logits [N, W], row-major on our side. */
@@ -147,14 +148,15 @@ export class HaloNetwork {
   /** Forward and backward; every parameter's gradient goes to `update` once. Gives the normalized loss. */
   learn(batch: Batch, scale: LossScale, update: Update): Promise<number> {
     const { ops, pace } = this;
+    const pass: Backward = { ops, pace, update };
     return ops.scope(async () => {
       const { inputs, transformer, head } = await this.#forward(batch);
       const cells = lossCells(batch, this.#width, scale);
       const { loss, dLogits } = summedLoss(ops, batch, head, scale.positiveWeight);
       const byHistory = rowsByHistory(ops, batch);
       const d = dLogits(cells);
-      const dHistories = await headBackward(ops, this.head, head, d, byHistory, update, pace);
-      await transformerBackward(ops, this.transformer, inputs, transformer, dHistories, update, pace);
+      const dHistories = await headBackward(pass, this.head, head, d, byHistory);
+      await transformerBackward(pass, this.transformer, inputs, transformer, dHistories);
       return loss / cells;
     });
   }
@@ -175,14 +177,4 @@ const rowsByHistory = (ops: Ops, { historyOf }: Batch): RowsByHistory => {
   );
   const histories = rows.map((row) => historyOf[row] as number);
   return { rows: ops.uploadIndices(rows), histories: ops.uploadIndices(histories) };
-};
-
-const liveCells = (part: Part): number => {
-  const [rows, columns] = part.shape as [number, number];
-  if (!part.triangular) return part.shape.reduce((product, size) => product * size, 1);
-  const offset = part.column - part.row;
-  return Array.from({ length: rows }, (_, row) => columns - Math.max(0, row - offset)).reduce(
-    (a, b) => a + b,
-    0,
-  );
 };

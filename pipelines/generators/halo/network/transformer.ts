@@ -1,10 +1,9 @@
 /**
  * The visit-level module of HALO (Theodorou, Xiao, Sun, Nat Commun 14, 5305, 2023): a GPT-2 decoder over visits.
- * A visit's set of tokens is embedded as the sum of its tokens' rows. Its rows are
- * the distinct histories of a batch. H histories, E embedding, W width.
+ * A visit's set of tokens is embedded as the sum of its tokens' rows. Its rows are the distinct histories of a batch.
+ * H histories, E embedding, W width.
  */
 
-import type { Pace } from '../../../kernel/pace.ts';
 import {
   type Attention,
   type AttentionTrace,
@@ -13,8 +12,11 @@ import {
   type RowGrid,
 } from '../../../nn/layers/attention.ts';
 import {
+  type Backward,
   deliver,
+  type Forward,
   type GeluTrace,
+  type Gradients,
   gelu,
   geluBackward,
   type Linear,
@@ -24,7 +26,6 @@ import {
   linearBackward,
   type Norm,
   type NormTrace,
-  type Update,
 } from '../../../nn/layers/layers.ts';
 import { freeTrace, tidyTrace } from '../../../nn/layers/trace.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
@@ -108,10 +109,9 @@ const blockForward = (
 
 /** [H] sets → [H, E] histories, in `finalNorm.out`. */
 export const transformerForward = async (
-  ops: Ops,
+  { ops, pace }: Forward,
   model: Transformer,
   inputs: DeviceInputs,
-  pace: Pace,
 ): Promise<TransformerTrace> => {
   const rows = inputs.positions.shape[0] as number;
   const embedded = ops.segmentSum(model.tokens, inputs.tokens, inputs.rows, rows); // [H, E]
@@ -128,42 +128,41 @@ export const transformerForward = async (
 };
 
 const blockBackward = (
-  ops: Ops,
+  pass: Gradients,
   block: TransformerBlock,
   trace: BlockTrace,
   grid: RowGrid,
   dx: Tensor,
-  update: Update,
 ): Tensor => {
-  const dBent = linearBackward(ops, block.contract, trace.gelu.out, dx, update); // [H, 4E]
+  const { ops } = pass;
+  const dBent = linearBackward(pass, block.contract, trace.gelu.out, dx); // [H, 4E]
   const dExpanded = geluBackward(ops, trace.gelu, dBent);
-  const dFeed = linearBackward(ops, block.expand, trace.feedNorm.out, dExpanded, update); // [H, E]
-  const dMiddle = ops.add(dx, layerNormBackward(ops, block.feedNorm, trace.feedNorm, dFeed, update));
-  const dSeen = attentionBackward(ops, block.attention, grid, trace.attention, dMiddle, update);
-  return ops.add(dMiddle, layerNormBackward(ops, block.attentionNorm, trace.attentionNorm, dSeen, update));
+  const dFeed = linearBackward(pass, block.expand, trace.feedNorm.out, dExpanded); // [H, E]
+  const dMiddle = ops.add(dx, layerNormBackward(pass, block.feedNorm, trace.feedNorm, dFeed));
+  const dSeen = attentionBackward(pass, block.attention, grid, trace.attention, dMiddle);
+  return ops.add(dMiddle, layerNormBackward(pass, block.attentionNorm, trace.attentionNorm, dSeen));
 };
 
 /** dHistories [H, E] → updates of every parameter. */
 export const transformerBackward = async (
-  ops: Ops,
+  pass: Backward,
   model: Transformer,
   inputs: DeviceInputs,
   trace: TransformerTrace,
   dHistories: Tensor,
-  update: Update,
-  pace: Pace,
 ): Promise<void> => {
-  let dx = layerNormBackward(ops, model.finalNorm, trace.finalNorm, dHistories, update);
+  const { ops, pace } = pass;
+  let dx = layerNormBackward(pass, model.finalNorm, trace.finalNorm, dHistories);
   for (const [layer, block] of [...model.blocks.entries()].reverse()) {
     const blockTrace = trace.blocks[layer] as BlockTrace;
     const above = dx;
-    dx = ops.tidy(() => blockBackward(ops, block, blockTrace, inputs.grid, above, update));
+    dx = ops.tidy(() => blockBackward(pass, block, blockTrace, inputs.grid, above));
     freeTrace(ops, blockTrace);
     await pace.rest();
   }
   const [positions] = model.positions.shape as [number];
   const [width] = model.tokens.shape as [number];
   const dPositions = ops.segmentSumGradient(dx, inputs.positions, inputs.ownRow, positions);
-  deliver(ops, update, model.positions, dPositions);
-  deliver(ops, update, model.tokens, ops.segmentSumGradient(dx, inputs.tokens, inputs.rows, width));
+  deliver(pass, model.positions, dPositions);
+  deliver(pass, model.tokens, ops.segmentSumGradient(dx, inputs.tokens, inputs.rows, width));
 };

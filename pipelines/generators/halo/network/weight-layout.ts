@@ -7,15 +7,15 @@ import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import type { Pace } from '../../../kernel/pace.ts';
 import { type Architecture, type Layout, layoutOf } from './architecture.ts';
 
-/** A trainable array of ours as a part of a reference tensor. Vectors count as one row. */
-export interface Part {
+/** A trainable array of ours, a rectangle of a reference tensor. Vectors count as one row. */
+export interface Weight {
   name: string;
   /** Ours: `[in, out]`, or `[n]`. */
   shape: number[];
   reference: string;
   /** The reference has `[out, in]`. */
   transposed: boolean;
-  /** First row and column of this part in the reference tensor, counted in our orientation. */
+  /** First row and column of it in the reference tensor, counted in our orientation. */
   row: number;
   column: number;
   /** Cells with row > column in the whole tensor are dead: always zero here. */
@@ -40,7 +40,7 @@ export const columnBlocks = ({ codes, width }: Layout, size: number): Block[] =>
   ...cutRange(codes, width, size),
 ];
 
-const whole = (reference: string, shape: number[], transposed = false): Part => ({
+const whole = (reference: string, shape: number[], transposed = false): Weight => ({
   name: reference,
   shape,
   reference,
@@ -53,7 +53,7 @@ const whole = (reference: string, shape: number[], transposed = false): Part => 
 /** Names of one transformer block's tensors in the reference. */
 export const blockName = (layer: number, tensor: string): string => `transformer.h.${layer}.${tensor}`;
 
-const transformerParts = ({ layers, embedding, positions, ...rest }: Architecture): Part[] => {
+const transformerWeights = ({ layers, embedding, positions, ...rest }: Architecture): Weight[] => {
   const e = embedding;
   const { width } = layoutOf(rest);
   const norm = (name: string) => [whole(`${name}.weight`, [e]), whole(`${name}.bias`, [e])];
@@ -76,11 +76,11 @@ const transformerParts = ({ layers, embedding, positions, ...rest }: Architectur
   ];
 };
 
-/** Names of the head's parts of one block. Layer 1 reads codes, layer 2 writes logits. */
+/** Names of the head's weights of one block. Layer 1 reads codes, layer 2 writes logits. */
 export const headName = (layer: 1 | 2, part: 'diagonal' | 'rest', block: number): string =>
   `ehr_head.auto${layer}.${part}.${block}`;
 
-const headParts = (architecture: Architecture, blockSize: number): Part[] => {
+const headWeights = (architecture: Architecture, blockSize: number): Weight[] => {
   const n = architecture.embedding;
   const layout = layoutOf(architecture);
   // The last output of layer 1 and the first n - 1 of layer 2 reach no logit: they are not kept.
@@ -116,16 +116,23 @@ const headParts = (architecture: Architecture, blockSize: number): Part[] => {
 };
 
 /** Every trainable array of a model, in a fixed order. */
-export const partsOf = (architecture: Architecture, blockSize: number): Part[] => [
-  ...transformerParts(architecture),
-  ...headParts(architecture, blockSize),
+export const allWeights = (architecture: Architecture, blockSize: number): Weight[] => [
+  ...transformerWeights(architecture),
+  ...headWeights(architecture, blockSize),
 ];
+
+/** Trainable numbers of a weight: of a triangle those that are not dead. */
+export const liveCells = ({ shape, triangular, row, column }: Weight): number => {
+  const [rows, columns] = [1, ...shape].slice(-2) as [number, number];
+  const dead = (r: number) => (triangular ? Math.min(columns, Math.max(0, row + r - column)) : 0);
+  return Array.from({ length: rows }, (_, r) => columns - dead(r)).reduce((a, b) => a + b, 0);
+};
 
 /** Shapes of the reference's tensors, by name. */
 export const referenceShapes = (architecture: Architecture): Record<string, number[]> => {
   const { width } = layoutOf(architecture);
   const shapes: Record<string, number[]> = {};
-  for (const { reference, shape, transposed } of transformerParts(architecture))
+  for (const { reference, shape, transposed } of transformerWeights(architecture))
     shapes[reference] = transposed ? shape.toReversed() : shape;
   const side = architecture.embedding + width;
   for (const layer of [1, 2]) {
@@ -143,14 +150,14 @@ const tile = 32;
  * squares where the reference is transposed.
  */
 const copyCells = (
-  part: Part,
+  weight: Weight,
   ours: Float32Array,
   theirs: NamedArray['data'],
   stride: number, // of a row of the reference
   toOurs: boolean,
 ): void => {
-  const [rows, columns] = [1, ...part.shape].slice(-2) as [number, number];
-  const { row, column, transposed, triangular } = part;
+  const [rows, columns] = [1, ...weight.shape].slice(-2) as [number, number];
+  const { row, column, transposed, triangular } = weight;
   for (let top = 0; top < rows; top += tile)
     for (let left = 0; left < columns; left += tile)
       for (let r = top; r < Math.min(rows, top + tile); r++) {
@@ -164,45 +171,28 @@ const copyCells = (
 };
 
 /** Our array out of the reference tensor that holds it. */
-export const readPart = (part: Part, reference: NamedArray): Float32Array => {
-  const values = new Float32Array(part.shape.reduce((product, size) => product * size, 1));
-  copyCells(part, values, reference.data, reference.shape.at(-1) as number, true);
+export const readWeight = (weight: Weight, reference: NamedArray): Float32Array => {
+  const values = new Float32Array(weight.shape.reduce((product, size) => product * size, 1));
+  copyCells(weight, values, reference.data, reference.shape.at(-1) as number, true);
   return values;
 };
 
-/** Writes our array into the reference tensor that holds it; cells that no part covers stay as they are. */
-const writePart = (part: Part, values: Float32Array, reference: NamedArray): void =>
-  copyCells(part, values, reference.data, reference.shape.at(-1) as number, false);
+/** Writes our array into the reference tensor that holds it; cells that none covers stay as they are. */
+const writeWeight = (weight: Weight, values: Float32Array, reference: NamedArray): void =>
+  copyCells(weight, values, reference.data, reference.shape.at(-1) as number, false);
 
-const zeroReference = (architecture: Architecture): Record<string, NamedArray> =>
-  Object.fromEntries(
-    Object.entries(referenceShapes(architecture)).map(([name, shape]) => [
-      name,
-      { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) },
-    ]),
-  );
-
-/** All our arrays as the reference's tensors: loadable by its code. Dead cells are zero. */
-export const toReference = (
+/** All our arrays as the reference's tensors: loadable by its code. Dead cells are zero. Rests after each array. */
+export const toReference = async (
   architecture: Architecture,
-  parts: readonly Part[],
-  valuesOf: (part: Part) => Float32Array,
-): Record<string, NamedArray> => {
-  const tensors = zeroReference(architecture);
-  for (const part of parts) writePart(part, valuesOf(part), tensors[part.reference] as NamedArray);
-  return tensors;
-};
-
-/** The same, with a rest after each array. */
-export const toReferenceInTurns = async (
-  architecture: Architecture,
-  parts: readonly Part[],
-  valuesOf: (part: Part) => Float32Array,
+  weights: readonly Weight[],
+  valuesOf: (weight: Weight) => Float32Array,
   pace: Pace,
 ): Promise<Record<string, NamedArray>> => {
-  const tensors = zeroReference(architecture);
-  for (const part of parts) {
-    writePart(part, valuesOf(part), tensors[part.reference] as NamedArray);
+  const tensors: Record<string, NamedArray> = {};
+  for (const [name, shape] of Object.entries(referenceShapes(architecture)))
+    tensors[name] = { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) };
+  for (const weight of weights) {
+    writeWeight(weight, valuesOf(weight), tensors[weight.reference] as NamedArray);
     await pace.rest();
   }
   return tensors;

@@ -3,7 +3,7 @@ import type { PatientScores, SampleRequest, Sampler } from '../../../generation/
 import { exclusiveGroups } from '../../../generation/sample-values.ts';
 import { RandomSource } from '../../../kernel/random.ts';
 import type { AsyncSteps } from '../../../kernel/steps.ts';
-import { attendNext, type KeyValueCache, selectCache } from '../../../nn/layers/attention.ts';
+import { attendNext, freeCache, type KeysValues, selectCache } from '../../../nn/layers/attention.ts';
 import { gelu, layerNorm, linear } from '../../../nn/layers/layers.ts';
 import type { Tensor } from '../../../nn/ops/ops.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../patients/visit-columns.ts';
@@ -99,7 +99,7 @@ export class HaloSampler implements Sampler {
     const random = new RandomSource(seed, 'patients');
     const records: DrawnRecord[] = Array.from({ length: patientBlock }, () => [[start]]);
     let alive = records.map((_, i) => i);
-    let caches: KeyValueCache[] = [];
+    let caches: KeysValues[] = [];
     for (let position = 0; alive.length > 0 && position <= maxVisits; position++) {
       const patients = alive.map((i) => block * patientBlock + i);
       // Before the labels all patients are alike: one history serves them all.
@@ -117,8 +117,7 @@ export class HaloSampler implements Sampler {
       if (alike || going.length < alive.length) caches = this.#select(caches, rows);
       alive = going.map((row) => alive[row] as number);
     }
-    for (const { keys, values } of caches)
-      for (const tensor of [keys, values]) this.#network.ops.free(tensor);
+    for (const cache of caches) freeCache(this.#network.ops, cache);
     return records;
   }
 
@@ -136,10 +135,10 @@ export class HaloSampler implements Sampler {
     inputs: readonly ArrayLike<number>[],
     patients: readonly number[],
     position: number,
-    past: readonly KeyValueCache[],
+    past: readonly KeysValues[],
     random: RandomSource,
     labelsOf: (patient: number) => Uint8Array | undefined,
-  ): Promise<{ sets: number[][]; caches: KeyValueCache[] }> {
+  ): Promise<{ sets: number[][]; caches: KeysValues[] }> {
     const { ops, head, pace } = this.#network;
     return ops.scope(async () => {
       const { histories, caches } = await this.#histories(inputs, position, past);
@@ -175,8 +174,8 @@ export class HaloSampler implements Sampler {
   async #histories(
     inputs: readonly ArrayLike<number>[],
     position: number,
-    past: readonly KeyValueCache[],
-  ): Promise<{ histories: Tensor; caches: KeyValueCache[] }> {
+    past: readonly KeysValues[],
+  ): Promise<{ histories: Tensor; caches: KeysValues[] }> {
     const { ops, transformer, pace, architecture } = this.#network;
     const tokens = inputs.flatMap((set) => Array.from(set));
     const rows = inputs.flatMap((set, row) => Array.from(set, () => row));
@@ -188,7 +187,7 @@ export class HaloSampler implements Sampler {
     ); // [N, E]
     const place = ops.slice(transformer.positions, [position, 0], [1, architecture.embedding]); // [1, E]
     let x = ops.add(embedded, place);
-    const caches: KeyValueCache[] = [];
+    const caches: KeysValues[] = [];
     for (const [layer, block] of transformer.blocks.entries()) {
       const input = x;
       x = ops.tidy(() => {
@@ -204,7 +203,7 @@ export class HaloSampler implements Sampler {
     return { histories: layerNorm(ops, transformer.finalNorm, x).out, caches };
   }
 
-  #select(caches: readonly KeyValueCache[], rows: readonly number[]): KeyValueCache[] {
+  #select(caches: readonly KeysValues[], rows: readonly number[]): KeysValues[] {
     const { ops } = this.#network;
     return ops.scope(() => {
       const chosen = ops.uploadIndices(Int32Array.from(rows));

@@ -36,7 +36,7 @@ const logit = (p: number): number => Math.log(p / (1 - p));
 /** Draws that a drawn share is pulled toward the real one by, so that what was drawn a few times decides little. */
 const pull = 20;
 
-/** Part of the way to go in a round: codes raise each other. */
+/** Weight of the way to go in a round: codes raise each other. */
 const stride = 0.8;
 
 /** What to add to each column's logit, after one look at `drawn` records. */
@@ -67,7 +67,7 @@ export interface Calibration {
 export const shiftLogits = (model: Saved, { embedding }: Architecture, shift: ArrayLike<number>): void => {
   const bias = model.arrays['ehr_head.auto2.bias'];
   if (!bias) throw new RangeError('the model has no output bias');
-  // The bias of column c stands one place before the column's own: see Part.
+  // The bias of column c stands one place before the column's own: see Weight.
   for (let column = 0; column < shift.length; column++) {
     const at = embedding - 1 + column;
     bias.data[at] = Number(bias.data[at]) + (shift[column] as number);

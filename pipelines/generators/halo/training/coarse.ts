@@ -1,4 +1,4 @@
-import type { Part } from '../network/weight-layout.ts';
+import type { Weight } from '../network/weight-layout.ts';
 
 /**
  * The weights by which codes tell later ones of their visit that they are present. HALO without them is the paper's
@@ -8,6 +8,6 @@ export const isBetweenCodes = (name: string): boolean => /^ehr_head\.auto1\.(dia
 
 /** Fresh values, of which codes learn nothing of each other inside a visit. */
 export const coarseValues =
-  (initial: (part: Part) => Float32Array) =>
-  (part: Part): Float32Array =>
+  (initial: (part: Weight) => Float32Array) =>
+  (part: Weight): Float32Array =>
     isBetweenCodes(part.name) ? new Float32Array(initial(part).length) : initial(part);

@@ -10,7 +10,7 @@ import { patientCount, type VisitColumns } from '../../../patients/visit-columns
 import { type Architecture, layoutOf } from '../network/architecture.ts';
 import { type Batch, packPatients } from '../network/batch.ts';
 import { HaloNetwork } from '../network/network.ts';
-import { type Part, toReferenceInTurns } from '../network/weight-layout.ts';
+import { toReference, type Weight } from '../network/weight-layout.ts';
 import { groupsOf } from '../sampling/sampler.ts';
 import { calibrate, shiftLogits } from './calibration.ts';
 import { coarseValues, isBetweenCodes } from './coarse.ts';
@@ -208,10 +208,10 @@ export class HaloFitting implements Fitting {
 
   /** The model before calibration. */
   async #fitted(): Promise<Saved> {
-    const { parts, pace } = this.#state.network;
-    const weights = ({ name }: Part) => this.#state.weightsOf(name);
+    const { weights, pace } = this.#state.network;
+    const valuesOf = ({ name }: Weight) => this.#state.weightsOf(name);
     return {
-      arrays: await toReferenceInTurns(this.#architecture, parts, weights, pace),
+      arrays: await toReference(this.#architecture, weights, valuesOf, pace),
       json: { architecture: this.#architecture },
     };
   }

@@ -2,7 +2,7 @@ import type { RandomSource } from '../../../kernel/random.ts';
 import { type Distribution, freshValues } from '../../../nn/ops/fresh-values.ts';
 import { patientCount, type VisitColumns, visitCount } from '../../../patients/visit-columns.ts';
 import { type Architecture, layoutOf } from '../network/architecture.ts';
-import { type Part, referenceShapes } from '../network/weight-layout.ts';
+import { referenceShapes, type Weight } from '../network/weight-layout.ts';
 import type { HaloSettings } from './config.ts';
 
 /** How the reference (PyTorch's defaults, and GPT-2's for the blocks) fills a fresh tensor. */
@@ -33,7 +33,7 @@ const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Floa
 };
 
 /** Zeros where a triangular part has no weights. */
-const clearDeadCells = (part: Part, values: Float32Array): void => {
+const clearDeadCells = (part: Weight, values: Float32Array): void => {
   const [rows, columns] = part.shape as [number, number];
   for (let r = 0; r < rows; r++) {
     const dead = Math.min(columns, Math.max(0, part.row + r - part.column));
@@ -51,7 +51,7 @@ export const initialValues = (
   random: RandomSource,
   train: VisitColumns,
   start: HaloSettings['start'],
-): ((part: Part) => Float32Array) => {
+): ((part: Weight) => Float32Array) => {
   const shapes = referenceShapes(architecture);
   const names = Object.keys(shapes);
   return (part) => {

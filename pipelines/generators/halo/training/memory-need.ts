@@ -7,7 +7,7 @@ import { requireTrainingMemory, type TrainingMemory } from '../../../nn/training
 import type { VisitColumns } from '../../../patients/visit-columns.ts';
 import { type Architecture, layoutOf } from '../network/architecture.ts';
 import { shareLines } from '../network/batch.ts';
-import { partsOf, referenceShapes } from '../network/weight-layout.ts';
+import { allWeights, referenceShapes } from '../network/weight-layout.ts';
 import type { HaloSettings } from './config.ts';
 
 const bytesPerNumber = 4;
@@ -83,7 +83,7 @@ export const memoryNeed = (
   order: Int32Array,
   isSteered: boolean,
 ): MemoryNeed => {
-  const parts = partsOf(architecture, blockColumns).map(({ shape }) => size(shape));
+  const parts = allWeights(architecture, blockColumns).map(({ shape }) => size(shape));
   const weights = parts.reduce((a, b) => a + b) * bytesPerNumber;
   const moments = 2 * weights;
   const best = isSteered ? weights : 0;

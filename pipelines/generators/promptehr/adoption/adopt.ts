@@ -12,14 +12,13 @@ import type { Adopted, Checkpoint } from '../../../generation/generator.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { RandomSource } from '../../../kernel/random.ts';
 import type { PromptArchitecture } from '../network/architecture.ts';
-import { partsOf, positionOffset, referenceShapes } from '../network/weight-layout.ts';
+import { allWeights, positionOffset, referenceShapes } from '../network/weight-layout.ts';
 import { type PromptFeatures, promptFeatures } from '../records/features.ts';
 import type { PromptMarginals } from '../records/marginals.ts';
 import { interfaceOf, type PromptModel, writePromptModel } from '../records/prompt-model.ts';
 import { type StreamLayout, streamsOf } from '../records/streams.ts';
 import { gatheredRows, headTensors, streamRows } from './adopt-rows.ts';
-import { bytePairEncoder } from './byte-pairs.ts';
-import { readTokenizer } from './tokenizer.ts';
+import { bytePairEncoder, readTokenizer } from './tokenizer.ts';
 
 type Tensors = Record<string, NamedArray>;
 
@@ -203,7 +202,10 @@ export const adoptPrompt = (checkpoint: Checkpoint): Adopted => {
     },
     vocabulary,
     settings: { width, encoderLayers, decoderLayers, attentionHeads, feed, tied, ...model.settings },
-    parameters: partsOf(architecture).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+    parameters: allWeights(architecture).reduce(
+      (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+      0,
+    ),
     notes: notesOf(tensors, model, checkpoint),
   };
 };

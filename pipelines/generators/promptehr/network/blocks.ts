@@ -1,35 +1,112 @@
 /**
  * BART's blocks (Lewis et al., BART, ACL 2020; as transformers' modeling_bart.py): each sublayer's output is added to
- * its input, then normalized. R rows, M rows of the encoder, E width, F feed.
+ * its input, then normalized. Parameters are found by the names that the reference gives them. R rows, M rows of the
+ * encoder, E width, F feed.
  */
 
 import {
+  type Attention,
   type AttentionTrace,
   attention,
   attentionBackward,
-  type RowGrid,
-} from '../../../nn/layers/attention.ts';
-import {
+  type CrossAttention,
   type CrossGrid,
-  type CrossTrace,
   crossAttention,
   crossAttentionBackward,
-  remember,
-} from '../../../nn/layers/cross-attention.ts';
+  crossKeysValues,
+  type RowGrid,
+} from '../../../nn/layers/attention.ts';
 import {
   type ExactGeluTrace,
   exactGelu,
   exactGeluBackward,
+  type Gradients,
+  type Linear,
   layerNorm,
   layerNormBackward,
   linear,
   linearBackward,
   type Norm,
   type NormTrace,
-  type Update,
 } from '../../../nn/layers/layers.ts';
-import type { Ops, Tensor } from '../../../nn/ops/ops.ts';
-import type { DecoderBlock, EncoderBlock, FeedForward } from './block-parameters.ts';
+import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
+import type { PromptArchitecture } from './architecture.ts';
+import { layerName, type Side } from './weight-layout.ts';
+
+export interface FeedForward {
+  expand: Linear; // E → F
+  contract: Linear; // F → E
+  norm: Norm;
+}
+export interface EncoderBlock {
+  attention: Attention;
+  attentionNorm: Norm;
+  feed: FeedForward;
+}
+export interface DecoderBlock extends EncoderBlock {
+  cross: CrossAttention;
+  crossNorm: Norm;
+}
+
+/** Gives a parameter by its name in the reference. */
+export type Find = (name: string) => Variable;
+
+/** The parameters under a name: a linear layer or a norm. */
+export const pairOf = (find: Find, name: string): Linear & Norm => ({
+  weight: find(`${name}.weight`),
+  bias: find(`${name}.bias`),
+});
+
+const blockOf = (
+  architecture: PromptArchitecture,
+  side: Side,
+  layer: number,
+  find: Find,
+  rounded: boolean,
+): EncoderBlock => {
+  const at = (tensor: string) => pairOf(find, layerName(side, layer, tensor));
+  const map = (tensor: string): Linear => ({ ...at(tensor), rounded });
+  return {
+    attention: {
+      heads: architecture.attentionHeads,
+      project: map('self_attn.project'),
+      output: map('self_attn.out_proj'),
+    },
+    attentionNorm: at('self_attn_layer_norm'),
+    feed: { expand: map('fc1'), contract: map('fc2'), norm: at('final_layer_norm') },
+  };
+};
+
+/** The encoder's blocks by their names in the reference; `rounded` ones multiply in bfloat16. */
+export const encoderBlocksOf = (
+  architecture: PromptArchitecture,
+  find: Find,
+  rounded: boolean,
+): EncoderBlock[] =>
+  Array.from({ length: architecture.encoderLayers }, (_, layer) =>
+    blockOf(architecture, 'encoder', layer, find, rounded),
+  );
+
+/** The decoder's blocks by their names in the reference; `rounded` ones multiply in bfloat16. */
+export const decoderBlocksOf = (
+  architecture: PromptArchitecture,
+  find: Find,
+  rounded: boolean,
+): DecoderBlock[] =>
+  Array.from({ length: architecture.decoderLayers }, (_, layer) => {
+    const at = (tensor: string) => pairOf(find, layerName('decoder', layer, tensor));
+    const map = (tensor: string): Linear => ({ ...at(tensor), rounded });
+    return {
+      ...blockOf(architecture, 'decoder', layer, find, rounded),
+      cross: {
+        heads: architecture.attentionHeads,
+        query: map('encoder_attn.q_proj'),
+        keysValues: map('encoder_attn.remember'),
+        output: map('encoder_attn.out_proj'),
+      },
+      crossNorm: at('encoder_attn_layer_norm'),
+    };
+  });
 
 /** A mask of zeros and 1 / (1 − rate), of a shape. */
 export type Drop = (shape: readonly number[]) => Tensor;
@@ -39,7 +116,7 @@ interface ResidualTrace {
   mask: Tensor | undefined;
 }
 
-/** LayerNorm(x + y), y partly dropped where training says so. */
+/** LayerNorm(x + y), y partly dropped in training. */
 const residual = (ops: Ops, norm: Norm, x: Tensor, y: Tensor, drop?: Drop): ResidualTrace => {
   const mask = drop?.(y.shape);
   return { norm: layerNorm(ops, norm, ops.add(x, mask ? ops.multiply(y, mask) : y)), mask };
@@ -47,14 +124,13 @@ const residual = (ops: Ops, norm: Norm, x: Tensor, y: Tensor, drop?: Drop): Resi
 
 /** dy → gradients of x and of y */
 const residualBackward = (
-  ops: Ops,
+  pass: Gradients,
   norm: Norm,
   trace: ResidualTrace,
   dy: Tensor,
-  update: Update,
 ): { dx: Tensor; dBranch: Tensor } => {
-  const dx = layerNormBackward(ops, norm, trace.norm, dy, update);
-  return { dx, dBranch: trace.mask ? ops.multiply(dx, trace.mask) : dx };
+  const dx = layerNormBackward(pass, norm, trace.norm, dy);
+  return { dx, dBranch: trace.mask ? pass.ops.multiply(dx, trace.mask) : dx };
 };
 
 interface FeedTrace {
@@ -71,23 +147,23 @@ const feedForward = (ops: Ops, layer: FeedForward, input: Tensor, drop?: Drop): 
 
 /** dy [R, E] → dx [R, E], of a block's last third. */
 export const feedForwardBackward = (
-  ops: Ops,
+  pass: Gradients,
   layer: FeedForward,
   trace: FeedTrace,
   dy: Tensor,
-  update: Update,
 ): Tensor => {
-  const { dx, dBranch } = residualBackward(ops, layer.norm, trace.residual, dy, update);
-  const dBent = linearBackward(ops, layer.contract, trace.gelu.out, dBranch, update);
+  const { ops } = pass;
+  const { dx, dBranch } = residualBackward(pass, layer.norm, trace.residual, dy);
+  const dBent = linearBackward(pass, layer.contract, trace.gelu.out, dBranch);
   const dExpanded = exactGeluBackward(ops, trace.gelu, dBent);
-  return ops.add(dx, linearBackward(ops, layer.expand, trace.input, dExpanded, update));
+  return ops.add(dx, linearBackward(pass, layer.expand, trace.input, dExpanded));
 };
 
-/** What a block's feed-forward part makes of rows; nothing is remembered. */
+/** What a block's feed-forward part makes of rows, where no backward follows. */
 export const feedRows = (ops: Ops, layer: FeedForward, rows: Tensor): Tensor =>
   feedForward(ops, layer, rows).residual.norm.out;
 
-/** LayerNorm(x + y); nothing is remembered. */
+/** LayerNorm(x + y), where no backward follows. */
 export const addRows = (ops: Ops, norm: Norm, x: Tensor, y: Tensor): Tensor =>
   residual(ops, norm, x, y).norm.out;
 
@@ -112,53 +188,51 @@ export const encoderBlock = (
 
 /** dy [R, E] → dx [R, E], of a block's first third: with the last, all of an encoder's. */
 export const selfBackward = (
-  ops: Ops,
+  pass: Gradients,
   block: EncoderBlock,
   grid: RowGrid,
   trace: Pick<EncoderTrace, 'attention' | 'attended'>,
   dy: Tensor,
-  update: Update,
 ): Tensor => {
-  const { dx, dBranch } = residualBackward(ops, block.attentionNorm, trace.attended, dy, update);
-  return ops.add(dx, attentionBackward(ops, block.attention, grid, trace.attention, dBranch, update));
+  const { dx, dBranch } = residualBackward(pass, block.attentionNorm, trace.attended, dy);
+  return pass.ops.add(dx, attentionBackward(pass, block.attention, grid, trace.attention, dBranch));
 };
 
 export interface DecoderTrace extends EncoderTrace {
-  cross: CrossTrace;
+  cross: AttentionTrace;
   crossed: ResidualTrace;
 }
 
-/** [R, E] → [R, E], in `feed.residual.norm.out`; `memory` [M, E] is what the encoder made. */
+/** [R, E] → [R, E], in `feed.residual.norm.out`; `encoded` [M, E] are the encoder's rows. */
 export const decoderBlock = (
   ops: Ops,
   block: DecoderBlock,
   { grid, cross }: { grid: RowGrid; cross: CrossGrid },
-  memory: Tensor,
+  encoded: Tensor,
   x: Tensor,
   drop?: Drop,
 ): DecoderTrace => {
   const seen = attention(ops, block.attention, grid, x);
   const attended = residual(ops, block.attentionNorm, x, seen.out, drop);
-  const remembered = remember(ops, block.cross, cross.keys, memory);
-  const read = crossAttention(ops, block.cross, cross, remembered, attended.norm.out);
+  const keysValues = crossKeysValues(ops, block.cross, cross.keys, encoded);
+  const read = crossAttention(ops, block.cross, cross, keysValues, attended.norm.out);
   const crossed = residual(ops, block.crossNorm, attended.norm.out, read.out, drop);
   const feed = feedForward(ops, block.feed, crossed.norm.out, drop);
   return { attention: seen, attended, cross: read, crossed, feed };
 };
 
-/** dy [R, E] → dx [R, E] and the gradient of the memory [M, E] */
+/** dy [R, E] → dx [R, E] and the gradient of the encoder's rows [M, E] */
 export const decoderBlockBackward = (
-  ops: Ops,
+  pass: Gradients,
   block: DecoderBlock,
   { grid, cross }: { grid: RowGrid; cross: CrossGrid },
-  memory: Tensor,
+  encoded: Tensor,
   trace: DecoderTrace,
   dy: Tensor,
-  update: Update,
-): [dx: Tensor, dMemory: Tensor] => {
-  const dCrossed = feedForwardBackward(ops, block.feed, trace.feed, dy, update);
-  const { dx, dBranch } = residualBackward(ops, block.crossNorm, trace.crossed, dCrossed, update);
-  const read = crossAttentionBackward(ops, block.cross, cross, trace.cross, memory, dBranch, update);
-  const dAttended = ops.add(dx, read.dInput);
-  return [selfBackward(ops, block, grid, trace, dAttended, update), read.dMemory];
+): [dx: Tensor, dEncoded: Tensor] => {
+  const dCrossed = feedForwardBackward(pass, block.feed, trace.feed, dy);
+  const { dx, dBranch } = residualBackward(pass, block.crossNorm, trace.crossed, dCrossed);
+  const read = crossAttentionBackward(pass, block.cross, cross, trace.cross, encoded, dBranch);
+  const dAttended = pass.ops.add(dx, read.dInput);
+  return [selfBackward(pass, block, grid, trace, dAttended), read.dSource];
 };

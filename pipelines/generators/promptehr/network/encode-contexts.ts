@@ -1,34 +1,36 @@
 /** What the decoder needs of contexts that were read. B contexts, T rows of the longest, P prompt rows, H heads. */
 
-import type { Pace } from '../../../kernel/pace.ts';
-import type { AttendTrace } from '../../../nn/layers/attend.ts';
-import type { KeyValueCache } from '../../../nn/layers/attention.ts';
-import { type Remembered, remember } from '../../../nn/layers/cross-attention.ts';
+import { type AttentionTrace, crossKeysValues, type KeysValues } from '../../../nn/layers/attention.ts';
+import type { Forward } from '../../../nn/layers/layers.ts';
 import type { Ops, Tensor } from '../../../nn/ops/ops.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
-import type { Memory } from './encoded-contexts.ts';
 import { type Decoder, decodeForward, type Encoder, encodeForward } from './encoder-decoder.ts';
 import { promptInputs } from './prompts.ts';
 import { type Prompts, packSequences, type Sequences, sequenceCount } from './sequences.ts';
 import { contextRows, spanRows } from './side-rows.ts';
 
-/** A memory as the decoder reads it. */
-export interface EncodedMemory extends Memory {
+/** What the decoder needs of B contexts, kept on the device until disposed of. */
+export interface EncodedContexts {
+  /** B */
+  readonly contexts: number;
+  dispose(): void;
+}
+
+/** The same as the decoder reads it. */
+export interface DecoderContexts extends EncodedContexts {
   /** Keys and values of each layer of the decoder, [B, H, T, D]. */
-  readonly layers: readonly Remembered[];
+  readonly layers: readonly KeysValues[];
   /** [B, 1, 1, T] */
   readonly mask: Tensor;
   /** What each layer's self-attention keeps of the prompt rows, [B, H, P, D]; none without prompts. */
-  readonly prompts: readonly KeyValueCache[];
+  readonly prompts: readonly KeysValues[];
 }
 
 /** The network that reads. */
-interface Reader {
-  ops: Ops;
+interface Reader extends Forward {
   architecture: PromptArchitecture;
   encoder: Encoder;
   decoder: Decoder;
-  pace: Pace;
 }
 
 /** Reads contexts: the encoder, then the decoder's prompt rows, which are the same for all spans of a context. */
@@ -36,46 +38,46 @@ export const encodeContexts = (
   network: Reader,
   contexts: Sequences,
   prompts: Prompts,
-): Promise<EncodedMemory> => {
+): Promise<DecoderContexts> => {
   const { ops, architecture, encoder, decoder, pace } = network;
   return ops.scope(async () => {
     const count = sequenceCount(contexts);
     const rows = contextRows(ops, architecture, contexts);
     const inputs = promptInputs(ops, architecture, count, prompts);
-    const { out } = await encodeForward(ops, encoder, rows, inputs, { pace, forget: true });
+    const { out } = await encodeForward({ ops, pace, forget: true }, encoder, rows, inputs);
     const mask = rows.grid.masks[0] as Tensor;
     if (promptRows(architecture) === 0) {
-      const layers: Remembered[] = [];
+      const layers: KeysValues[] = [];
       for (const { cross } of decoder.blocks) {
-        layers.push(...remember(ops, cross, rows.grid, out));
+        layers.push(...crossKeysValues(ops, cross, rows.grid, out));
         await pace.rest();
       }
       return kept(ops, { contexts: count, layers, mask, prompts: [] });
     }
     const none = { spans: packSequences([]), sources: new Int32Array(0) };
     const spans = spanRows(ops, architecture, none, rows);
-    const { blocks } = await decodeForward(ops, decoder, spans, inputs, out, { pace });
+    const { blocks } = await decodeForward({ ops, pace }, decoder, spans, inputs, out);
     return kept(ops, {
       contexts: count,
-      layers: blocks.map(({ cross }) => remembered(cross)),
+      layers: blocks.map(({ cross }) => keysValuesOf(cross)),
       mask,
-      prompts: blocks.map(({ attention }) => remembered(attention)),
+      prompts: blocks.map(({ attention }) => keysValuesOf(attention)),
     });
   });
 };
 
 /** Of the one group that there is. */
-const remembered = ({ groups: [only] }: { groups: AttendTrace[] }): Remembered => {
-  const { keys, values } = only as AttendTrace;
+const keysValuesOf = ({ groups: [only] }: AttentionTrace): KeysValues => {
+  const { keys, values } = only as KeysValues;
   return { keys, values };
 };
 
-const kept = (ops: Ops, memory: Omit<EncodedMemory, 'dispose'>): EncodedMemory => {
-  const tensors = [...memory.layers, ...memory.prompts].flatMap(({ keys, values }) => [keys, values]);
-  const all = [memory.mask, ...tensors];
+const kept = (ops: Ops, encoded: Omit<DecoderContexts, 'dispose'>): DecoderContexts => {
+  const tensors = [...encoded.layers, ...encoded.prompts].flatMap(({ keys, values }) => [keys, values]);
+  const all = [encoded.mask, ...tensors];
   for (const tensor of all) ops.keep(tensor);
   return {
-    ...memory,
+    ...encoded,
     dispose: () => {
       for (const tensor of all) ops.free(tensor);
     },

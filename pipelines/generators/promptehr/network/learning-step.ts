@@ -2,7 +2,7 @@
 
 import type { RandomSource } from '../../../kernel/random.ts';
 import { dropUnits } from '../../../nn/layers/dropout.ts';
-import { deliver, type Update } from '../../../nn/layers/layers.ts';
+import { deliver, type Gradients, type Update } from '../../../nn/layers/layers.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import type { Drop } from './blocks.ts';
 import type { SharedGradient } from './span-heads.ts';
@@ -30,12 +30,8 @@ export const dropMasks = (ops: Ops, dropout: Dropout | undefined): Drop | undefi
 };
 
 /** The whole table's gradient from the rows that were used, in one sum. */
-export const deliverShared = (
-  ops: Ops,
-  table: Variable,
-  used: readonly SharedGradient[],
-  update: Update,
-): void => {
+export const deliverShared = (pass: Gradients, table: Variable, used: readonly SharedGradient[]): void => {
+  const { ops } = pass;
   const tokens = Int32Array.from(used.flatMap((part) => [...part.tokens]));
   const gradient = ops.concat(
     used.map((part) => part.gradient),
@@ -43,7 +39,7 @@ export const deliverShared = (
   );
   const rows = ops.uploadIndices(tokens);
   const own = ops.uploadIndices(Int32Array.from(tokens.keys()));
-  deliver(ops, update, table, ops.segmentSumGradient(gradient, rows, own, table.shape[0] as number));
+  deliver(pass, table, ops.segmentSumGradient(gradient, rows, own, table.shape[0] as number));
 };
 
 /** Holds gradients until all are known, so that they can be scaled together. */

@@ -5,13 +5,12 @@
  */
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { Pace } from '../../../kernel/pace.ts';
-import type { Update } from '../../../nn/layers/layers.ts';
+import type { Backward, Update } from '../../../nn/layers/layers.ts';
 import { freeTrace } from '../../../nn/layers/trace.ts';
 import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
 import type { DecoderTrace, EncoderTrace } from './blocks.ts';
-import { type EncodedMemory, encodeContexts } from './encode-contexts.ts';
-import type { SpanDecoder } from './encoded-contexts.ts';
+import { type DecoderContexts, encodeContexts } from './encode-contexts.ts';
 import {
   type Decoder,
   decodeBackward,
@@ -24,13 +23,12 @@ import {
   type SideTrace,
 } from './encoder-decoder.ts';
 import { type Dropout, deliverShared, dropMasks, HeldGradients } from './learning-step.ts';
-import { groupsOf } from './line-groups.ts';
 import { type PromptInputs, promptInputs } from './prompts.ts';
 import { lossRows, type Prompts, type Sequences, type SpanBatch, sequenceCount } from './sequences.ts';
-import { contextRows, type SideRows, type SpanRows, spanRows } from './side-rows.ts';
-import { StepDecoder } from './span-decoder.ts';
+import { contextRows, groupsOf, type SideRows, type SpanRows, spanRows } from './side-rows.ts';
+import { type SpanDecoder, StepDecoder } from './span-decoder.ts';
 import { askedRows, type Heads, headLogits, headLosses, headsBackward, headsOf } from './span-heads.ts';
-import { type Part, partsOf, toReference } from './weight-layout.ts';
+import { allWeights, readWeight, toReference, type Weight } from './weight-layout.ts';
 
 /** How one step learns. */
 export interface LearnOptions {
@@ -60,7 +58,7 @@ interface Trace extends Sides {
 export class PromptNetwork {
   readonly ops: Ops;
   readonly architecture: PromptArchitecture;
-  readonly parts: readonly Part[];
+  readonly weights: readonly Weight[];
   readonly encoder: Encoder;
   readonly decoder: Decoder;
   readonly heads: Heads;
@@ -68,13 +66,17 @@ export class PromptNetwork {
   readonly #rounded: Sides;
   readonly #variables = new Map<string, Variable>();
 
-  /** `initial` gives each part's value and, when training is taken up again, its Adam slots. */
-  constructor(ops: Ops, architecture: PromptArchitecture, initial: (part: Part) => Partial<VariableState>) {
+  /** `initial` gives each weight's value and, when training is taken up again, its Adam slots. */
+  constructor(
+    ops: Ops,
+    architecture: PromptArchitecture,
+    initial: (weight: Weight) => Partial<VariableState>,
+  ) {
     this.ops = ops;
     this.architecture = architecture;
-    this.parts = partsOf(architecture);
-    for (const part of this.parts)
-      this.#variables.set(part.name, ops.variable(part.name, part.shape, initial(part)));
+    this.weights = allWeights(architecture);
+    for (const weight of this.weights)
+      this.#variables.set(weight.name, ops.variable(weight.name, weight.shape, initial(weight)));
     const find = (name: string) => this.variable(name);
     this.encoder = encoderOf(architecture, find);
     this.decoder = decoderOf(architecture, find);
@@ -93,12 +95,12 @@ export class PromptNetwork {
 
   /** Trainable numbers. */
   get parameters(): number {
-    return this.parts.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    return this.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   }
 
   /** The weights in the reference's names and layouts. */
-  reference(): Record<string, NamedArray> {
-    return toReference(this.parts, ({ name }) => this.ops.download(this.variable(name)));
+  reference(): Promise<Record<string, NamedArray>> {
+    return toReference(this.weights, ({ name }) => this.ops.download(this.variable(name)), this.pace);
   }
 
   async #forward(batch: SpanBatch, learning?: LearnOptions): Promise<Trace> {
@@ -107,9 +109,9 @@ export class PromptNetwork {
     const contexts = contextRows(ops, architecture, batch.contexts, groupsOf(batch, architecture));
     const spans = spanRows(ops, architecture, batch, contexts);
     const inputs = promptInputs(ops, architecture, sequenceCount(batch.contexts), batch);
-    const passage = { pace, drop: dropMasks(ops, learning?.dropout), forget: !learning };
-    const encoded = await encodeForward(ops, encoder, contexts, inputs, passage);
-    const decoded = await decodeForward(ops, decoder, spans, inputs, encoded.out, passage);
+    const pass = { ops, pace, drop: dropMasks(ops, learning?.dropout), forget: !learning };
+    const encoded = await encodeForward(pass, encoder, contexts, inputs);
+    const decoded = await decodeForward(pass, decoder, spans, inputs, encoded.out);
     const first = sequenceCount(batch.contexts) * promptRows(architecture);
     return { encoder, decoder, inputs, contexts, spans, encoded, decoded, first };
   }
@@ -157,7 +159,7 @@ export class PromptNetwork {
 
   /**
    * Forward and backward; the gradient of the mean loss of every parameter the batch uses goes to `update` once
-   * (a head that no span of the batch speaks by is not used). Gives the mean loss. Throws RangeError for a batch
+   * (a head that no span of the batch uses gets none). Gives the mean loss. Throws RangeError for a batch
    * without a target.
    */
   learn(batch: SpanBatch, options: LearnOptions, update: Update): Promise<number> {
@@ -177,51 +179,61 @@ export class PromptNetwork {
   }
 
   async #backward(batch: SpanBatch, trace: Trace, update: Update): Promise<number> {
-    const { ops, pace } = this;
-    const { encoder, decoder, inputs, contexts, spans, encoded, decoded } = trace;
-    const { loss, dDecoded, shared } = await headsBackward(
-      ops,
-      this.heads,
-      batch,
-      decoded.out,
-      trace.first,
-      update,
-      pace,
-    );
-    const memory = encoded.out;
-    const { dTokens, dMemory } = await decodeBackward(
-      ops,
-      decoder,
-      spans,
-      inputs,
-      memory,
-      decoded,
-      dDecoded,
-      update,
-      pace,
-    );
+    const { ops, pace, heads } = this;
+    const pass: Backward = { ops, pace, update };
+    const { encoder, decoder, inputs, contexts, spans, encoded, decoded, first } = trace;
+    const { loss, dDecoded, shared } = await headsBackward(pass, heads, batch, decoded.out, first);
+    const both = await decodeBackward(pass, decoder, spans, inputs, encoded.out, decoded, dDecoded);
     freeTrace(ops, decoded);
-    shared.push({ tokens: batch.spans.tokens, gradient: dTokens });
-    const gradient = await encodeBackward(ops, encoder, contexts, inputs, encoded, dMemory, update, pace);
+    shared.push({ tokens: batch.spans.tokens, gradient: both.dTokens });
+    const gradient = await encodeBackward(pass, encoder, contexts, inputs, encoded, both.dEncoded);
     shared.push({ tokens: batch.contexts.tokens, gradient });
-    deliverShared(ops, this.heads.shared, shared, update);
+    deliverShared(pass, heads.shared, shared);
     return loss;
   }
 
-  /** Reads contexts and prompts once, for any number of spans; the holder disposes of the memory. */
-  encode(contexts: Sequences, prompts: Prompts): Promise<EncodedMemory> {
+  /** Reads contexts and prompts once, for any number of spans; the holder disposes of what they give. */
+  encode(contexts: Sequences, prompts: Prompts): Promise<DecoderContexts> {
     return encodeContexts(this, contexts, prompts);
   }
 
   /**
-   * Starts `sources.length` spans: each reads the context `sources[i]` of the memory and speaks by `heads[i]`. The
-   * holder disposes of the decoder, and of the memory after it.
+   * Starts `sources.length` spans: each reads the context `sources[i]` and uses the head `heads[i]`. The holder disposes
+   * of the decoder, and of the encoded contexts after it.
    */
-  decode(memory: EncodedMemory, sources: Int32Array, heads: Int32Array): SpanDecoder {
-    return new StepDecoder(this, memory, sources, heads);
+  decode(encoded: DecoderContexts, sources: Int32Array, heads: Int32Array): SpanDecoder {
+    return new StepDecoder(this, encoded, sources, heads);
   }
 
   dispose(): void {
     this.ops.dispose();
   }
 }
+
+/** A network of these numbers, by the names of its weights; what is not among them is zero. */
+export const networkOf = (
+  ops: Ops,
+  architecture: PromptArchitecture,
+  values: ReadonlyMap<string, Float32Array>,
+): PromptNetwork => new PromptNetwork(ops, architecture, ({ name }) => ({ value: values.get(name) }));
+
+/**
+ * A network with the reference's weights; the event loop gets its turn between arrays. Throws RangeError where a tensor is
+ * missing or misshapen.
+ */
+export const openNetwork = async (
+  ops: Ops,
+  architecture: PromptArchitecture,
+  tensors: Record<string, NamedArray>,
+): Promise<PromptNetwork> => {
+  const pace = new Pace();
+  const values = new Map<string, Float32Array>();
+  for (const weight of allWeights(architecture)) {
+    values.set(
+      weight.name,
+      readWeight(weight, (reference) => tensors[reference]),
+    );
+    await pace.rest();
+  }
+  return networkOf(ops, architecture, values);
+};

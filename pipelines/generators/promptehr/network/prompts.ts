@@ -3,7 +3,7 @@
  * sequence, (x·W0 + b)·W1 for each feature. Where a fact is unknown, its row is zero. B patients, N numerical and C
  * categorical features, D0 hidden.
  */
-import { deliver, type Update } from '../../../nn/layers/layers.ts';
+import { deliver, type Gradients } from '../../../nn/layers/layers.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
 import type { Prompts } from './sequences.ts';
@@ -161,30 +161,30 @@ export const promptForward = (
 };
 
 const featurizerBackward = (
-  ops: Ops,
+  pass: Gradients,
   { table, bias, project }: Featurizer,
   facts: Facts,
   hidden: Tensor,
   dy: Tensor,
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const d = ops.matMul(dy, project, { transposeB: true }); // [F, D0]
-  deliver(ops, update, project, ops.matMul(hidden, dy, { transposeA: true }));
+  deliver(pass, project, ops.matMul(hidden, dy, { transposeA: true }));
   const scatter = (variable: Variable, weights: Tensor, rows: Tensor) =>
     ops.segmentSumGradient(ops.multiply(d, weights), rows, facts.own, variable.shape[0] as number);
-  deliver(ops, update, table, scatter(table, facts.factor, facts.table));
-  deliver(ops, update, bias, scatter(bias, facts.known, facts.feature));
+  deliver(pass, table, scatter(table, facts.factor, facts.table));
+  deliver(pass, bias, scatter(bias, facts.known, facts.feature));
 };
 
 /** dy [B·P, E] → updates of the prompts' parameters */
 export const promptBackward = (
-  ops: Ops,
+  pass: Gradients,
   layer: PromptLayer,
   inputs: PromptInputs,
   trace: PromptTrace,
   dy: Tensor,
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const [, width] = dy.shape as [number, number];
   const [features] = inputs.order.shape as [number];
   const sorted = ops.segmentSumGradient(dy, inputs.order, inputs.place, features);
@@ -194,7 +194,7 @@ export const promptBackward = (
     if (!featurizer || !facts || !h) continue;
     const count = h.shape[0] as number;
     const part = ops.slice(sorted, [first, 0], [count, width]);
-    featurizerBackward(ops, featurizer, facts, h, part, update);
+    featurizerBackward(pass, featurizer, facts, h, part);
     first += count;
   }
 };

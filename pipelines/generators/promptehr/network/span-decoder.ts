@@ -1,50 +1,65 @@
 /** Spans written token by token: keys and values of what is written are kept, and nothing is computed twice. */
 
-import type { Pace } from '../../../kernel/pace.ts';
-import { attendNext, type KeyValueCache, selectCache } from '../../../nn/layers/attention.ts';
-import { crossAttention, type Remembered } from '../../../nn/layers/cross-attention.ts';
-import { layerNorm } from '../../../nn/layers/layers.ts';
+import {
+  attendNext,
+  crossAttention,
+  freeCache,
+  type KeysValues,
+  selectCache,
+  selectLines,
+} from '../../../nn/layers/attention.ts';
+import { type Forward, layerNorm } from '../../../nn/layers/layers.ts';
 import type { Operand, Ops, Tensor } from '../../../nn/ops/ops.ts';
 import { type PromptArchitecture, promptRows } from './architecture.ts';
 import { addRows, feedRows } from './blocks.ts';
-import type { EncodedMemory } from './encode-contexts.ts';
-import type { SpanDecoder } from './encoded-contexts.ts';
+import type { DecoderContexts } from './encode-contexts.ts';
 import type { Decoder } from './encoder-decoder.ts';
 import { queryCells } from './side-rows.ts';
 import { type Heads, headMatrix, headOutputs } from './span-heads.ts';
 import { positionOffset } from './weight-layout.ts';
 
+/** Spans being written, all in step: one token each at a time. */
+export interface SpanDecoder {
+  /** Spans that are being written now. */
+  readonly live: number;
+  /**
+   * Appends one token to each live span (the first is its begin bracket) and gives, span by span, the logits of
+   * its head for the token after it. Throws RangeError where the position table ends.
+   */
+  step(tokens: Int32Array): Promise<Float32Array[]>;
+  /** Goes on with these of the live spans, in this order; an index may come twice. */
+  select(spans: Int32Array): void;
+  dispose(): void;
+}
+
 /** The network that writes. */
-interface Writer {
-  ops: Ops;
+interface Writer extends Forward {
   architecture: PromptArchitecture;
   decoder: Decoder;
   heads: Heads;
-  pace: Pace;
 }
 
-/** The part of a memory that live spans read. */
+/** The part of the encoded contexts that live spans read. */
 interface View {
   contexts: number;
-  layers: readonly Remembered[];
+  layers: readonly KeysValues[];
   mask: Tensor;
-  /** True where the tensors are copies of ours, false where they are the memory's. */
+  /** True where the tensors are copies of ours, false where they are the encoded contexts'. */
   owned: boolean;
 }
 
-const gatherMemory = (ops: Ops, view: View, contexts: Int32Array): View =>
+const selectContexts = (ops: Ops, view: View, contexts: Int32Array): View =>
   ops.scope(() => {
-    const rows = ops.uploadIndices(contexts);
-    const take = (tensor: Tensor) => ops.keep(ops.gather(tensor, rows));
+    const chosen = ops.uploadIndices(contexts);
     return {
       contexts: contexts.length,
-      layers: view.layers.map(({ keys, values }) => ({ keys: take(keys), values: take(values) })),
-      mask: take(view.mask),
+      layers: view.layers.map((layer) => selectLines(ops, layer, chosen)),
+      mask: ops.keep(ops.gather(view.mask, chosen)),
       owned: true,
     };
   });
 
-/** Spans of one memory, written by one network. */
+/** Spans of some encoded contexts, written by one network. */
 export class StepDecoder implements SpanDecoder {
   readonly #network: Writer;
   readonly #matrices = new Map<number, Operand>();
@@ -52,32 +67,30 @@ export class StepDecoder implements SpanDecoder {
   #view: View;
   #sources: Int32Array;
   #heads: Int32Array;
-  #caches: (KeyValueCache | undefined)[];
+  #caches: (KeysValues | undefined)[];
   #position: number;
 
-  /** Throws RangeError for a context the memory or a head the model does not have. */
-  constructor(network: Writer, memory: EncodedMemory, sources: Int32Array, heads: Int32Array) {
+  /** Throws RangeError for a context that is not among those encoded, or a head that the model does not have. */
+  constructor(network: Writer, encoded: DecoderContexts, sources: Int32Array, heads: Int32Array) {
     this.#network = network;
     const { ops, architecture, decoder } = network;
     if (sources.length !== heads.length)
       throw new RangeError(`${sources.length} contexts and ${heads.length} heads given for the same spans`);
-    if (sources.some((source) => source < 0 || source >= memory.contexts))
-      throw new RangeError(`a span reads context ${Math.max(...sources)}, of ${memory.contexts} there are`);
+    if (sources.some((source) => source < 0 || source >= encoded.contexts))
+      throw new RangeError(`a span reads context ${Math.max(...sources)}, of ${encoded.contexts} there are`);
     if (heads.some((head) => !architecture.heads[head]))
-      throw new RangeError(`a span speaks by head ${Math.max(...heads)}, of ${architecture.heads.length}`);
-    this.#view = { contexts: memory.contexts, layers: memory.layers, mask: memory.mask, owned: false };
+      throw new RangeError(
+        `a span uses head ${Math.max(...heads)}, of ${architecture.heads.length} there are`,
+      );
+    this.#view = { ...encoded, owned: false };
     this.#sources = sources.slice();
     this.#heads = heads.slice();
     this.#position = promptRows(architecture);
     this.#caches = ops.scope(() => {
       const rows = sources.length === 0 ? undefined : ops.uploadIndices(sources.slice());
       return decoder.blocks.map((_, layer) => {
-        const cache = memory.prompts[layer];
-        if (!cache || !rows) return undefined;
-        return {
-          keys: ops.keep(ops.gather(cache.keys, rows)),
-          values: ops.keep(ops.gather(cache.values, rows)),
-        };
+        const cache = encoded.prompts[layer];
+        return cache && rows && selectLines(ops, cache, rows);
       });
     });
   }
@@ -99,13 +112,16 @@ export class StepDecoder implements SpanDecoder {
   /** The next row of each live span, [live, E]. */
   async #rows(tokens: Int32Array): Promise<Tensor> {
     const { ops, decoder, pace } = this.#network;
-    const { stem } = decoder;
+    const { embedding } = decoder;
     const queries = queryCells(ops, this.#view.contexts, this.#sources);
-    const width = stem.tokens.shape[1] as number;
+    const width = embedding.tokens.shape[1] as number;
     let rows = ops.tidy(() => {
-      const position = ops.slice(stem.positions, [this.#position + positionOffset, 0], [1, width]);
-      return layerNorm(ops, stem.norm, ops.add(ops.gather(stem.tokens, ops.uploadIndices(tokens)), position))
-        .out;
+      const position = ops.slice(embedding.positions, [this.#position + positionOffset, 0], [1, width]);
+      return layerNorm(
+        ops,
+        embedding.norm,
+        ops.add(ops.gather(embedding.tokens, ops.uploadIndices(tokens)), position),
+      ).out;
     });
     this.#position += 1;
     for (const [layer, block] of decoder.blocks.entries()) {
@@ -114,9 +130,9 @@ export class StepDecoder implements SpanDecoder {
         const seen = attendNext(ops, block.attention, input, this.#caches[layer]);
         this.#caches[layer] = seen.cache;
         const attended = addRows(ops, block.attentionNorm, input, seen.out);
-        const remembered = this.#view.layers[layer] as Remembered;
+        const keysValues = this.#view.layers[layer] as KeysValues;
         const grid = { queries, masks: [this.#view.mask] };
-        const read = crossAttention(ops, block.cross, grid, [remembered], attended);
+        const read = crossAttention(ops, block.cross, grid, [keysValues], attended);
         return feedRows(ops, block.feed, addRows(ops, block.crossNorm, attended, read.out));
       });
       ops.free(input);
@@ -174,7 +190,7 @@ export class StepDecoder implements SpanDecoder {
     const read = [...new Set(this.#sources)].sort((a, b) => a - b);
     if (read.length * 2 > this.#view.contexts) return;
     const before = this.#view;
-    this.#view = gatherMemory(this.#network.ops, before, Int32Array.from(read));
+    this.#view = selectContexts(this.#network.ops, before, Int32Array.from(read));
     this.#sources = this.#sources.map((source) => read.indexOf(source));
     this.#release(before);
   }
@@ -182,13 +198,12 @@ export class StepDecoder implements SpanDecoder {
   #release(view: View): void {
     if (!view.owned) return;
     const { ops } = this.#network;
-    for (const tensor of [view.mask, ...view.layers.flatMap(({ keys, values }) => [keys, values])])
-      ops.free(tensor);
+    ops.free(view.mask);
+    for (const layer of view.layers) freeCache(ops, layer);
   }
 
   #freeCaches(): void {
-    for (const cache of this.#caches)
-      for (const tensor of cache ? [cache.keys, cache.values] : []) this.#network.ops.free(tensor);
+    for (const cache of this.#caches) if (cache) freeCache(this.#network.ops, cache);
     this.#caches = [];
   }
 

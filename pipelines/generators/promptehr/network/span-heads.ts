@@ -3,8 +3,7 @@
  * R rows of the decoder, E width, V outputs of a head.
  */
 
-import type { Pace } from '../../../kernel/pace.ts';
-import { deliver, type Update } from '../../../nn/layers/layers.ts';
+import { type Backward, deliver, type Gradients } from '../../../nn/layers/layers.ts';
 import { freeTrace } from '../../../nn/layers/trace.ts';
 import type { Operand, Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import type { PromptArchitecture } from './architecture.ts';
@@ -147,14 +146,14 @@ interface HeadGradient {
 
 /** Loss of one head's rows, summed, and its gradients. */
 const headLearn = (
-  ops: Ops,
+  pass: Gradients,
   heads: Heads,
   decoded: Tensor,
   asked: Asked,
   first: number,
   cells: number,
-  update: Update,
 ): HeadGradient => {
+  const { ops } = pass;
   checkTargets(heads, asked);
   const { input, matrix, logits } = headLogits(ops, heads, decoded, asked, first);
   const { losses, slopes } = ops.crossEntropy(logits, ops.uploadIndices(asked.targets));
@@ -164,10 +163,10 @@ const headLearn = (
   const dRows = ops.matMul(dLogits, matrix);
   const dMatrix = ops.matMul(dLogits, input, { transposeA: true }); // [V, E]
   const bias = heads.biases[asked.head];
-  if (bias) deliver(ops, update, bias, ops.sumRows(dLogits));
+  if (bias) deliver(pass, bias, ops.sumRows(dLogits));
   for (const done of [dLogits, input]) ops.free(done);
   const own = heads.own[asked.head];
-  if (own) deliver(ops, update, own, dMatrix);
+  if (own) deliver(pass, own, dMatrix);
   const shared = own ? undefined : { tokens: tokensOf(heads, asked.head), gradient: dMatrix };
   return { loss, rows: asked.rows.map((row) => row + first), dRows, shared };
 };
@@ -177,20 +176,19 @@ const headLearn = (
  * Throws RangeError for a batch without a target.
  */
 export const headsBackward = async (
-  ops: Ops,
+  pass: Backward,
   heads: Heads,
   batch: SpanBatch,
   decoded: Tensor,
   first: number,
-  update: Update,
-  pace: Pace,
 ): Promise<{ loss: number; dDecoded: Tensor; shared: SharedGradient[] }> => {
+  const { ops, pace } = pass;
   const cells = lossRows(batch);
   if (cells === 0) throw new RangeError('a batch without a target has nothing to teach');
   let sum = 0;
   const parts: HeadGradient[] = [];
   for (const asked of askedRows(batch, heads.architecture.heads.length)) {
-    const part = headLearn(ops, heads, decoded, asked, first, cells, update);
+    const part = headLearn(pass, heads, decoded, asked, first, cells);
     sum += part.loss;
     parts.push(part);
     await pace.rest();

@@ -4,6 +4,7 @@
  * tensors side by side: one product of matrices instead of three.
  */
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
+import type { Pace } from '../../../kernel/pace.ts';
 import type { PromptArchitecture } from './architecture.ts';
 
 /** One reference tensor inside an array of ours. */
@@ -16,7 +17,7 @@ export interface Piece {
 }
 
 /** A trainable array of ours: its pieces side by side along the last axis. */
-export interface Part {
+export interface Weight {
   name: string;
   /** `[in, out]`, or `[n]`. */
   shape: number[];
@@ -28,14 +29,14 @@ export const positionOffset = 2;
 
 const size = (shape: readonly number[]): number => shape.reduce((product, width) => product * width, 1);
 
-const whole = (reference: string, ...shape: number[]): Part => ({
+const whole = (reference: string, ...shape: number[]): Weight => ({
   name: reference,
   shape,
   pieces: [{ reference, shape, transposed: false }],
 });
 
 /** Projections from the same rows, [in, out] each, as one of [in, pieces · out]; weight and bias. */
-const projections = (name: string, pieces: string[], from: number, to: number): Part[] => [
+const projections = (name: string, pieces: string[], from: number, to: number): Weight[] => [
   {
     name: `${name}.weight`,
     shape: [from, pieces.length * to],
@@ -48,7 +49,7 @@ const projections = (name: string, pieces: string[], from: number, to: number): 
   },
 ];
 
-const dense = (name: string, from: number, to: number): Part[] => projections(name, [name], from, to);
+const dense = (name: string, from: number, to: number): Weight[] => projections(name, [name], from, to);
 
 /** Name of a tensor of one layer of the encoder or the decoder. */
 export const layerName = (side: Side, layer: number, tensor: string): string =>
@@ -56,7 +57,7 @@ export const layerName = (side: Side, layer: number, tensor: string): string =>
 
 export type Side = 'encoder' | 'decoder';
 
-const sideParts = (architecture: PromptArchitecture, side: Side): Part[] => {
+const sideWeights = (architecture: PromptArchitecture, side: Side): Weight[] => {
   const { width, feed, positions } = architecture;
   const layers = side === 'encoder' ? architecture.encoderLayers : architecture.decoderLayers;
   const norm = (name: string) => [whole(`${name}.weight`, width), whole(`${name}.bias`, width)];
@@ -72,7 +73,7 @@ const sideParts = (architecture: PromptArchitecture, side: Side): Part[] => {
     ...dense(`${name}.out_proj`, width, width),
     ...norm(`${name}_layer_norm`),
   ];
-  const layerParts = (_: unknown, layer: number): Part[] => {
+  const layerWeights = (_: unknown, layer: number): Weight[] => {
     const at = (tensor: string) => layerName(side, layer, tensor);
     return [
       ...attention(at('self_attn'), [['project', ['q', 'k', 'v']]]),
@@ -90,8 +91,8 @@ const sideParts = (architecture: PromptArchitecture, side: Side): Part[] => {
   return [
     whole(`model.${side}.embed_positions.weight`, positions + positionOffset, width),
     ...norm(`model.${side}.layernorm_embedding`),
-    ...Array.from({ length: layers }, layerParts).flat(),
-    ...promptParts(architecture, side),
+    ...Array.from({ length: layers }, layerWeights).flat(),
+    ...promptWeights(architecture, side),
   ];
 };
 
@@ -99,11 +100,11 @@ const sideParts = (architecture: PromptArchitecture, side: Side): Part[] => {
 export const promptName = (side: Side, kind: 'num' | 'cat', tensor: string): string =>
   `model.${side}_conditional_prompt.${kind}_tokenizer.${tensor}`;
 
-const promptParts = (
+const promptWeights = (
   { numeric, categories, promptHidden, width }: PromptArchitecture,
   side: Side,
-): Part[] => {
-  const project = (kind: 'num' | 'cat'): Part => {
+): Weight[] => {
+  const project = (kind: 'num' | 'cat'): Weight => {
     const reference = promptName(side, kind, 'proj.weight');
     const shape = [promptHidden, width];
     return { name: reference, shape, pieces: [{ reference, shape, transposed: true }] };
@@ -132,10 +133,10 @@ export const headName = (head: string, tensor: 'weight' | 'bias' = 'weight'): st
   `lm_head.${head}.${tensor}`;
 
 /** Every trainable array of a model, in a fixed order. */
-export const partsOf = (architecture: PromptArchitecture): Part[] => [
+export const allWeights = (architecture: PromptArchitecture): Weight[] => [
   whole('model.shared.weight', architecture.tokens, architecture.width),
-  ...sideParts(architecture, 'encoder'),
-  ...sideParts(architecture, 'decoder'),
+  ...sideWeights(architecture, 'encoder'),
+  ...sideWeights(architecture, 'decoder'),
   ...(architecture.tied
     ? []
     : architecture.heads.map(({ name, tokens }) => whole(headName(name), tokens.length, architecture.width))),
@@ -147,7 +148,7 @@ export const partsOf = (architecture: PromptArchitecture): Part[] => [
 /** Shapes of the reference's tensors, by name. */
 export const referenceShapes = (architecture: PromptArchitecture): Record<string, number[]> => {
   const shapes: Record<string, number[]> = {};
-  for (const { pieces } of partsOf(architecture))
+  for (const { pieces } of allWeights(architecture))
     for (const { reference, shape, transposed } of pieces)
       shapes[reference] = transposed ? shape.toReversed() : shape;
   return shapes;
@@ -158,13 +159,13 @@ const tile = 64;
 
 /** A piece's numbers from the reference's layout into our array, from its column `first` on. */
 const takePiece = (
-  part: Part,
+  weight: Weight,
   piece: Piece,
   first: number,
   theirs: Float32Array,
   ours: Float32Array,
 ): void => {
-  const stride = part.shape.at(-1) as number;
+  const stride = weight.shape.at(-1) as number;
   const columns = piece.shape.at(-1) as number;
   const rows = size(piece.shape) / columns;
   if (!piece.transposed) {
@@ -180,8 +181,8 @@ const takePiece = (
 };
 
 /** The inverse. */
-const givePiece = (part: Part, piece: Piece, first: number, ours: Float32Array): Float32Array => {
-  const stride = part.shape.at(-1) as number;
+const givePiece = (weight: Weight, piece: Piece, first: number, ours: Float32Array): Float32Array => {
+  const stride = weight.shape.at(-1) as number;
   const columns = piece.shape.at(-1) as number;
   const rows = size(piece.shape) / columns;
   const theirs = new Float32Array(rows * columns);
@@ -201,13 +202,13 @@ const givePiece = (part: Part, piece: Piece, first: number, ours: Float32Array):
 };
 
 /** Our array out of the reference's tensors. Throws RangeError where one is missing or of another shape. */
-export const readPart = (
-  part: Part,
+export const readWeight = (
+  weight: Weight,
   tensorOf: (reference: string) => NamedArray | undefined,
 ): Float32Array => {
-  const values = new Float32Array(size(part.shape));
+  const values = new Float32Array(size(weight.shape));
   let first = 0;
-  for (const piece of part.pieces) {
+  for (const piece of weight.pieces) {
     const tensor = tensorOf(piece.reference);
     const shape = piece.transposed ? piece.shape.toReversed() : piece.shape;
     if (tensor?.shape.join() !== shape.join())
@@ -215,25 +216,33 @@ export const readPart = (
         `tensor ${piece.reference}: shape [${shape}] expected, ${tensor ? `[${tensor.shape}]` : 'none'} found`,
       );
     const theirs = tensor.data instanceof Float32Array ? tensor.data : Float32Array.from(tensor.data, Number);
-    takePiece(part, piece, first, theirs, values);
+    takePiece(weight, piece, first, theirs, values);
     first += piece.shape.at(-1) as number;
   }
   return values;
 };
 
 /** The reference's tensors that an array of ours holds. */
-const givenPart = (part: Part, values: Float32Array): [reference: string, tensor: NamedArray][] => {
+const pieceTensors = (weight: Weight, values: Float32Array): [reference: string, tensor: NamedArray][] => {
   let first = 0;
-  return part.pieces.map((piece) => {
+  return weight.pieces.map((piece) => {
     const { reference, shape, transposed } = piece;
-    const data = givePiece(part, piece, first, values);
+    const data = givePiece(weight, piece, first, values);
     first += shape.at(-1) as number;
     return [reference, { shape: transposed ? shape.toReversed() : shape, data }];
   });
 };
 
-/** Our arrays as the reference's tensors: loadable by its code. */
-export const toReference = (
-  parts: readonly Part[],
-  valuesOf: (part: Part) => Float32Array,
-): Record<string, NamedArray> => Object.fromEntries(parts.flatMap((part) => givenPart(part, valuesOf(part))));
+/** Our arrays as the reference's tensors: loadable by its code. Rests after each array. */
+export const toReference = async (
+  weights: readonly Weight[],
+  valuesOf: (weight: Weight) => Float32Array,
+  pace: Pace,
+): Promise<Record<string, NamedArray>> => {
+  const tensors: Record<string, NamedArray> = {};
+  for (const weight of weights) {
+    for (const [reference, tensor] of pieceTensors(weight, valuesOf(weight))) tensors[reference] = tensor;
+    await pace.rest();
+  }
+  return tensors;
+};

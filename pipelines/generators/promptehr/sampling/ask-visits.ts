@@ -122,7 +122,7 @@ const answerGroup = async (inquiry: Inquiry, group: readonly Prepared[]): Promis
   const { network, model, columns, draws } = inquiry;
   const random = new RandomSource(0, 'imputation');
   const patients = group.map(({ question }) => question.patient);
-  const memory = await network.encode(
+  const encoded = await network.encode(
     packSequences(group.map(({ stream }) => stream)),
     promptsOf(model.features, columns, patients),
   );
@@ -130,9 +130,9 @@ const answerGroup = async (inquiry: Inquiry, group: readonly Prepared[]): Promis
     const questions = group.flatMap(({ question }, context) =>
       spanQuestions(inquiry, question, context, random),
     );
-    return await codeChances(network, memory, model.streams, questions, draws);
+    return await codeChances(network, encoded, model.streams, questions, draws);
   } finally {
-    memory.dispose();
+    encoded.dispose();
   }
 };
 

@@ -6,11 +6,11 @@
  * evenly over what comes next (systematic sampling), so that few of them tell much.
  */
 
-import type { Memory } from '../network/encoded-contexts.ts';
+import type { EncodedContexts } from '../network/encode-contexts.ts';
 import { allowedOutputs, mustClose, type SpanRules } from '../records/span-grammar.ts';
 import type { StreamLayout } from '../records/streams.ts';
 import { logSoftmax } from './decoding.ts';
-import { lastToken, type SpanNetwork } from './span-task.ts';
+import { lastToken, type SpanNetwork } from './write-spans.ts';
 
 /** One span that is asked about. */
 export interface SpanQuestion {
@@ -159,7 +159,7 @@ class Asking {
  */
 export const codeChances = async (
   network: SpanNetwork,
-  memory: Memory,
+  encoded: EncodedContexts,
   layout: StreamLayout,
   questions: readonly SpanQuestion[],
   draws: number,
@@ -167,7 +167,7 @@ export const codeChances = async (
   const asking = new Asking(questions, layout, draws);
   if (asking.live === 0) return [];
   const decoder = network.decode(
-    memory,
+    encoded,
     Int32Array.from(questions, ({ context }) => context),
     Int32Array.from(questions, ({ kind }) => kind),
   );

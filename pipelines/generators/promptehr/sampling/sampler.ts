@@ -18,12 +18,11 @@ import {
 import type { PromptArchitecture } from '../network/architecture.ts';
 import type { PromptNetwork } from '../network/network.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
-import { coldStart } from './cold-start.ts';
 import { conditionalByNetwork, scoringInquiry } from './conditional.ts';
 import { type PromptDrawing, promptDrawing } from './decoding.ts';
 import { imputeByNetwork, imputingInquiry } from './impute.ts';
+import { coldStart, warmStart } from './record-plans.ts';
 import type { DrawnFacts } from './sample-facts.ts';
-import { warmStart } from './warm-start.ts';
 import { writeRecords } from './write-records.ts';
 
 /**

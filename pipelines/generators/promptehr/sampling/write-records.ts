@@ -1,16 +1,16 @@
 import { RandomSource } from '../../../kernel/random.ts';
-import type { Memory } from '../network/encoded-contexts.ts';
+import type { EncodedContexts } from '../network/encode-contexts.ts';
 import { type Prompts, packSequences, type Sequences } from '../network/sequences.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
 import { mustClose, type SpanRules } from '../records/span-grammar.ts';
 import { contextStream, type Spans, type StreamLayout, visitStream } from '../records/streams.ts';
 import type { PromptDrawing } from './decoding.ts';
-import type { SpanNetwork, SpanTask } from './span-task.ts';
+import type { SpanNetwork, SpanTask } from './write-spans.ts';
 import { writeSpans } from './write-spans.ts';
 
 /** What writing records asks of a network. */
 export interface RecordNetwork extends SpanNetwork {
-  encode(contexts: Sequences, prompts: Prompts): Promise<Memory>;
+  encode(contexts: Sequences, prompts: Prompts): Promise<EncodedContexts>;
 }
 
 /** What a span is to be, before it is written. */
@@ -154,7 +154,7 @@ class RecordWriter {
 
   async #answer(group: readonly Question[]): Promise<number[][]> {
     const { prompts, visits } = this.#plan;
-    const memory = await this.#network.encode(
+    const encoded = await this.#network.encode(
       packSequences(group.map(({ stream }) => stream)),
       promptsAt(
         prompts,
@@ -164,9 +164,9 @@ class RecordWriter {
     );
     try {
       const tasks = group.map((question, context) => ({ ...question, context }));
-      return await writeSpans(this.#network, memory, this.#model.streams, tasks, this.#drawing);
+      return await writeSpans(this.#network, encoded, this.#model.streams, tasks, this.#drawing);
     } finally {
-      memory.dispose();
+      encoded.dispose();
     }
   }
 

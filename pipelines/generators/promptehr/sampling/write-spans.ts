@@ -1,9 +1,153 @@
-import type { Memory } from '../network/encoded-contexts.ts';
-import { allowedOutputs, mustClose } from '../records/span-grammar.ts';
-import type { StreamLayout } from '../records/streams.ts';
+/** Spans written by a network, token by token, all in step: drawn, greedily, or by beam search. */
+import type { EncodedContexts } from '../network/encode-contexts.ts';
+import type { SpanDecoder } from '../network/span-decoder.ts';
+import { allowedOutputs, mustClose, type SpanRules } from '../records/span-grammar.ts';
+import { beginOf, type StreamLayout } from '../records/streams.ts';
 import { drawOutput, likeliest, logSoftmax, type PromptDrawing } from './decoding.ts';
-import { searchSpans } from './search-spans.ts';
-import { lastToken, openTasks, type SpanNetwork, type SpanTask, startSpans } from './span-task.ts';
+
+/** One span to be written. */
+export interface SpanTask {
+  /** Index of the context it reads. */
+  context: number;
+  /** Index into the layout's kinds. */
+  kind: number;
+  rules: SpanRules;
+  /** A number in [0, 1) for the draw of each position; the same whoever else is written. */
+  uniform(position: number): number;
+}
+
+/** What writing asks of a network. */
+export interface SpanNetwork {
+  decode(encoded: EncodedContexts, contexts: Int32Array, heads: Int32Array): SpanDecoder;
+}
+
+/** What the decoder reads next: the last code of a span, or its begin bracket. */
+export const lastToken = (
+  { heads }: Pick<StreamLayout, 'heads'>,
+  kind: number,
+  said: readonly number[],
+): number => {
+  const last = said.at(-1);
+  return last === undefined ? beginOf(kind) : (heads[kind]?.tokens[last] as number);
+};
+
+/** Starts the decoder on some of the tasks. */
+export const startSpans = (
+  network: SpanNetwork,
+  encoded: EncodedContexts,
+  tasks: readonly SpanTask[],
+): SpanDecoder =>
+  network.decode(
+    encoded,
+    Int32Array.from(tasks, ({ context }) => context),
+    Int32Array.from(tasks, ({ kind }) => kind),
+  );
+
+/** Tasks whose span may say anything at all. */
+export const openTasks = (tasks: readonly SpanTask[]): number[] =>
+  [...tasks.keys()].filter((i) => !mustClose((tasks[i] as SpanTask).rules, []));
+
+/** A span as far as it is written. */
+interface Hypothesis {
+  said: number[];
+  /** ln of its probability so far. */
+  log: number;
+  /** Whether it took the likeliest output at every step. */
+  isGreedy: boolean;
+}
+
+/** The search for one span. */
+interface Search {
+  task: SpanTask;
+  live: Hypothesis[];
+  /** The likeliest span that was closed. */
+  best?: Hypothesis;
+}
+
+const better = (a: Hypothesis | undefined, b: Hypothesis): Hypothesis => (a && a.log >= b.log ? a : b);
+
+interface Step extends Hypothesis {
+  /** Row of the decoder that it goes on from. */
+  row: number;
+  closes: boolean;
+}
+
+/** The likeliest `beams` continuations of a search; the greedy one is always among them. */
+const continuations = (
+  { task, live }: Search,
+  logits: readonly Float32Array[],
+  firstRow: number,
+  beams: number,
+): Step[] => {
+  const steps = live.flatMap(({ said, log, isGreedy }, i): Step[] => {
+    const logs = logSoftmax(logits[firstRow + i] as Float32Array, allowedOutputs(task.rules, said));
+    return likeliest(logs, beams).map((output, rank) => ({
+      said: output === 0 ? said : [...said, output],
+      log: log + (logs[output] as number),
+      isGreedy: isGreedy && rank === 0,
+      row: firstRow + i,
+      closes: output === 0,
+    }));
+  });
+  const ranked = steps.sort((a, b) => b.log - a.log);
+  const kept = ranked.slice(0, beams);
+  const greedy = ranked.slice(beams).find(({ isGreedy }) => isGreedy);
+  return greedy ? [...kept.slice(0, -1), greedy] : kept;
+};
+
+/** Closes what ends, keeps what may still become the likeliest; gives the decoder's rows that go on. */
+const advance = (search: Search, steps: readonly Step[]): number[] => {
+  const open: Step[] = [];
+  for (const step of steps) {
+    if (step.closes || mustClose(search.task.rules, step.said)) search.best = better(search.best, step);
+    else open.push(step);
+  }
+  // A span only gets less likely as it grows.
+  const limit = search.best?.log ?? Number.NEGATIVE_INFINITY;
+  search.live = open.filter(({ log }) => log > limit);
+  return open.filter(({ log }) => log > limit).map(({ row }) => row);
+};
+
+/**
+ * Beam search for the likeliest span of each task, without a length penalty. The hypothesis that takes the likeliest
+ * output at each step never leaves the beam, so that no result is less likely than what greedy decoding gives.
+ */
+const searchSpans = async (
+  network: SpanNetwork,
+  encoded: EncodedContexts,
+  layout: StreamLayout,
+  tasks: readonly SpanTask[],
+  beams: number,
+): Promise<number[][]> => {
+  const searches = tasks.map((task): Search => ({ task, live: [] }));
+  const opened = openTasks(tasks).map((i) => searches[i] as Search);
+  for (const search of opened) search.live = [{ said: [], log: 0, isGreedy: true }];
+  if (opened.length === 0) return tasks.map(() => []);
+  const decoder = startSpans(
+    network,
+    encoded,
+    opened.map(({ task }) => task),
+  );
+  try {
+    for (let live = opened; live.length > 0; live = live.filter(({ live: own }) => own.length > 0)) {
+      const inputs = live.flatMap(({ task, live: own }) =>
+        own.map(({ said }) => lastToken(layout, task.kind, said)),
+      );
+      const logits = await decoder.step(Int32Array.from(inputs));
+      let row = 0;
+      const rows = live.flatMap((search) => {
+        const first = row;
+        row += search.live.length;
+        return advance(search, continuations(search, logits, first, beams));
+      });
+      if (rows.length > 0 && (rows.length !== row || rows.some((from, to) => from !== to)))
+        decoder.select(Int32Array.from(rows));
+    }
+    return searches.map(({ best }) => best?.said ?? []);
+  } finally {
+    decoder.dispose();
+  }
+};
 
 /**
  * Rows that the decoder has for so many spans: up to a quarter more, so that there are few different numbers. For each
@@ -23,7 +167,7 @@ const seated = (spans: readonly number[]): number[] => [
 
 const drawSpans = async (
   network: SpanNetwork,
-  memory: Memory,
+  encoded: EncodedContexts,
   layout: StreamLayout,
   tasks: readonly SpanTask[],
   choose: (logs: Float64Array, uniform: () => number) => number,
@@ -36,7 +180,7 @@ const drawSpans = async (
   let open = [...first.keys()];
   const decoder = startSpans(
     network,
-    memory,
+    encoded,
     sitting.map((i) => tasks[i] as SpanTask),
   );
   try {
@@ -71,15 +215,15 @@ const drawSpans = async (
  */
 export const writeSpans = (
   network: SpanNetwork,
-  memory: Memory,
+  encoded: EncodedContexts,
   layout: StreamLayout,
   tasks: readonly SpanTask[],
   drawing: PromptDrawing,
 ): Promise<number[][]> => {
-  if (drawing.method === 'beam') return searchSpans(network, memory, layout, tasks, drawing.beams);
+  if (drawing.method === 'beam') return searchSpans(network, encoded, layout, tasks, drawing.beams);
   const choose =
     drawing.method === 'greedy'
       ? (logs: Float64Array) => likeliest(logs, 1)[0] ?? 0
       : (logs: Float64Array, uniform: () => number) => drawOutput(logs, drawing, uniform());
-  return drawSpans(network, memory, layout, tasks, choose);
+  return drawSpans(network, encoded, layout, tasks, choose);
 };

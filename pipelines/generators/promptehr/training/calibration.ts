@@ -7,7 +7,7 @@ import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
 import type { Saved } from '../../../kernel/checkpointable.ts';
 import { openOps } from '../../../nn/ops/open-ops.ts';
 import type { VisitColumns } from '../../../patients/visit-columns.ts';
-import { openNetwork } from '../network/open-network.ts';
+import { openNetwork } from '../network/network.ts';
 import { headName } from '../network/weight-layout.ts';
 import { type PromptModel, readPromptModel } from '../records/prompt-model.ts';
 import { PromptSampler } from '../sampling/sampler.ts';
@@ -16,7 +16,7 @@ import { headShares, prevalenceBias } from './initial-weights.ts';
 /** Visits that a drawn share is pulled toward the real one by, so that what was drawn a few times decides little. */
 const pull = 20;
 
-/** Part of the way to go in a round: codes raise each other. */
+/** Weight of the way to go in a round: codes raise each other. */
 const stride = 0.8;
 
 /** What to add to each head's bias, after one look at `drawn` records. */

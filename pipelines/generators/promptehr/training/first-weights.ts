@@ -1,7 +1,7 @@
 import type { TrainingData } from '../../../generation/generator.ts';
 import { Pace } from '../../../kernel/pace.ts';
 import { RandomSource } from '../../../kernel/random.ts';
-import { partsOf } from '../network/weight-layout.ts';
+import { allWeights } from '../network/weight-layout.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
 import { startAssociated } from './association-weights.ts';
 import type { PromptSettings } from './config.ts';
@@ -24,7 +24,7 @@ export const firstWeights = async (
     : { valuesOf: drawn, facts: {} };
   const pace = new Pace();
   const values = new Map<string, Float32Array>();
-  for (const part of partsOf(model.architecture)) {
+  for (const part of allWeights(model.architecture)) {
     values.set(part.name, valuesOf(part));
     await pace.rest();
   }

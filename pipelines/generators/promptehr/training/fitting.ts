@@ -7,16 +7,18 @@ import { openOps } from '../../../nn/ops/open-ops.ts';
 import { scheduledRate } from '../../../nn/training/learning-rate.ts';
 import { fewestToSteer, TrainingState } from '../../../nn/training/training-state.ts';
 import { patientCount } from '../../../patients/visit-columns.ts';
-import { PromptNetwork } from '../network/network.ts';
-import { networkOf } from '../network/open-network.ts';
+import { networkOf, PromptNetwork } from '../network/network.ts';
 import { headName, toReference } from '../network/weight-layout.ts';
-import { lengthOf, type Subject, subjectsOf, withVisits } from '../records/example-visit.ts';
 import {
   type Example,
   type ExampleRules,
   generationExamples,
+  lengthOf,
   packExamples,
+  type Subject,
+  subjectsOf,
   trainingExample,
+  withVisits,
 } from '../records/examples.ts';
 import { type PromptModel, writePromptModel } from '../records/prompt-model.ts';
 import { streamsOf } from '../records/streams.ts';
@@ -230,15 +232,8 @@ export class PromptFitting implements Fitting {
 
   /** The model before calibration. */
   async #fitted(): Promise<Saved> {
-    const { parts, pace } = this.#state.network;
-    const arrays: Saved['arrays'] = {};
-    for (const part of parts) {
-      Object.assign(
-        arrays,
-        toReference([part], ({ name }) => this.#state.weightsOf(name)),
-      );
-      await pace.rest();
-    }
+    const { weights, pace } = this.#state.network;
+    const arrays = await toReference(weights, ({ name }) => this.#state.weightsOf(name), pace);
     return { arrays, json: writePromptModel(this.#model) };
   }
 

@@ -2,11 +2,11 @@ import type { RandomSource } from '../../../kernel/random.ts';
 import { type Distribution, freshValues } from '../../../nn/ops/fresh-values.ts';
 import { type VisitColumns, visitCount } from '../../../patients/visit-columns.ts';
 import type { PromptArchitecture } from '../network/architecture.ts';
-import { headName, type Part, partsOf } from '../network/weight-layout.ts';
+import { allWeights, headName, type Weight } from '../network/weight-layout.ts';
 import type { StreamLayout } from '../records/streams.ts';
 
 /** How the reference fills a fresh tensor: BART's normal of 0.02, Xavier's uniform for what makes prompt rows. */
-const distributionOf = ({ name, shape }: Part): Distribution => {
+const distributionOf = ({ name, shape }: Weight): Distribution => {
   const [rows, columns] = shape;
   if (columns === undefined)
     return { kind: 'constant', size: /layer_?norm/.test(name) && name.endsWith('.weight') ? 1 : 0 };
@@ -56,8 +56,8 @@ export const initialValues = (
   architecture: PromptArchitecture,
   random: RandomSource,
   biases: readonly Float32Array[] = [],
-): ((part: Part) => Float32Array) => {
-  const names = partsOf(architecture).map(({ name }) => name);
+): ((part: Weight) => Float32Array) => {
+  const names = allWeights(architecture).map(({ name }) => name);
   const given = new Map(architecture.heads.map(({ name }, head) => [headName(name, 'bias'), biases[head]]));
   return (part) => {
     const bias = given.get(part.name);

@@ -4,9 +4,9 @@ import { RandomSource } from '../../../kernel/random.ts';
 import { requireTrainingMemory, type TrainingMemory } from '../../../nn/training/training-memory.ts';
 import { fewestToSteer } from '../../../nn/training/training-state.ts';
 import { type PromptArchitecture, promptRows } from '../network/architecture.ts';
-import { lineGroups, paddedLength } from '../network/line-groups.ts';
-import { partsOf } from '../network/weight-layout.ts';
-import { lengthOf, type Subject, subjectsOf, withVisits } from '../records/example-visit.ts';
+import { lineGroups, paddedLength } from '../network/side-rows.ts';
+import { allWeights } from '../network/weight-layout.ts';
+import { lengthOf, type Subject, subjectsOf, withVisits } from '../records/examples.ts';
 import type { PromptSettings } from './config.ts';
 import { bucketedBatches } from './length-batches.ts';
 
@@ -116,7 +116,7 @@ const promptMemory = (
   validation: readonly Subject[],
   isSteered: boolean,
 ): TrainingMemory => {
-  const parameters = sum(partsOf(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1)));
+  const parameters = sum(allWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1)));
   const weights = parameters * bytesPerNumber;
   const best = isSteered ? weights : 0;
   const extent = (subjects: readonly Subject[], copies: number) => {

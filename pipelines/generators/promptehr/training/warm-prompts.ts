@@ -1,7 +1,7 @@
 /** Prompts from a model: facts of the same name, levels of the same name. */
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
-import { type Part, promptName, type Side } from '../network/weight-layout.ts';
+import { promptName, type Side, type Weight } from '../network/weight-layout.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
 
 interface Speaking {
@@ -44,7 +44,7 @@ export const startedPrompts = (
   own: Speaking,
   start: Speaking & { arrays: Record<string, NamedArray> },
 ): {
-  valuesOf(part: Part, fresh: (part: Part) => Float32Array): Float32Array | undefined;
+  valuesOf(part: Weight, fresh: (part: Weight) => Float32Array): Float32Array | undefined;
   facts: Record<string, number>;
 } => {
   const theirs = categories(start);

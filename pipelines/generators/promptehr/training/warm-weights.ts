@@ -7,7 +7,7 @@ import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import type { RandomSource } from '../../../kernel/random.ts';
 import { gatheredRows } from '../adoption/adopt-rows.ts';
 import { promptRows } from '../network/architecture.ts';
-import { headName, type Part, partsOf, readPart } from '../network/weight-layout.ts';
+import { allWeights, headName, readWeight, type Weight } from '../network/weight-layout.ts';
 import { fitFeatures } from '../records/features.ts';
 import { interfaceOf, type PromptModel, readPromptModel } from '../records/prompt-model.ts';
 import { streamsOf } from '../records/streams.ts';
@@ -96,7 +96,7 @@ const headDraws = 2 ** 16;
 
 /** What a training starts with, and how much of it is the model's. */
 export interface Started {
-  valuesOf(part: Part): Float32Array;
+  valuesOf(part: Weight): Float32Array;
   facts: Record<string, number>;
 }
 
@@ -108,12 +108,12 @@ export const startedValues = (
   { model, vocabulary }: { model: PromptModel; vocabulary: Vocabulary },
   start: PromptStart,
   random: RandomSource,
-  fresh: (part: Part) => Float32Array,
+  fresh: (part: Weight) => Float32Array,
 ): Started => {
   const sources = rowSources(vocabulary, start);
   const prompts = startedPrompts({ model, vocabulary }, start);
-  const theirs = new Map(partsOf(start.model.architecture).map((part) => [part.name, part]));
-  const special = new Map<string, (part: Part) => Float32Array>();
+  const theirs = new Map(allWeights(start.model.architecture).map((part) => [part.name, part]));
+  const special = new Map<string, (part: Weight) => Float32Array>();
   const table = 'model.shared.weight';
   special.set(table, () =>
     Float32Array.from(gatheredRows(arrayOf(start, table), sources.rows, random, 0).data, Number),
@@ -134,14 +134,14 @@ export const startedValues = (
       fresh(part).map((value, output) => Number(bias?.[outputs[output] ?? -1] ?? value)),
     );
   }
-  const valuesOf = (part: Part): Float32Array => {
+  const valuesOf = (part: Weight): Float32Array => {
     const own = special.get(part.name);
     if (own) return own(part);
     const prompt = prompts.valuesOf(part, fresh);
     if (prompt) return prompt;
     const their = theirs.get(part.name);
     if (!their) return fresh(part);
-    const values = readPart(their, (reference) => start.arrays[reference]);
+    const values = readWeight(their, (reference) => start.arrays[reference]);
     // Fewer positions than the start has: its first ones.
     return values.subarray(
       0,

@@ -1,7 +1,7 @@
 import { RandomSource } from '../../../kernel/random.ts';
 import type { AsyncSteps } from '../../../kernel/steps.ts';
 import { adamRates } from '../../../nn/layers/adam.ts';
-import { type Linear, linear, linearBackward } from '../../../nn/layers/layers.ts';
+import { type Linear, linear, linearBackward, type Update } from '../../../nn/layers/layers.ts';
 import { openOps } from '../../../nn/ops/open-ops.ts';
 import type { Ops, Tensor } from '../../../nn/ops/ops.ts';
 import type { FeatureTable } from './shadow-features.ts';
@@ -94,13 +94,12 @@ export async function* attackerScores(
       ops.scope(() => {
         const trace = forward(ops, layers, ops.upload(inputs, [rows, width]));
         const rates = adamRates(step, options.learningRate);
+        const update: Update = (parameter, given) => ops.adam(parameter, given, rates);
         const off = ops.subtract(ops.sigmoid(trace.at(-1) as Tensor), ops.upload(targets, [rows, 1]));
         let gradient = ops.scale(off, 1 / rows);
         for (let depth = layers.length - 1; depth >= 0; depth--) {
           const input = trace[depth] as Tensor;
-          const below = linearBackward(ops, layers[depth] as Linear, input, gradient, (parameter, given) =>
-            ops.adam(parameter, given, rates),
-          );
+          const below = linearBackward({ ops, update }, layers[depth] as Linear, input, gradient);
           if (depth > 0) gradient = ops.reluGradient(below, input);
         }
       });

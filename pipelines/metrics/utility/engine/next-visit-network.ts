@@ -1,4 +1,4 @@
-import { type Linear, linear, linearBackward, type Update } from '../../../nn/layers/layers.ts';
+import { type Gradients, type Linear, linear, linearBackward } from '../../../nn/layers/layers.ts';
 import type { CodeBook, Example, VisitBatch } from '../../../nn/networks/visit-batch.ts';
 import {
   type EncoderShape,
@@ -115,18 +115,18 @@ export const nextVisitLoss = (ops: Ops, logits: Tensor, targets: Float32Array): 
 
 /** Gradients of that loss divided by the number of visits. */
 export const predictNextBackward = (
-  ops: Ops,
+  pass: Gradients,
   network: NextVisitNetwork,
   { encoded, chosen, states, hidden, logits }: ReturnType<typeof predictNext>,
   targets: Float32Array,
-  update: Update,
 ): void => {
+  const { ops } = pass;
   const [count] = logits.shape as [number, number];
   const off = ops.subtract(ops.sigmoid(logits), ops.upload(targets, logits.shape));
-  const dHidden = linearBackward(ops, network.head, hidden, ops.scale(off, 1 / count), update);
-  const dStates = linearBackward(ops, network.middle, states, ops.reluGradient(dHidden, hidden), update);
+  const dHidden = linearBackward(pass, network.head, hidden, ops.scale(off, 1 / count));
+  const dStates = linearBackward(pass, network.middle, states, ops.reluGradient(dHidden, hidden));
   const [, rows] = encoded.out.shape as [number, number, number];
   const all = ops.uploadIndices(Int32Array.from({ length: count }, (_, i) => i));
   const dOut = ops.segmentSumGradient(dStates, chosen, all, rows);
-  encodeVisitsBackward(ops, network.encoder, encoded, ops.reshape(dOut, encoded.out.shape), update);
+  encodeVisitsBackward(pass, network.encoder, encoded, ops.reshape(dOut, encoded.out.shape));
 };

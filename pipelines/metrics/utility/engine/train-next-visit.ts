@@ -129,7 +129,7 @@ class NextVisitFit {
       const masks = dropoutMasks(ops, draws, batch.rows, shape, options.dropout);
       const trace = predictNext(ops, network, batch, visits, masks);
       const update = adamUpdate(ops, network.encoder, ++this.#updates, options.learningRate);
-      predictNextBackward(ops, network, trace, targets, update);
+      predictNextBackward({ ops, update }, network, trace, targets);
     });
   }
 

@@ -4,7 +4,7 @@ import {
   packSequences,
   type SpanBatch,
 } from '../../../../pipelines/generators/promptehr/network/sequences.ts';
-import type { Part } from '../../../../pipelines/generators/promptehr/network/weight-layout.ts';
+import type { Weight } from '../../../../pipelines/generators/promptehr/network/weight-layout.ts';
 import { RandomSource } from '../../../../pipelines/kernel/random.ts';
 import { openOps } from '../../../../pipelines/nn/ops/open-ops.ts';
 
@@ -51,7 +51,7 @@ export const withoutPrompts = (batch: SpanBatch): SpanBatch => ({
 });
 
 /** Normal numbers, the same for a part whatever the others are; norms near one. */
-export const drawnPart = (part: Part, seed = 1): Float32Array => {
+export const drawnPart = (part: Weight, seed = 1): Float32Array => {
   const random = new RandomSource(seed, 'weights');
   const values = new Float32Array(part.shape.reduce((a, b) => a * b, 1));
   const draws = new Float64Array(values.length * 2);
@@ -68,7 +68,7 @@ export const drawnPart = (part: Part, seed = 1): Float32Array => {
 /** A network with drawn weights, some parts changed by `change`. */
 export const openSmall = async (
   architecture: PromptArchitecture,
-  change: (part: Part, values: Float32Array) => Float32Array = (_, values) => values,
+  change: (part: Weight, values: Float32Array) => Float32Array = (_, values) => values,
 ): Promise<PromptNetwork> =>
   new PromptNetwork(await openOps(), architecture, (part) => ({ value: change(part, drawnPart(part)) }));
 

@@ -7,6 +7,7 @@ import {
   classify,
   classifyBackward,
 } from '../../../../pipelines/metrics/learners/classifier-network.ts';
+import type { Update } from '../../../../pipelines/nn/layers/layers.ts';
 import type { Example } from '../../../../pipelines/nn/networks/visit-batch.ts';
 import { codeBook, packExamples, type VisitBatch } from '../../../../pipelines/nn/networks/visit-batch.ts';
 import { deviceArrays, openOps } from '../../../../pipelines/nn/ops/open-ops.ts';
@@ -118,9 +119,8 @@ export const testGoldenBilstm = (test: TestFn, start: () => Promise<unknown>): v
     const gradients = new Map<Variable, Float32Array>();
     const logits = ops.scope(() => {
       const trace = classify(ops, network, batch);
-      classifyBackward(ops, network, trace, targets, (parameter, gradient) => {
-        gradients.set(parameter, ops.download(gradient));
-      });
+      const update: Update = (parameter, gradient) => gradients.set(parameter, ops.download(gradient));
+      classifyBackward({ ops, update }, network, trace, targets);
       return ops.download(trace.logits);
     });
     const expected = numbers(tensors, 'prob_eval_mode');

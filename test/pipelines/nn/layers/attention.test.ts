@@ -1,15 +1,17 @@
 import test from 'ava';
 import { startBackend } from '../../../../infra/backend.ts';
 import { RandomSource } from '../../../../pipelines/kernel/random.ts';
-import { attention, attentionBackward, type RowGrid } from '../../../../pipelines/nn/layers/attention.ts';
-import { layGroups } from '../../../../pipelines/nn/layers/cells.ts';
 import {
+  attention,
+  attentionBackward,
   type CrossGrid,
   crossAttention,
   crossAttentionBackward,
-  remember,
-} from '../../../../pipelines/nn/layers/cross-attention.ts';
-import type { Update } from '../../../../pipelines/nn/layers/layers.ts';
+  crossKeysValues,
+  type RowGrid,
+} from '../../../../pipelines/nn/layers/attention.ts';
+import { layGroups } from '../../../../pipelines/nn/layers/cells.ts';
+import type { Gradients } from '../../../../pipelines/nn/layers/layers.ts';
 import { openOps } from '../../../../pipelines/nn/ops/open-ops.ts';
 import type { Ops, Tensor, Variable } from '../../../../pipelines/nn/ops/ops.ts';
 
@@ -21,9 +23,9 @@ const draws = (count: number, part: number): Float32Array => {
   return Float32Array.from(uniforms, (u) => 2 * u - 1);
 };
 
-/** Rows of four lines in a mixed order, and where each line's rows are; a memory of other lengths. */
+/** Rows of four lines in a mixed order, and where each line's rows are; another sequence of other lengths. */
 const queryLines = [[4, 0], [1, 6, 2, 8, 3], [5], [9, 7, 10]];
-const memoryLines = [[0, 1, 2], [3], [4, 5, 6, 7, 8, 9], [10, 11]];
+const sourceLines = [[0, 1, 2], [3], [4, 5, 6, 7, 8, 9], [10, 11]];
 
 /** No row sees the padding of its line. */
 const gridOf = (
@@ -57,27 +59,27 @@ const everything = (
     bias: find(`${name}.bias`, times * width),
   });
   ops.scope(() => {
-    const [rows, memory] = [ops.upload(draws(88, 90), [11, width]), ops.upload(draws(96, 91), [12, width])];
+    const [rows, source] = [ops.upload(draws(88, 90), [11, width]), ops.upload(draws(96, 91), [12, width])];
     const dy = ops.upload(draws(88, 92), [11, width]);
-    const take: Update = ({ name }, gradient) => note(name, gradient);
+    const pass: Gradients = { ops, update: ({ name }, gradient) => note(name, gradient) };
     const grid = gridOf(ops, queryLines, groups, padded);
     const self = { heads, project: linear('project', 3), output: linear('output', 1) };
     const seen = attention(ops, self, grid, rows);
     note('self', seen.out);
-    note('dRows', attentionBackward(ops, self, grid, seen, dy, take));
-    const keys = gridOf(ops, memoryLines, groups, padded);
+    note('dRows', attentionBackward(pass, self, grid, seen, dy));
+    const keys = gridOf(ops, sourceLines, groups, padded);
     const crossing: CrossGrid = { queries: grid, keys, masks: keys.masks };
     const cross = {
       heads,
       query: linear('query', 1),
-      remember: linear('remember', 2),
+      keysValues: linear('keysValues', 2),
       output: linear('read', 1),
     };
-    const read = crossAttention(ops, cross, crossing, remember(ops, cross, keys, memory), rows);
+    const read = crossAttention(ops, cross, crossing, crossKeysValues(ops, cross, keys, source), rows);
     note('cross', read.out);
-    const { dInput, dMemory } = crossAttentionBackward(ops, cross, crossing, read, memory, dy, take);
+    const { dInput, dSource } = crossAttentionBackward(pass, cross, crossing, read, source, dy);
     note('dInput', dInput);
-    note('dMemory', dMemory);
+    note('dSource', dSource);
   });
   return results;
 };

@@ -8,8 +8,9 @@ import {
 import { type Batch, packPatients } from '../../../../../pipelines/generators/halo/network/batch.ts';
 import type { LossScale } from '../../../../../pipelines/generators/halo/network/loss.ts';
 import { HaloNetwork } from '../../../../../pipelines/generators/halo/network/network.ts';
-import { type Part, toReference } from '../../../../../pipelines/generators/halo/network/weight-layout.ts';
+import { toReference, type Weight } from '../../../../../pipelines/generators/halo/network/weight-layout.ts';
 import type { NamedArray } from '../../../../../pipelines/kernel/checkpointable.ts';
+import { Pace } from '../../../../../pipelines/kernel/pace.ts';
 import { decodeSafetensors } from '../../../../../pipelines/kernel/safetensors.ts';
 import { adamRates } from '../../../../../pipelines/nn/layers/adam.ts';
 import { deviceArrays, openOps } from '../../../../../pipelines/nn/ops/open-ops.ts';
@@ -68,8 +69,10 @@ export const openTiny = async (blockSize: number): Promise<HaloNetwork> =>
   HaloNetwork.fromReference(await openOps(), tiny, blockSize, await goldenTensors('halo_tiny_weights'));
 
 /** Ones where the reference's cell has a counterpart in ours. */
-const liveCells = (parts: readonly Part[]): Record<string, NamedArray> =>
-  toReference(tiny, parts, (part) => new Float32Array(part.shape.reduce((a, b) => a * b, 1)).fill(1));
+const liveCells = (weights: readonly Weight[]): Promise<Record<string, NamedArray>> => {
+  const ones = ({ shape }: Weight) => new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1);
+  return toReference(tiny, weights, ones, new Pace());
+};
 
 /** Largest difference over the live cells, relative to the tensor's largest number. */
 const furthest = (
@@ -134,16 +137,10 @@ export const testGoldenHalo = (test: TestFn, start: () => Promise<unknown>): voi
           });
           const expected = positiveWeight === 1 ? golden.loss : golden.loss_pos_weight_3;
           t.true(Math.abs(loss - expected) < 1e-6, `loss ${loss}, expected ${expected}`);
-          const ours = toReference(
-            tiny,
-            network.parts,
-            ({ name }) => gradients.get(name) ?? new Float32Array(0),
-          );
-          for (const { name, distance } of furthest(
-            ours,
-            await goldenTensors(file),
-            liveCells(network.parts),
-          ))
+          const valuesOf = ({ name }: Weight) => gradients.get(name) ?? new Float32Array(0);
+          const ours = await toReference(tiny, network.weights, valuesOf, network.pace);
+          const live = await liveCells(network.weights);
+          for (const { name, distance } of furthest(ours, await goldenTensors(file), live))
             t.true(distance < 1e-5, `${name} off by ${distance}`);
           network.dispose();
         },
@@ -162,8 +159,8 @@ export const testGoldenHalo = (test: TestFn, start: () => Promise<unknown>): voi
     }
     const expected = await goldenTensors('halo_tiny_weights_after5adam');
     const initial = await goldenTensors('halo_tiny_weights');
-    const ours = network.reference();
-    const live = liveCells(network.parts);
+    const ours = await network.reference();
+    const live = await liveCells(network.weights);
     for (const { name, distance } of furthest(ours, expected, live))
       t.true(distance < 1e-5, `${name} off by ${distance}`);
     // Cells that we do not keep are cells that the reference never moves.

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { readTokenizerFile } from '../../../../../pipelines/exchange/models/tokenizer-file.ts';
-import { bytePairEncoder } from '../../../../../pipelines/generators/promptehr/adoption/byte-pairs.ts';
+import { bytePairEncoder } from '../../../../../pipelines/generators/promptehr/adoption/tokenizer.ts';
 import { tempFolder } from '../../../../helpers/temp-folder.ts';
 import { golden } from '../../../metrics/golden-cohorts.ts';
 

@@ -3,12 +3,15 @@ import type { TestFn } from 'ava';
 import { z } from 'zod';
 import type { PromptArchitecture } from '../../../../../pipelines/generators/promptehr/network/architecture.ts';
 import type { PromptNetwork } from '../../../../../pipelines/generators/promptehr/network/network.ts';
-import { openNetwork } from '../../../../../pipelines/generators/promptehr/network/open-network.ts';
+import { openNetwork } from '../../../../../pipelines/generators/promptehr/network/network.ts';
 import {
   packSequences,
   type SpanBatch,
 } from '../../../../../pipelines/generators/promptehr/network/sequences.ts';
-import { toReference } from '../../../../../pipelines/generators/promptehr/network/weight-layout.ts';
+import {
+  toReference,
+  type Weight,
+} from '../../../../../pipelines/generators/promptehr/network/weight-layout.ts';
 import type { NamedArray } from '../../../../../pipelines/kernel/checkpointable.ts';
 import { decodeSafetensors } from '../../../../../pipelines/kernel/safetensors.ts';
 import { deviceArrays, openOps } from '../../../../../pipelines/nn/ops/open-ops.ts';
@@ -183,8 +186,9 @@ export const testGoldenPromptEhr = (
       gradients.set(name, network.ops.download(gradient));
     });
     t.true(Math.abs(loss - (await goldenOf('train_diag')).loss) < 1e-5);
-    const used = network.parts.filter(({ name }) => gradients.has(name));
-    const ours = toReference(used, ({ name }) => gradients.get(name) ?? new Float32Array(0));
+    const used = network.weights.filter(({ name }) => gradients.has(name));
+    const valuesOf = ({ name }: Weight) => gradients.get(name) ?? new Float32Array(0);
+    const ours = await toReference(used, valuesOf, network.pace);
     t.deepEqual(Object.keys(ours).sort(), Object.keys(expected).sort());
     for (const [name, tensor] of Object.entries(expected)) {
       const theirs = numbers(tensor);
@@ -200,7 +204,7 @@ export const testGoldenPromptEhr = (
   test.serial('the weights go back into the reference’s tensors', async (t) => {
     const network = await open('train_diag');
     const theirs = await tensors('weights');
-    const ours = network.reference();
+    const ours = await network.reference();
     t.deepEqual(Object.keys(ours).sort(), Object.keys(theirs).sort());
     for (const [name, tensor] of Object.entries(ours)) {
       t.deepEqual(tensor.shape, theirs[name]?.shape, name);

@@ -1,8 +1,5 @@
 import test from 'ava';
-import {
-  lineGroups,
-  paddedLength,
-} from '../../../../../pipelines/generators/promptehr/network/line-groups.ts';
+import { lineGroups, paddedLength } from '../../../../../pipelines/generators/promptehr/network/side-rows.ts';
 
 test('lines are padded to few different lengths, by less than a grid cell of 16', (t) => {
   t.deepEqual([0, 1, 8, 9, 64, 65, 80, 81].map(paddedLength), [8, 8, 8, 16, 64, 80, 80, 96]);

@@ -53,9 +53,9 @@ for (const [name, architecture] of Object.entries(variants))
     const batch = batchFor(architecture);
     const network = await openSmall(architecture);
     const { gradients } = await gradientsOf(network, { dropout });
-    t.is(gradients.size, network.parts.length);
+    t.is(gradients.size, network.weights.length);
     const reach = 0.02;
-    for (const [index, { name: part }] of network.parts.entries()) {
+    for (const [index, { name: part }] of network.weights.entries()) {
       const gradient = gradients.get(part) ?? new Float32Array(0);
       const direction = directionOf(gradient.length, index);
       const losses: number[] = [];
@@ -208,7 +208,7 @@ test.serial('a head that no span speaks by is not updated', async (t) => {
   const heads = Int32Array.of(0, 1, 1, 1, 0);
   const targets = smallBatch.targets.map((target) => Math.min(target, 2));
   const { gradients } = await gradientsOf(network, {}, { ...smallBatch, heads, targets });
-  const untouched = network.parts.filter(({ name }) => !gradients.has(name)).map(({ name }) => name);
+  const untouched = network.weights.filter(({ name }) => !gradients.has(name)).map(({ name }) => name);
   t.deepEqual(untouched, ['lm_head.rx.weight']);
   network.dispose();
 });

@@ -1,8 +1,6 @@
 import test from 'ava';
-import type {
-  Memory,
-  SpanDecoder,
-} from '../../../../../pipelines/generators/promptehr/network/encoded-contexts.ts';
+import type { EncodedContexts } from '../../../../../pipelines/generators/promptehr/network/encode-contexts.ts';
+import type { SpanDecoder } from '../../../../../pipelines/generators/promptehr/network/span-decoder.ts';
 import {
   allowedOutputs,
   mustClose,
@@ -16,12 +14,12 @@ import {
   spread,
 } from '../../../../../pipelines/generators/promptehr/sampling/code-probabilities.ts';
 import { logSoftmax } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
-import type { SpanNetwork } from '../../../../../pipelines/generators/promptehr/sampling/span-task.ts';
+import type { SpanNetwork } from '../../../../../pipelines/generators/promptehr/sampling/write-spans.ts';
 import { RandomSource, UniformStream } from '../../../../../pipelines/kernel/random.ts';
 import { toyVocabulary } from '../toy.ts';
 
 const layout = streamsOf(toyVocabulary);
-const memory: Memory = { contexts: 2, dispose: () => undefined };
+const encoded: EncodedContexts = { contexts: 2, dispose: () => undefined };
 
 /** Logits that hang on context, kind and all that was said, as a network's do. */
 const logitsAfter = (context: number, tokens: readonly number[]): Float32Array => {
@@ -39,7 +37,7 @@ class PretendedNetwork implements SpanNetwork {
   rows = 0;
   disposed = 0;
 
-  decode(_memory: Memory, contexts: Int32Array): SpanDecoder {
+  decode(_encoded: EncodedContexts, contexts: Int32Array): SpanDecoder {
     let spans = Array.from(contexts, (context) => ({ context, tokens: [] as number[] }));
     return {
       get live() {
@@ -99,7 +97,7 @@ for (const order of ['canonical', 'shuffled'] as const)
     const rules = asked.map(({ kind }) => rulesOf(kind, order));
     const questions = asked.map(({ context, kind }, i) => questionOf(context, kind, rules[i] as SpanRules));
     const network = new PretendedNetwork();
-    const answers = await codeChances(network, memory, layout, questions, 4000);
+    const answers = await codeChances(network, encoded, layout, questions, 4000);
     t.is(network.disposed, 1);
     t.true(network.rows < 800, `draws that agree share a row: ${network.rows}`);
     asked.forEach(({ context, kind }, i) => {
@@ -120,7 +118,7 @@ test('few draws err little, and on no side', async (t) => {
   for (let stream = 0; stream < repeats; stream++) {
     const [answer] = await codeChances(
       new PretendedNetwork(),
-      memory,
+      encoded,
       layout,
       [questionOf(1, 0, rules, stream)],
       8,
@@ -141,7 +139,7 @@ test('bounds, exclusions and what may not be said hold', async (t) => {
     const rules = rulesOf(0, 'canonical', more);
     const [answer] = await codeChances(
       new PretendedNetwork(),
-      memory,
+      encoded,
       layout,
       [questionOf(0, 0, rules)],
       500,
@@ -164,9 +162,9 @@ test('bounds, exclusions and what may not be said hold', async (t) => {
 test('the truth is told beside the draws, each output after those before it', async (t) => {
   const rules = rulesOf(0, 'canonical', { most: 3 });
   const truth = [1, 3, 4, 2];
-  const plain = await codeChances(new PretendedNetwork(), memory, layout, [questionOf(0, 0, rules)], 20);
+  const plain = await codeChances(new PretendedNetwork(), encoded, layout, [questionOf(0, 0, rules)], 20);
   const asked = { ...questionOf(0, 0, rules), truth };
-  const [answer] = await codeChances(new PretendedNetwork(), memory, layout, [asked], 20);
+  const [answer] = await codeChances(new PretendedNetwork(), encoded, layout, [asked], 20);
   t.deepEqual(answer?.chances, plain[0]?.chances);
   truth.slice(0, 3).forEach((output, i) => {
     const codes = Uint8Array.from({ length: 5 }, (_, code) => (code > (truth[i - 1] ?? 0) ? 1 : 0));

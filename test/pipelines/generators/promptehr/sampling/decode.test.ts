@@ -41,9 +41,9 @@ for (const [name, architecture] of Object.entries(variants)) {
     const network = await openSmall(architecture);
     const held = network.ops.held;
     const expected = await network.logits(batch);
-    const memory = await network.encode(batch.contexts, batch);
-    t.is(memory.contexts, 3);
-    const decoder = network.decode(memory, batch.sources, batch.heads);
+    const encoded = await network.encode(batch.contexts, batch);
+    t.is(encoded.contexts, 3);
+    const decoder = network.decode(encoded, batch.sources, batch.heads);
     const check = (logits: Float32Array[], position: number, live: number[]) => {
       t.is(decoder.live, live.length);
       t.is(logits.length, live.length);
@@ -56,7 +56,7 @@ for (const [name, architecture] of Object.entries(variants)) {
     decoder.select(Int32Array.of(4, 2, 3, 2));
     live = [4, 2, 3, 2];
     check(await decoder.step(column(1, live)), 1, live);
-    // Only readers of the second context are left: the memory shrinks to it.
+    // Only readers of the second context are left: only its encoding is kept.
     decoder.select(Int32Array.of(1, 0));
     live = [2, 4];
     check(await decoder.step(column(2, live)), 2, live);
@@ -66,13 +66,13 @@ for (const [name, architecture] of Object.entries(variants)) {
     t.is(decoder.live, 0);
     t.deepEqual(await decoder.step(new Int32Array(0)), []);
     decoder.dispose();
-    // The memory serves another decoder.
-    const again = network.decode(memory, Int32Array.of(1), Int32Array.of(2));
+    // The encoded contexts serve another decoder.
+    const again = network.decode(encoded, Int32Array.of(1), Int32Array.of(2));
     const [first] = await again.step(Int32Array.of(10));
     t.true(distance(first ?? [], expected[6] ?? []) < 1e-5);
     again.dispose();
     again.dispose();
-    memory.dispose();
+    encoded.dispose();
     t.is(network.ops.held, held);
     network.dispose();
     t.is(deviceArrays(), before);
@@ -94,8 +94,8 @@ test.serial('copies of a span go their own ways', async (t) => {
     heads: Int32Array.of(0, 1, 1, 1, 0),
     targets: new Int32Array(12).fill(-1),
   });
-  const memory = await network.encode(batch.contexts, batch);
-  const decoder = network.decode(memory, Int32Array.of(1), Int32Array.of(1));
+  const encoded = await network.encode(batch.contexts, batch);
+  const decoder = network.decode(encoded, Int32Array.of(1), Int32Array.of(1));
   await decoder.step(Int32Array.of(8));
   decoder.select(Int32Array.of(0, 0));
   const [left, right] = await decoder.step(Int32Array.of(17, 16));
@@ -103,25 +103,25 @@ test.serial('copies of a span go their own ways', async (t) => {
   t.true(distance(right ?? [], expected[6] ?? []) < 1e-5);
   t.true(distance(left ?? [], right ?? []) > 1e-3);
   decoder.dispose();
-  memory.dispose();
+  encoded.dispose();
   network.dispose();
 });
 
 test.serial('a decoder refuses what does not fit', async (t) => {
   const network = await openSmall({ ...small, positions: 12 });
-  const memory = await network.encode(packSequences([[1, 2]]), {
+  const encoded = await network.encode(packSequences([[1, 2]]), {
     numeric: new Float32Array(2),
     categories: new Int32Array(3),
   });
   const one = Int32Array.of(0);
-  t.throws(() => network.decode(memory, Int32Array.of(1), one), { message: /context 1, of 1/ });
-  t.throws(() => network.decode(memory, one, Int32Array.of(3)), { message: /head 3, of 3/ });
-  const decoder = network.decode(memory, one, one);
+  t.throws(() => network.decode(encoded, Int32Array.of(1), one), { message: /context 1, of 1/ });
+  t.throws(() => network.decode(encoded, one, Int32Array.of(3)), { message: /head 3, of 3/ });
+  const decoder = network.decode(encoded, one, one);
   t.throws(() => decoder.select(Int32Array.of(1)), { message: /span 1 selected, of 1/ });
   await t.throwsAsync(async () => decoder.step(Int32Array.of(6, 6)), { message: /2 tokens given for 1/ });
   for (let i = 0; i < 7; i++) await decoder.step(Int32Array.of(6));
   await t.throwsAsync(async () => decoder.step(Int32Array.of(6)), { message: /12 rows/ });
   decoder.dispose();
-  memory.dispose();
+  encoded.dispose();
   network.dispose();
 });

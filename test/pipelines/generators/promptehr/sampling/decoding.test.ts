@@ -13,7 +13,7 @@ import {
 import type {
   SpanNetwork,
   SpanTask,
-} from '../../../../../pipelines/generators/promptehr/sampling/span-task.ts';
+} from '../../../../../pipelines/generators/promptehr/sampling/write-spans.ts';
 import { writeSpans } from '../../../../../pipelines/generators/promptehr/sampling/write-spans.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
 
@@ -130,7 +130,7 @@ class TableNetwork implements SpanNetwork {
     };
   }
 }
-const memory = { contexts: 0, dispose: () => undefined };
+const encoded = { contexts: 0, dispose: () => undefined };
 const canonical = spanRules({ outputs: codes + 1, order: 'canonical' });
 const taskOf = (context: number, rules: SpanRules = canonical, stream = context): SpanTask => ({
   context,
@@ -139,7 +139,7 @@ const taskOf = (context: number, rules: SpanRules = canonical, stream = context)
   uniform: uniformOf(stream),
 });
 const write = (tasks: SpanTask[], drawing: object, network = new TableNetwork()) =>
-  writeSpans(network, memory, layout, tasks, promptDrawing.parse(drawing));
+  writeSpans(network, encoded, layout, tasks, promptDrawing.parse(drawing));
 
 /** ln of a span's probability under the table and the grammar. */
 const logOf = (context: number, said: readonly number[], rules: SpanRules): number => {

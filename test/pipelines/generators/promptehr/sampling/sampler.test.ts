@@ -14,11 +14,11 @@ import {
   spanSteps,
   visitStream,
 } from '../../../../../pipelines/generators/promptehr/records/streams.ts';
-import { coldStart } from '../../../../../pipelines/generators/promptehr/sampling/cold-start.ts';
 import {
   logSoftmax,
   promptDrawing,
 } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
+import { coldStart } from '../../../../../pipelines/generators/promptehr/sampling/record-plans.ts';
 import {
   PromptSampler,
   patientBlock,

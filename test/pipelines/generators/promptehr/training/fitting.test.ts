@@ -1,7 +1,7 @@
 import test from 'ava';
 import { startBackend } from '../../../../../infra/backend.ts';
 import type { TrainingData } from '../../../../../pipelines/generation/generator.ts';
-import { partsOf } from '../../../../../pipelines/generators/promptehr/network/weight-layout.ts';
+import { allWeights } from '../../../../../pipelines/generators/promptehr/network/weight-layout.ts';
 import {
   interfaceOf,
   readPromptModel,
@@ -214,7 +214,7 @@ test('fresh weights are as the reference draws them, whatever else there is', (t
     ...interfaceOf(layout, features),
   };
   const initial = initialValues(architecture, new RandomSource(2, 'weights'));
-  const parts = new Map(partsOf(architecture).map((part) => [part.name, part]));
+  const parts = new Map(allWeights(architecture).map((part) => [part.name, part]));
   const spread = (name: string) => {
     const part = parts.get(name);
     if (!part) throw new RangeError(name);
