@@ -28,12 +28,12 @@ export const createWorker = (parts: WorkerParts): Promise<Worker> => {
     ...(queue === 'cpu' && { workflowsPath }),
     activities: createActivities(tools),
     maxConcurrentActivityTaskExecutions: queue === 'gpu' ? 1 : 2,
-    // The default would show people a progress bar that moves once a minute.
+    // By default heartbeats are sent so rarely that a progress bar would move once a minute.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
-    // Short work may end by itself; what goes on longer is told to stop and writes its checkpoint.
+    // Short work may end by itself; longer work is canceled then and writes its checkpoint.
     shutdownGraceTime: '2s',
-    // Kubernetes kills after terminationGracePeriodSeconds, which we set to 120.
+    // A process manager must wait longer than this before it kills: docs/operations.md, "Stopping a worker".
     shutdownForceTime: '110s',
   });
 };

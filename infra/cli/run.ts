@@ -21,7 +21,7 @@ export const runCommand = defineCommand({
     compile(nightly, config);
     return withClient(async (client) => {
       const run = runId(config.name, new Date());
-      await client.workflow.start('regenerate', { workflowId: run, taskQueue: 'cpu', args: [config] });
+      await client.workflow.start('pipelineRun', { workflowId: run, taskQueue: 'cpu', args: [config] });
       if (!wait) {
         io.out(run);
         io.err(`started; follow it with \`understudy watch ${run}\``);

@@ -18,12 +18,15 @@ import { compareBigrams, leaderboard, readCards } from './leaderboard.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const shownPath = (path: string): string => relative(process.cwd(), path) || '.';
 
-/** Ends what a demo that was broken off has left: its checkpoints serve the new run, whoever wrote them. */
+/** Runs under the present name of the workflow, and under its first one. */
+const runTypes = "WorkflowType IN ('pipelineRun', 'regenerate')";
+
+/** Ends the runs that an interrupted demo has left. Their checkpoints serve the new run. */
 const endLeftovers = async (client: Client, io: CommandIo): Promise<void> => {
-  const running = client.workflow.list({ query: "WorkflowType='regenerate' AND ExecutionStatus='Running'" });
+  const running = client.workflow.list({ query: `${runTypes} AND ExecutionStatus='Running'` });
   for await (const { workflowId } of running) {
     await client.workflow.getHandle(workflowId).terminate('a new demo takes over');
-    io.out(`${workflowId} was broken off; this run goes on from its checkpoints`);
+    io.out(`${workflowId} was interrupted; this run continues from its checkpoints`);
   }
 };
 
@@ -32,7 +35,7 @@ const runDemo = async (client: Client, stack: Stack, file: string, io: CommandIo
   const config = await loadConfig(file);
   await endLeftovers(client, io);
   const run = runId(config.name, new Date());
-  await client.workflow.start('regenerate', { workflowId: run, taskQueue: 'cpu', args: [config] });
+  await client.workflow.start('pipelineRun', { workflowId: run, taskQueue: 'cpu', args: [config] });
   const ending = new AbortController();
   const signal = AbortSignal.any([io.signal, ending.signal]);
   const following = follow(client, run, { ...io, signal });
@@ -75,7 +78,8 @@ const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, 
 /** `npm run demo`: server, workers, a run of infra/demo.yaml, its leaderboard and report; then all is stopped. */
 export const demoCommand = defineCommand({
   name: 'demo',
-  summary: 'regenerate the MIMIC-III demo with HALO and PromptEHR on a server and workers of its own',
+  summary:
+    'run the pipeline on the MIMIC-III demo with HALO and PromptEHR on a server and workers of its own',
   positionals: z.object({}),
   options: z.object({
     keep: z.boolean().default(false).describe('leave server, UI and workers up until Ctrl-C'),

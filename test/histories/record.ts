@@ -11,7 +11,7 @@ import { startTemporal } from '../../infra/temporal.ts';
 import { compile } from '../../pipelines/plan/compile.ts';
 import { nightly } from '../../pipelines/plan/nightly.ts';
 import { runConfig } from '../../schemas/run-config.ts';
-import type { regenerate, runPlan } from '../../workflows/index.ts';
+import type { pipelineRun, runPlan } from '../../workflows/index.ts';
 import { type Ground, startCrew, untilBeating } from '../helpers/chaos.ts';
 import { readable, toPlain } from '../helpers/history-file.ts';
 import { impatient } from '../helpers/toy-plan.ts';
@@ -52,7 +52,7 @@ const keep = async (name: string, history: Parameters<typeof toPlain>[0]): Promi
 const record = async (bench: Ground, teardown: { teardown(stop: () => unknown): void }): Promise<void> => {
   const { client } = bench;
   const regenerated = async (name: string, halo: Record<string, number>) => {
-    const run = await client.workflow.start<typeof regenerate>('regenerate', {
+    const run = await client.workflow.start<typeof pipelineRun>('pipelineRun', {
       taskQueue: 'cpu',
       workflowId: name,
       args: [config(halo)],

@@ -48,6 +48,10 @@ test('what they show is recorded: retries, a failed branch, a cancelation, a cac
   t.regex(retried, /TIMEOUT_TYPE_HEARTBEAT/);
 });
 
+test('runs under the first name of the workflow are among them', (t) => {
+  t.true(histories.some(({ plain }) => readable(plain).includes('"workflowType":{"name":"regenerate"}')));
+});
+
 test('a history of other workflow code does not replay', async (t) => {
   const [first] = histories;
   if (!first) return t.fail('no history recorded');

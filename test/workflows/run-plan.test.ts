@@ -9,7 +9,7 @@ import { createFileStore } from '../../infra/store/fs.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { NodeStatus } from '../../schemas/progress.ts';
 import type { Store } from '../../schemas/store.ts';
-import type { regenerate, runPlan } from '../../workflows/index.ts';
+import type { pipelineRun, runPlan } from '../../workflows/index.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { withBench } from '../helpers/temporal-bench.ts';
 import { toyBodies } from '../helpers/toy-bodies.ts';
@@ -169,7 +169,7 @@ test.serial('a canceled run saves what it has; the next one goes on from there',
 test.serial('a config that does not compile fails the run with its own code and key', async (t) => {
   const { store, source } = await setUp(t);
   await bench().during(store, toyBodies, async () => {
-    const run = await bench().client.workflow.start<typeof regenerate>('regenerate', {
+    const run = await bench().client.workflow.start<typeof pipelineRun>('pipelineRun', {
       taskQueue: 'cpu',
       workflowId: `test-${randomUUID()}`,
       args: [{ source, generators: [{ name: 'hallo', config: {} }] } as never],

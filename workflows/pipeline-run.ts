@@ -6,13 +6,13 @@ import { compileOptions } from './activity-options.ts';
 import { status } from './messages.ts';
 import { runPlan } from './run-plan.ts';
 
-/** Compiles the plan by the DAG of the worker that picks it up, then runs it. What a person or a schedule starts. */
-export async function regenerate(config: RunConfig): Promise<RunResult> {
+/** Compiles the plan with the DAG of the worker that takes the run, then runs it. A user or a schedule starts this. */
+export async function pipelineRun(config: RunConfig): Promise<RunResult> {
   setHandler(status, () => []);
   return runPlan(await compile(config));
 }
 
-/** A config that does not compile fails the run under its own code: there is no node to blame. */
+/** A config that does not compile fails the run under its own error code, because no node exists yet. */
 const compile = async (config: RunConfig): Promise<Plan> => {
   try {
     return await scheduleActivity<Plan>('compilePlan', [config], compileOptions);
