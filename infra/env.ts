@@ -10,24 +10,37 @@ const baseUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http(s) address' })
   .transform((url) => url.replace(/\/+$/, ''));
 
-/** Every environment variable that Understudy reads, with its default. docs/operations.md tells them at length. */
+/** Every environment variable that Understudy reads, with its default. docs/operations.md explains them. */
 export const variables = z.object({
-  UNDERSTUDY_CACHE: z.string().transform(absolute).optional().describe('provisioned binaries'),
-  UNDERSTUDY_STORE: z.string().default('.understudy/store').transform(absolute).describe('artifacts'),
-  UNDERSTUDY_TF: z.enum(['auto', 'cpu', 'gpu', 'js']).default('auto').describe('what computes tensors'),
-  UNDERSTUDY_TEMPORAL_ADDRESS: host.default('localhost:7233').describe('Temporal frontend'),
+  UNDERSTUDY_CACHE: z
+    .string()
+    .transform(absolute)
+    .optional()
+    .describe('folder of installed binaries; default: ~/.cache/understudy'),
+  UNDERSTUDY_STORE: z
+    .string()
+    .default('.understudy/store')
+    .transform(absolute)
+    .describe('folder of artifacts, cache entries and checkpoints'),
+  UNDERSTUDY_TF: z
+    .enum(['auto', 'cpu', 'gpu', 'js'])
+    .default('auto')
+    .describe('tensor backend, see operations.md'),
+  UNDERSTUDY_TEMPORAL_ADDRESS: host.default('localhost:7233').describe('address of the Temporal server'),
   UNDERSTUDY_TEMPORAL_NAMESPACE: z.string().default('default').describe('Temporal namespace'),
   UNDERSTUDY_TEMPORAL_DOWNLOAD: z
     .union([z.literal('off'), baseUrl])
     .default('https://github.com/temporalio/cli/releases/download')
-    .describe('where releases of the Temporal CLI are; `off` never asks'),
+    .describe('base address of Temporal CLI releases, or `off`; default: its releases on GitHub'),
   UNDERSTUDY_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
-    .describe('least severe log line that is written'),
+    .describe('lowest level of log lines that are written'),
   UNDERSTUDY_FAULT: z.string().optional().describe('fault to inject; for tests only'),
-  PIP_INDEX_URL: baseUrl.optional().describe('package index of TensorFlow wheels'),
-  PATH: z.string().default('').describe('where temporal, g++, go and python3 are looked for'),
+  PIP_INDEX_URL: baseUrl
+    .optional()
+    .describe('package index of TensorFlow’s wheels; default: pip’s configuration'),
+  PATH: z.string().default('').describe('folders in which temporal, g++, go and python3 are searched'),
 });
 
 /** The environment, parsed. Paths are absolute. */

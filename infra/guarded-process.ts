@@ -4,7 +4,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 
 /**
  * Runs a command under a shell that watches its own standard input, a pipe from us: when we are gone, however we
- * went, the pipe ends and the command is told to stop, then made to. Signals sent to the shell are passed on.
+ * went, the pipe ends and the command gets SIGTERM, then SIGKILL. Signals sent to the shell are passed on.
  */
 const guard = `
 exec 3<&0

@@ -5,7 +5,7 @@ import { destination, type Logger, pino } from 'pino';
 export const createLog = (level: string, bindings: Record<string, unknown> = {}): Logger =>
   pino({ level, base: bindings }, destination({ fd: 2, sync: true }));
 
-/** What the SDK repeats in every line and nobody reads. */
+/** Fields that the SDK repeats in every line. */
 const noise = new Set(['taskToken', 'isLocal', 'namespace', 'sdkComponent']);
 
 const toldValue = (value: unknown): unknown =>
@@ -14,10 +14,10 @@ const toldValue = (value: unknown): unknown =>
 const toPino = (log: Logger) => {
   const write = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   return ({ level, message, meta }: LogEntry): void => {
-    const told = Object.entries(meta ?? {})
+    const kept = Object.entries(meta ?? {})
       .filter(([name]) => !noise.has(name))
       .map(([name, value]) => [name, toldValue(value)]);
-    log[write[level]](Object.fromEntries(told), message);
+    log[write[level]](Object.fromEntries(kept), message);
   };
 };
 

@@ -42,7 +42,7 @@ const startWasm = async (): Promise<boolean> => {
 
 /** Starts WASM, or pure JavaScript where there is no WebAssembly, behind `@tensorflow/tfjs`; says which. */
 export const startScripted = async (): Promise<'wasm' | 'cpu'> => {
-  // Its advertisement for tfjs-node is not news to somebody who asked for `js`.
+  // Its advertisement for tfjs-node is of no use to a user who asked for `js`.
   Object.assign(tf.findBackend('cpu'), { firstUse: false });
   if (await startWasm()) {
     for (const kernelName of borrowed) borrow(kernelName);

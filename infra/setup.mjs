@@ -62,7 +62,7 @@ const run = (program, args, { env = {}, group = false, read } = {}) =>
 
 const say = (line) => process.stdout.write(`setup: ${line}\n`);
 
-/** Runs one step of the set-up and tells how long it took; ends everything when it fails. */
+/** Runs one step of the set-up and prints how long it took; ends everything when it fails. */
 const step = async (title, program, args, options) => {
   const start = Date.now();
   say(`${title} …`);
@@ -141,7 +141,7 @@ const ensureNode = async () => {
   );
 };
 
-/** Counts what ava's last lines tell: `3 tests passed`, `1 test failed`, `1 uncaught exception` and the like. */
+/** Counts what ava's last lines report: `3 tests passed`, `1 test failed`, `1 uncaught exception` and the like. */
 const totals = () => {
   const count = { ticks: 0, passed: undefined, failed: 0 };
   const troubles =
@@ -188,7 +188,7 @@ if (!Object.hasOwn(targets, target))
 const start = Date.now();
 await ensurePackages();
 const node = await ensureNode();
-// Proxies are part of what a closed network sets; Node looks at them only when told.
+// Proxies are part of what a closed network sets; Node uses them only when this is set.
 const provisioned = await run(node, [join(root, 'infra', 'bootstrap', 'main.ts')], {
   env: { NODE_USE_ENV_PROXY: '1' },
 });

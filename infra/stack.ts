@@ -38,7 +38,7 @@ interface Keeper {
 
 const workerLog = (logs: string, queue: Queue) => join(logs, `${queue}-worker.log`);
 
-/** Starts a worker, and starts it again when it dies in mid-work, until told to stop. */
+/** Starts a worker, and starts it again when it dies in mid-work, until it is stopped. */
 const keepWorker = async (
   queue: Queue,
   logs: string,
@@ -99,7 +99,7 @@ export const startStack = async ({ folder, store, ports, say }: StackOptions): P
   const broken = Promise.race(
     [gone, ...keepers.map(({ ended }) => ended)].map((part) => part.then(() => forever)),
   );
-  // Whoever waits for it hears of it; nobody has to.
+  // It rejects for those who wait for it; without a waiter it must not count as unhandled.
   broken.catch(() => undefined);
   const stop = async (): Promise<void> => {
     stopping = true;

@@ -92,7 +92,7 @@ const untilHealthy = async (server: GuardedProcess, address: string): Promise<vo
 
 /**
  * Starts `temporal server start-dev` on the loopback interface with a SQLite file, and waits until it answers.
- * It asks nobody for newer versions. Throws TemporalUnavailable with the end of its log.
+ * It does not ask for newer versions. Throws TemporalUnavailable with the end of its log.
  */
 export const startTemporal = async (options: TemporalOptions): Promise<TemporalServer> => {
   const { folder, binary = await temporalBinary(), port = await freePort() } = options;

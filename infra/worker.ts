@@ -24,7 +24,7 @@ const backendText = async (log: Logger): Promise<string> => {
   return [`${name} ${library ?? version}`, device, process.arch].join(' ');
 };
 
-/** Serves until told to stop, or until an attempt has left this process unfit: throws that failure's code then. */
+/** Serves until it is stopped, or until an attempt has left this process unfit: throws that failure's code then. */
 const serve = async (parts: Omit<WorkerParts, 'onUnfit'>, onReady: () => void): Promise<void> => {
   let unfit: FailureCode | undefined;
   const worker = await createWorker({

@@ -2,12 +2,12 @@ import { z } from 'zod';
 
 /** Every kind of artifact, with what it holds. An edge of the DAG is typed by one of these. */
 export const artifactKinds = {
-  events: 'source tables as typed Parquet, with every rejected row',
+  events: 'source tables as typed Parquet, with every rejected row listed',
   cohort: 'patients, visits, code sets, demographics, labels and split',
-  'token-cohort': 'a cohort in tokens, with its vocabulary; real or synthetic',
+  'token-cohort': 'a cohort as tokens, with its vocabulary; real or synthetic',
   model: 'a fitted generator: weights, configuration and learning curve',
   scorecard: 'metric rows and the series behind their plots',
-  measurement: 'what one metric found; scorecards are put together from these',
+  measurement: 'the result of one metric; scorecards are made of these',
   report: 'one self-contained HTML page and the numbers on it as JSON',
 } as const;
 export type ArtifactKind = keyof typeof artifactKinds;

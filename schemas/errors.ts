@@ -4,23 +4,27 @@ export const failures = {
   InvalidConfig: {
     retryable: false,
     exit: 64,
-    hint: 'mend the key that the message names in the run config',
+    hint: 'correct the key that the message names in the run config',
   },
   SourceMissing: {
     retryable: false,
     exit: 66,
-    hint: 'point `source` at a folder that holds the tables named',
+    hint: 'set `source` to a folder that holds the tables named in the message',
   },
-  SourceMalformed: { retryable: false, exit: 65, hint: 'mend or re-export the table that the message names' },
+  SourceMalformed: {
+    retryable: false,
+    exit: 65,
+    hint: 'correct or re-export the table that the message names',
+  },
   ArtifactMissing: {
     retryable: false,
     exit: 66,
-    hint: 'an input was deleted; run again and its stage is redone',
+    hint: 'an input was deleted; run again, which makes it anew',
   },
   ArtifactCorrupt: {
     retryable: false,
     exit: 65,
-    hint: 'bytes differ from the manifest; delete it and run again',
+    hint: 'bytes differ from the manifest; delete the artifact and run again',
   },
   TooFewPatients: {
     retryable: false,
@@ -29,28 +33,32 @@ export const failures = {
   },
   Diverged: { retryable: false, exit: 70, hint: 'the loss is not finite; lower the learning rate' },
   BackendUnavailable: { retryable: false, exit: 69, hint: 'run `understudy doctor` for the fix' },
-  NotReady: { retryable: false, exit: 69, hint: 'do what the failed checks above say' },
+  NotReady: { retryable: false, exit: 69, hint: 'apply the fixes of the failed checks above' },
   TemporalUnavailable: { retryable: true, exit: 69, hint: 'start a server: `understudy dev`' },
   StoreUnavailable: {
     retryable: true,
     exit: 69,
-    hint: 'the artifact store did not answer; check disk and rights',
+    hint: 'the artifact store did not answer; check disk space and access rights',
   },
-  OutOfMemory: { retryable: true, exit: 71, hint: 'another worker with more memory may do' },
-  DeviceLost: { retryable: true, exit: 71, hint: 'the device failed; the worker ends, to be started again' },
+  OutOfMemory: { retryable: true, exit: 71, hint: 'use a worker with more memory' },
+  DeviceLost: { retryable: true, exit: 71, hint: 'the device failed; the worker ends: start it again' },
   Stalled: {
     retryable: true,
     exit: 71,
-    hint: 'a step did not end; the worker ends, to be started again, and the next attempt takes the checkpoint',
+    hint: 'a step did not end; the worker ends: start it again, the next attempt continues from the checkpoint',
   },
   Superseded: { retryable: false, exit: 75, hint: 'a later attempt of the same work took over' },
   WorkerFailed: { retryable: false, exit: 70, hint: 'read the log that the message names' },
   RunMissing: { retryable: false, exit: 66, hint: 'find the id in the Temporal UI under Workflows' },
-  RunFailed: { retryable: false, exit: 70, hint: 'see the failed nodes above; mend them and run again' },
+  RunFailed: {
+    retryable: false,
+    exit: 70,
+    hint: 'see the failed nodes above; correct their causes and run again',
+  },
 } as const;
 export type FailureCode = keyof typeof failures;
 
-/** A failure of a known kind. The message says what was expected, what was found, and where. */
+/** A failure of a known kind. The message states what was expected, what was found, and where. */
 export class StageError extends Error {
   readonly code: FailureCode;
   constructor(code: FailureCode, message: string, options?: ErrorOptions) {

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
-/** The least number of real patients that a group must have to be told of. */
+/** The least number of real patients that a group must have to be reported. */
 export const suppressBelow = z
   .int()
   .nonnegative()
   .default(11)
   .describe(
-    'groups of fewer real patients (who have a code, a label, a length) are left out of scorecards, plots and tables',
+    'groups of fewer real patients (those with a code, a label, a length) are left out of scorecards, plots and tables',
   );
 
 /** Params of every stage that computes metrics. */
@@ -15,13 +15,13 @@ export const metricParams = z.object({
   options: z
     .record(z.string(), z.json())
     .default({})
-    .describe('settings of single metrics, by name; see `understudy metrics NAME`'),
+    .describe('settings per metric, by name; see `understudy metrics NAME`'),
   replicates: z
     .int()
     .nonnegative()
     .default(200)
     .describe('resamples of patients behind each interval; 0: no intervals'),
   suppressBelow,
-  seed: z.int().nonnegative().default(0).describe('of resampling, and of draws where a metric takes any'),
+  seed: z.int().nonnegative().default(0).describe('of resampling, and of other random numbers of a metric'),
 });
 export type MetricParams = z.output<typeof metricParams>;

@@ -16,7 +16,7 @@ export const planNode = z.object({
 });
 export type PlanNode = z.output<typeof planNode>;
 
-/** A compiled DAG. It is the workflow's argument, so the history itself says exactly what ran. */
+/** A compiled DAG. It is the workflow's argument, so the history itself records exactly what ran. */
 export const plan = z.object({
   name: z.string(),
   nodes: z.array(planNode),

@@ -21,7 +21,7 @@ export type StageResult = z.output<typeof stageResult>;
 
 const nodeStates = ['waiting', 'running', 'done', 'cached', 'failed', 'skipped'] as const;
 
-/** One node of a run as the `status` query tells it. */
+/** One node of a run, as the `status` query returns it. */
 export const nodeStatus = z.object({
   id: z.string(),
   stage: z.string(),

@@ -12,7 +12,7 @@ import { utility } from './stages/utility.ts';
 const settings = z.record(z.string(), z.json());
 type Settings = z.output<typeof settings>;
 
-/** What a name alone asks for, and what may be said beside it. */
+/** A generator of the run: its name, and the settings that may stand beside it. */
 interface Asked {
   name: string;
   from?: string | undefined;
@@ -30,26 +30,26 @@ const generator = z.union([
       .min(1)
       .optional()
       .describe(
-        'folder of a model whose weights its training starts from, made by `understudy import` or by a training; `model:DIGEST` is one in the store',
+        'folder of a model whose weights training starts from, made by `understudy import` or by training; `model:DIGEST` is one in the store',
       ),
     config: settings.default({}).describe('how it is built and trained'),
-    drawing: settings.default({}).describe('how it draws patients; a change does not train it anew'),
+    drawing: settings.default({}).describe('how it samples patients; a change does not train it anew'),
     trainingSizes: z
       .array(trainingSize)
       .min(1)
       .optional()
       .describe(
-        'shares or numbers of training patients; each makes a model and a cohort of its own, as halo@25%',
+        'shares or numbers of training patients; each gives a model and a cohort of its own, such as halo@25%',
       ),
   }),
 ]);
 
-/** What a person writes to ask for a run. Every other number has its default in a stage's own schema. */
+/** What a user writes to start a run. Every other number has its default in the schema of a stage. */
 export const runConfig = z.strictObject({
   name: z.string().default('nightly').describe('shown in the report and used in the run id'),
   source: extract.params.shape.source,
   layout: extract.params.shape.layout,
-  seed: z.int().nonnegative().default(0).describe('the one seed all others default to'),
+  seed: z.int().nonnegative().default(0).describe('the seed of all stages'),
   cohort: z.strictObject(assemble.params.shape).omit({ seed: true }).prefault({}),
   tokens: z.strictObject(tokenize.params.shape).omit({ seed: true }).prefault({}),
   generators: z

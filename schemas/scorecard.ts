@@ -5,7 +5,7 @@ export const families = ['similarity', 'utility', 'privacy'] as const;
 /** Least and greatest possible value; null where there is no end. */
 const range = z.tuple([z.number().nullable(), z.number().nullable()]);
 
-/** One number about one synthetic cohort, or the sentence that says why there is none. */
+/** One number about one synthetic cohort, or a sentence why there is none. */
 export const metricRow = z.object({
   metric: z.string().describe('registry name; one metric may give several rows'),
   row: z.string().describe('unique within the metric: `r2`, `mean`, a label name'),
@@ -13,7 +13,7 @@ export const metricRow = z.object({
   title: z.string(),
   generator: z.string(),
   value: z.number().nullable(),
-  about: z.string().optional().describe('what the number says, in one plain sentence'),
+  about: z.string().optional().describe('what the number means, in one plain sentence'),
   real: z.number().nullable().optional().describe('the same quantity of the real cohort, where there is one'),
   holdout: z
     .number()
@@ -35,11 +35,11 @@ export const metricRow = z.object({
   suppressed: z
     .literal(true)
     .optional()
-    .describe('there is a value, about too few patients to be told; only what the row is about is left'),
+    .describe('the value is about too few patients to be reported; only the description of the row is left'),
   unresolved: z
     .literal(true)
     .optional()
-    .describe('too few patients for the value to be held against a limit; the note says of whom'),
+    .describe('too few patients to compare the value with a limit; the note states which patients'),
   note: z.string().optional().describe('why the value is missing, or what to mind'),
 });
 export type MetricRow = z.output<typeof metricRow>;

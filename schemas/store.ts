@@ -10,7 +10,7 @@ export interface OpenArtifact {
   json(file: string): Promise<unknown>;
 }
 
-/** An artifact in the making: a private folder that nobody sees until it is committed. */
+/** An artifact in the making: a private folder that no reader sees until it is committed. */
 export interface Draft {
   /** Local path to write `file` at. */
   path(file: string): string;

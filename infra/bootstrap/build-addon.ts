@@ -97,9 +97,9 @@ export const buildAddon = async (
       `no C++ compiler on PATH (looked for ${compilers.join(', ')}), and TensorFlow's addon must be compiled: ` +
         'install one (Debian, Ubuntu: apt-get install g++; Fedora, RHEL: dnf install gcc-c++)',
     );
-  const said = (await askProgram(compiler, ['--version'])) ?? '';
+  const compilerVersion = (await askProgram(compiler, ['--version'])) ?? '';
   const key = createHash('sha256')
-    .update(JSON.stringify([recipe, said]))
+    .update(JSON.stringify([recipe, compilerVersion]))
     .digest('hex')
     .slice(0, 16);
   return publish(join(options.cache, 'addon', key), async (draft) => {

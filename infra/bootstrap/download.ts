@@ -16,7 +16,7 @@ export const printable = (address: string): string => {
   return url.href;
 };
 
-/** GET with credentials in the address turned into a header, and an error that says what the server said. */
+/** GET with credentials in the address turned into a header, and an error with the server's answer. */
 export const request = async (
   address: string,
   headers: Record<string, string> = {},

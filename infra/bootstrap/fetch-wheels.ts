@@ -58,7 +58,7 @@ const digestOf = async (path: string): Promise<string> => {
   return hash.digest('hex');
 };
 
-/** True when pip fetched every wheel; says why where it did not. */
+/** True when pip fetched every wheel; prints the reason where it did not. */
 const byPip = async (
   wanted: readonly WheelWanted[],
   folder: string,
@@ -98,7 +98,7 @@ const byIndex = async (wanted: WheelWanted, folder: string, context: FetchContex
         ` among its ${offered.length} files`,
     );
   const sha256 = wanted.sha256 ?? best.sha256;
-  if (!sha256) throw new Error(`the package index tells no SHA-256 of ${best.file}; it was not fetched`);
+  if (!sha256) throw new Error(`the package index has no SHA-256 of ${best.file}; it was not fetched`);
   await download(best.url, join(folder, best.file), sha256, { say, ...(signal ? { signal } : {}) });
 };
 

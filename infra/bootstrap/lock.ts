@@ -18,7 +18,7 @@ const alive = (pid: number): boolean => {
   }
 };
 
-/** Who holds the lock, or undefined when nobody alive does. */
+/** The process that holds the lock, or undefined when no living process does. */
 const holder = async (folder: string): Promise<{ pid: number; host: string } | undefined> => {
   try {
     const { mtimeMs } = await stat(folder);
@@ -27,7 +27,7 @@ const holder = async (folder: string): Promise<{ pid: number; host: string } | u
     if (!owner.success) return undefined;
     return owner.data.host === hostname() && !alive(owner.data.pid) ? undefined : owner.data;
   } catch {
-    // Between mkdir and the owner's name: somebody is just taking it, unless it stays so.
+    // Between mkdir and the owner's name: another process is just taking it, unless it stays so.
     return existsSync(folder) ? { pid: 0, host: 'unknown' } : undefined;
   }
 };
@@ -56,14 +56,14 @@ const clear = async (folder: string): Promise<void> => {
 export const withLock = async <T>(cache: string, say: Say, work: () => Promise<T>): Promise<T> => {
   await mkdir(cache, { recursive: true });
   const folder = join(cache, 'lock');
-  for (let told = false; !(await take(folder)); ) {
+  for (let waiting = false; !(await take(folder)); ) {
     const owner = await holder(folder);
     if (!owner) {
       await clear(folder);
       continue;
     }
-    if (!told) say(`waiting for another set-up (process ${owner.pid} on ${owner.host}) …`);
-    told = true;
+    if (!waiting) say(`waiting for another set-up (process ${owner.pid} on ${owner.host}) …`);
+    waiting = true;
     await sleep(300);
   }
   const beat = setInterval(() => void utimes(folder, new Date(), new Date()).catch(() => {}), BEAT_MS);

@@ -19,9 +19,9 @@ try {
   const { warnings } = await provision({ environment: readEnvironment(), say, signal: stop.signal });
   for (const warning of warnings) process.stderr.write(`\n${warning}\n\n`);
 } catch (error) {
-  const told = error instanceof StageError;
+  const known = error instanceof StageError;
   if (!stop.signal.aborted) {
-    process.stderr.write(`setup: ${told ? error.message : (error as Error).stack}\n`);
-    process.exitCode = told ? failures[error.code].exit : 70;
+    process.stderr.write(`setup: ${known ? error.message : (error as Error).stack}\n`);
+    process.exitCode = known ? failures[error.code].exit : 70;
   }
 }

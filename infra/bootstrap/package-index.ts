@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Environment } from '../env.ts';
 import { request } from './download.ts';
 
-/** A file that a package index offers. `sha256` is missing where the index does not tell it. */
+/** A file that a package index offers. `sha256` is missing where the index does not have it. */
 export interface IndexedFile {
   file: string;
   url: string;
@@ -56,7 +56,7 @@ export const packageIndex = async (
 
 const plainText = (text: string) => text.replaceAll('&amp;', '&');
 
-/** The links of a simple-API page (PEP 503), whose fragment tells the hash. */
+/** The links of a simple-API page (PEP 503), whose fragment is the hash. */
 const linksIn = (html: string, base: string): IndexedFile[] =>
   [...html.matchAll(/<a\s[^>]*href\s*=\s*["']([^"']+)["']/gi)].map(([, href = '']) => {
     const url = new URL(plainText(href), base);

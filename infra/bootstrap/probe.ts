@@ -26,9 +26,9 @@ export const probeBackend = async (wish: Environment['tensorflow']): Promise<Pro
     });
     return { ok: true, backend: workingSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')) };
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1);
+    const lastLine = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1);
     const signal = (error as { signal?: string | null }).signal;
     const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    return { ok: false, problem: signal ? `the process died of ${signal}` : said || text };
+    return { ok: false, problem: signal ? `the process died of ${signal}` : lastLine || text };
   }
 };

@@ -28,7 +28,7 @@ export const publish = async (target: string, fill: (draft: string) => Promise<v
   try {
     await fill(draft);
     await rename(draft, target).catch((error: unknown) => {
-      // Somebody else was first: theirs is as good.
+      // Another process was first: its result is as good.
       if (!existsSync(target)) throw error;
     });
   } finally {

@@ -3,7 +3,7 @@ export type Say = (line: string) => void;
 
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** Does one piece of set-up: tells that it began, every 15 s that it lives, and how long it took. */
+/** Does one step of set-up: prints that it began, every 15 s that it still runs, and how long it took. */
 export const step = async <T>(title: string, say: Say, work: () => Promise<T>): Promise<T> => {
   const start = performance.now();
   say(`${title} …`);

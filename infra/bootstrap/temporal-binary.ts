@@ -4,7 +4,7 @@ import { type Environment, readEnvironment } from '../env.ts';
 import { askProgram, findProgram } from './find-program.ts';
 import { atLeast, versions } from './versions.ts';
 
-/** A Temporal CLI that can serve: where it is and which server it carries. */
+/** A usable Temporal CLI: its path and the version of its server. */
 export interface TemporalCli {
   path: string;
   server: string;
@@ -14,11 +14,11 @@ export interface TemporalCli {
 export const cachedTemporal = (cache: string): string =>
   join(cache, 'temporal', versions.temporal.cli, 'temporal');
 
-/** What a binary says it is, or undefined when it is no Temporal CLI or carries too old a server. */
+/** The server version that a binary reports; undefined when it is no Temporal CLI or its server is too old. */
 export const inspectTemporal = async (path: string): Promise<TemporalCli | undefined> => {
   // A binary built by `go install` calls itself 0.0.0-DEV, so the server's version is what counts.
-  const said = await askProgram(path, ['--version']);
-  const server = /^temporal version .*\(Server (\d+\.\d+\.\d+)/.exec(said ?? '')?.[1];
+  const reported = await askProgram(path, ['--version']);
+  const server = /^temporal version .*\(Server (\d+\.\d+\.\d+)/.exec(reported ?? '')?.[1];
   if (!server || !atLeast(server, versions.temporal.minimumServer)) return undefined;
   const help = await askProgram(path, ['server', 'start-dev', '--help']);
   return help?.includes('--db-filename') ? { path, server } : undefined;

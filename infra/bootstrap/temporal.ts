@@ -37,7 +37,7 @@ const fromGo = async (go: string, draft: string, { signal }: FetchContext): Prom
   await rm(bin, { recursive: true });
 };
 
-/** The ways to get the Temporal CLI, in the order they are tried; a way that cannot be gone says why. */
+/** The ways to get the Temporal CLI, in the order they are tried; a way that is not possible has the reason. */
 const ways = async ({ environment }: FetchContext, archive: PinnedFile | undefined): Promise<Way[]> => {
   const go = await findProgram('go', environment.path);
   const off = environment.temporalDownload === 'off';

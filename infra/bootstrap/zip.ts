@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 
-/** One file of an archive, as the central directory tells it. */
+/** One file of an archive, as the central directory lists it. */
 export interface ZipEntry {
   name: string;
   method: number;

@@ -4,7 +4,7 @@ import { defineCommand } from './command.ts';
 
 export const bootstrapCommand = defineCommand({
   name: 'bootstrap',
-  summary: 'provision native TensorFlow and the Temporal CLI (UNDERSTUDY_TF=gpu for CUDA)',
+  summary: 'install native TensorFlow and the Temporal CLI into the cache (UNDERSTUDY_TF=gpu for CUDA)',
   positionals: z.object({}),
   options: z.object({}),
   async run(_input, io) {

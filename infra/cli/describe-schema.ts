@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 type Node = z.core.JSONSchema.JSONSchema;
 
-/** One setting of a schema, told to a person. */
+/** One setting of a schema, described for people. */
 export interface Field {
   /** Dotted, as it is written in a config: `cohort.split.holdout`. */
   path: string;
@@ -15,7 +15,7 @@ export interface Field {
 
 const asNode = (node: Node | boolean | undefined): Node => (typeof node === 'object' ? node : {});
 
-/** A zod schema as JSON Schema of what a person may write; parts that JSON cannot say become "any value". */
+/** A zod schema as JSON Schema of what a person may write; parts that JSON Schema cannot express become "any value". */
 export const inputSchema = (schema: z.ZodType): Node =>
   z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 
@@ -51,11 +51,11 @@ const walk = (node: Node, prefix: string): Field[] =>
   Object.entries(node.properties ?? {}).flatMap(([key, value]) => {
     const child = asNode(value);
     const path = prefix ? `${prefix}.${key}` : key;
-    const told =
+    const text =
       child.description ?? asNode(Array.isArray(child.items) ? undefined : child.items).description;
-    const about = told === undefined ? {} : { about: told };
+    const about = text === undefined ? {} : { about: text };
     const inner = child.properties ? walk(child, path) : [];
-    // A group whose parts are all told below needs no row of its own, unless it says something.
+    // A group whose parts are all listed below needs no row of its own, unless it has a description.
     if (inner.length > 0 && !child.description) return inner;
     const given = inner.length > 0 ? undefined : child.default;
     const field: Field = {

@@ -6,7 +6,7 @@ import { StageError } from '../../schemas/errors.ts';
 import { readEnvironment } from '../env.ts';
 import { defineCommand } from './command.ts';
 
-/** Throws when somebody listens there already: his server would answer in the place of ours. */
+/** Throws when a program listens there already: it would answer instead of our server. */
 const demandFree = async (port: number, what: string): Promise<void> => {
   const probe = createServer().listen(port, '127.0.0.1');
   try {
@@ -14,7 +14,7 @@ const demandFree = async (port: number, what: string): Promise<void> => {
   } catch (cause) {
     throw new StageError(
       'InvalidUsage',
-      `port ${port} for ${what} is taken; end what listens there, or choose another port`,
+      `port ${port} for ${what} is taken: end the program that listens there, or choose another port`,
       { cause },
     );
   }
@@ -27,12 +27,12 @@ const usualPort = 7233;
 
 export const devCommand = defineCommand({
   name: 'dev',
-  summary: 'serve a development Temporal, a cpu and a gpu worker until Ctrl-C',
+  summary: 'run a Temporal development server, a cpu worker and a gpu worker until Ctrl-C',
   positionals: z.object({}),
   options: z.object({
-    folder: z.string().default('.understudy').describe('gets the database of the server, and logs'),
-    port: port.default(usualPort).describe('of the server'),
-    uiPort: port.default(8233).describe('of the web interface'),
+    folder: z.string().default('.understudy').describe('folder for the database of the server, and for logs'),
+    port: port.default(usualPort).describe('port of the server'),
+    uiPort: port.default(8233).describe('port of the web interface'),
   }),
   async run({ folder, port: serverPort, uiPort }, io) {
     await demandFree(serverPort, 'the server');
@@ -47,7 +47,7 @@ export const devCommand = defineCommand({
       );
       if (serverPort !== usualPort)
         io.err(`\nOther commands find it with UNDERSTUDY_TEMPORAL_ADDRESS=${stack.server.address}.`);
-      io.err('\nCtrl-C stops all.');
+      io.err('\nCtrl-C stops everything.');
       const interrupted = io.signal.aborted || once(io.signal, 'abort');
       await Promise.race([interrupted, stack.broken]);
     } finally {

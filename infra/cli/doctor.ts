@@ -12,7 +12,7 @@ const rowsOf = ({ name, state, found, fix }: Check): string[][] => [
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
-  summary: 'check what a run needs on this machine, with the fix for each failure',
+  summary: 'check this machine for all that a run needs, with the fix for each failure',
   positionals: z.object({}),
   options: z.object({}),
   async run(_input, io) {

@@ -18,7 +18,7 @@ const fieldRows = (fields: readonly Field[]): string[][] =>
 const settings = (heading: string, fields: readonly Field[]): string =>
   fields.length === 0 ? `${heading}: none` : `${heading}:\n${columns(fieldRows(fields))}`;
 
-/** What `understudy stages --json` and docs/stages.md say of one stage. */
+/** What `understudy stages --json` and docs/stages.md contain about one stage. */
 export const stageEntry = (stage: Stage) => ({
   name: stage.name,
   title: stage.title,
@@ -39,14 +39,14 @@ export const stageText = (stage: Stage): string => {
       ['takes', slots.join(', ') || 'nothing from the store'],
       ['makes', output],
       ['queue', policy.queue],
-      ['patience', `${policy.startToClose} an attempt, ${policy.heartbeat} of silence`],
+      ['limits', `${policy.startToClose} per attempt, ${policy.heartbeat} without a heartbeat`],
       ['attempts', String(policy.attempts)],
     ]),
     settings('Parameters', params),
   ].join('\n');
 };
 
-/** What `understudy models --json` and docs/models.md say of one generator. */
+/** What `understudy models --json` and docs/models.md contain about one generator. */
 export const modelEntry = ({ name, title, paper, version, config, drawing }: Generator) => ({
   name,
   title,
@@ -59,11 +59,11 @@ export const modelEntry = ({ name, title, paper, version, config, drawing }: Gen
 /** One generator for a terminal. */
 export const modelText = (generator: Generator): string => {
   const { name, title, paper, version, config, drawing } = modelEntry(generator);
-  const told = [settings('Config', config), settings('Drawing', drawing)].join('\n');
-  return `${name}: ${title} (version ${version})\n  ${paper}\n${told}`;
+  const parts = [settings('Config', config), settings('Sampling (`drawing`)', drawing)].join('\n');
+  return `${name}: ${title} (version ${version})\n  ${paper}\n${parts}`;
 };
 
-/** What `understudy metrics --json` and docs/metrics.md say of one metric. */
+/** What `understudy metrics --json` and docs/metrics.md contain about one metric. */
 export const metricEntry = ({ name, family, title, about, better, range, needs, options }: Metric) => ({
   name,
   family,

@@ -17,35 +17,35 @@ const list = z.array(z.string()).optional();
 const defaultModalities: readonly Modality[] = ['dx', 'px', 'rx'];
 
 const options = z.object({
-  train: z.string().min(1).describe('real patients the generator was fitted to; file or folder'),
-  test: z.string().min(1).optional().describe('real patients no generator has seen'),
-  synthetic: z.string().min(1).describe('the patients to judge'),
+  train: z.string().min(1).describe('real patients that the generator was trained on; file or folder'),
+  test: z.string().min(1).optional().describe('real patients that no generator has seen'),
+  synthetic: z.string().min(1).describe('the synthetic patients to score'),
   model: z
     .string()
     .min(1)
     .optional()
-    .describe('model artifact that made them, for metrics that ask the model'),
-  metrics: list.describe('names from `understudy metrics`, with commas; default: all'),
-  families: list.describe(`of ${families.join(', ')}, with commas; default: all`),
+    .describe('model artifact that generated them, for metrics that need the model'),
+  metrics: list.describe('names from `understudy metrics`, separated by commas; default: all'),
+  families: list.describe(`of ${families.join(', ')}, separated by commas; default: all`),
   modalities: list.describe(
-    `code systems that count, of ${modalities.join(', ')}, with commas; default: ${defaultModalities.join(',')}`,
+    `code systems to compare, of ${modalities.join(', ')}, separated by commas; default: ${defaultModalities.join(',')}`,
   ),
   options: z
     .string()
     .min(1)
     .optional()
-    .describe('YAML or JSON with settings of metrics, as `similarity.options` of a run config'),
+    .describe('YAML or JSON file with settings of metrics, as `<family>.options.<metric>` in a run config'),
   floor: z
     .enum(floors)
     .default('cheap')
     .describe(
-      'independent marginals, fitted to train, beside the cohort: by all metrics but those that train, by all, or not',
+      'baseline of independent marginals fitted to train, scored beside the cohort: by all metrics that train no network (cheap), by all, or not',
     ),
   seed: metricParams.shape.seed,
   replicates: metricParams.shape.replicates,
   suppressBelow: metricParams.shape.suppressBelow,
   out: z.string().min(1).describe('folder for scorecard.json, floor.json, report.html and report.json'),
-  force: z.boolean().default(false).describe('replace an evaluation that is there'),
+  force: z.boolean().default(false).describe('replace an evaluation that exists there'),
 });
 type Options = z.output<typeof options>;
 
@@ -60,7 +60,7 @@ const chosen = <T>(
   const names = given.flatMap((part) => part.split(',')).map((name) => name.trim());
   const found = [...new Set(names)].filter((name) => name !== '').map((name) => named(what, known, name));
   if (found.length === 0)
-    throw new StageError('InvalidUsage', `no ${what} is named; there are: ${[...known.keys()].join(', ')}`);
+    throw new StageError('InvalidUsage', `no ${what} is named; known are: ${[...known.keys()].join(', ')}`);
   return found;
 };
 
@@ -72,10 +72,10 @@ const chosenMetrics = (given: Options, all: ReadonlyMap<string, Metric>): Metric
   const metrics = chosen('metric', given.metrics, all, [...all.values()]);
   const found = metrics.filter(({ family }) => wanted.includes(family));
   if (found.length > 0) return found;
-  throw new StageError('InvalidUsage', `no metric asked for is of family ${wanted.join(', ')}`);
+  throw new StageError('InvalidUsage', `none of the metrics asked for is of family ${wanted.join(', ')}`);
 };
 
-/** Starts what computes tensors, unless nothing can need it; says what it is. */
+/** Starts the tensor backend, unless no metric can need it. Returns its description. */
 const engineFor = async (metrics: readonly Metric[], given: Options, io: CommandIo): Promise<string> => {
   if (given.model === undefined && metrics.every(({ family }) => family === 'similarity'))
     return 'no backend';
@@ -84,7 +84,7 @@ const engineFor = async (metrics: readonly Metric[], given: Options, io: Command
   return [name, library ?? version, device, process.arch].join(' ');
 };
 
-const tellCohorts = ({ sides, notes }: Evaluation, io: CommandIo): void => {
+const printCohorts = ({ sides, notes }: Evaluation, io: CommandIo): void => {
   for (const { side, layout, patients, notes: own } of sides) {
     io.err(`${side}: ${patients} patients, read as ${layout}`);
     for (const note of own) io.err(`  note: ${note}`);
@@ -140,7 +140,7 @@ const evaluateInto = async (
 
 export const evaluateCommand = defineCommand({
   name: 'evaluate',
-  summary: 'judge a synthetic cohort that is there, ours or not, without a server',
+  summary: 'score any synthetic cohort in files against real ones, without a server',
   positionals: z.object({}),
   options,
   async run(given, io) {
@@ -154,7 +154,7 @@ export const evaluateCommand = defineCommand({
       const evaluation = await evaluateInto(folder, metrics, given, io);
       const { card, floor, sides, notes } = evaluation;
       const page = join(resolve(given.out), 'report.html');
-      tellCohorts(evaluation, io);
+      printCohorts(evaluation, io);
       io.out(
         `\nAgainst the real training patients:\n${leaderboard([card, ...(floor ? [floor.card] : [])])}\n\nreport  ${page}`,
       );

@@ -1,6 +1,6 @@
 import { type FailureCode, failures, StageError } from '../../schemas/errors.ts';
 
-/** A failure as the command line tells it. */
+/** A failure as the command line prints it. */
 export interface FailureReport {
   code: string;
   message: string;
@@ -18,7 +18,7 @@ export class FailedOutcome extends StageError {
   }
 }
 
-/** The wait for something was broken off by Ctrl-C; what is known of it is `result`. */
+/** Ctrl-C ended the wait for a run; its state so far is `result`. */
 export class Interruption extends Error {
   readonly result: Record<string, unknown>;
   constructor(result: Record<string, unknown>) {
@@ -31,14 +31,14 @@ export class Interruption extends Error {
 export const isFailureCode = (code: unknown): code is FailureCode =>
   typeof code === 'string' && Object.hasOwn(failures, code);
 
-/** Any thrown value by the failure table; what the table does not know is told as a bug, exit 70. */
+/** Any thrown value by the failure table; an error that is not in the table is reported as a bug, exit 70. */
 export const failureReport = (error: unknown): FailureReport => {
   if (error instanceof StageError)
     return { code: error.code, message: error.message, ...pick(failures[error.code]) };
   return {
     code: 'Unexpected',
     message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    hint: 'this is a bug of Understudy; please report it with what is above',
+    hint: 'this is a bug of Understudy; please report it with the text above',
     exit: 70,
   };
 };

@@ -51,7 +51,7 @@ export const demandSuccess = (snapshot: RunSnapshot): void => {
   if (state === 'running') throw new Interruption({ ...snapshot });
   const codes = new Set(nodes.flatMap((node) => (node.state === 'failed' ? [node.failure?.code] : [])));
   const [only] = codes;
-  // What one code explains is told by that code; what several do is just a failed run.
+  // Where all failures have one code, that is the code of the run; otherwise it is just a failed run.
   const code = codes.size === 1 ? only : codes.size === 0 ? failure?.code : undefined;
   const message = failure ? `${run} failed: ${failure.message}` : `${run} ended ${state}`;
   throw new FailedOutcome(isFailureCode(code) ? code : 'RunFailed', message, { ...snapshot });

@@ -7,8 +7,9 @@ import { columns } from './table.ts';
 const flagRow = (field: Field): [string, string] => {
   const value = field.type === 'boolean' ? '' : ` ${field.type.includes('|') ? field.type : 'VALUE'}`;
   const repeated = field.type.startsWith('list of') ? ' (repeatable)' : '';
-  const told = field.default?.replaceAll('"', '');
-  const fallback = told === undefined || told === 'false' || told === '[]' ? '' : ` [default: ${told}]`;
+  const written = field.default?.replaceAll('"', '');
+  const fallback =
+    written === undefined || written === 'false' || written === '[]' ? '' : ` [default: ${written}]`;
   const needed = field.required ? ' (required)' : '';
   return [`--${flagName(field.path)}${value}`, `${field.about ?? ''}${repeated}${needed}${fallback}`];
 };
@@ -44,5 +45,5 @@ export const globalHelp = (commands: readonly Command[]): string =>
     columns(commands.map(({ name, summary }): [string, string] => [name, summary])),
     '\nOptions of every command:',
     columns(fieldsOf(globalOptions).map(flagRow)),
-    '\n`understudy COMMAND --help` tells more.',
+    '\n`understudy COMMAND --help` shows the options of a command.',
   ].join('\n');

@@ -7,10 +7,10 @@ import { outputFolder } from './output-folder.ts';
 
 export const importCommand = defineCommand({
   name: 'import',
-  summary: 'make a model of weights that a paper’s own code has trained',
+  summary: 'make a model from weights that a paper’s own code has trained',
   positionals: z.object({
-    generator: z.string().describe('whose weights they are: halo, or promptehr, also for BART'),
-    file: z.string().min(1).describe('its weights in the names of that code, a safetensors file'),
+    generator: z.string().describe('generator of the weights: halo, or promptehr (also for BART)'),
+    file: z.string().min(1).describe('safetensors file with the weights under the names of that code'),
   }),
   options: z.object({
     vocabulary: z
@@ -24,17 +24,21 @@ export const importCommand = defineCommand({
       .min(1)
       .optional()
       .describe(
-        'tokenizer.json of a language model such as BART: codes whose names the vocabulary tells begin as the pieces of them',
+        'tokenizer.json of a language model such as BART: the embedding of a code with a name starts as the mean of its name’s tokens',
       ),
-    heads: z.int().positive().optional().describe('attention heads, which weights do not tell'),
+    heads: z
+      .int()
+      .positive()
+      .optional()
+      .describe('number of attention heads, which the weights do not contain'),
     maxVisits: z
       .int()
       .positive()
       .optional()
-      .describe('longest record that is read; default: what the weights have positions for'),
-    seed: z.int().nonnegative().default(0).describe('of the draws for rows that the weights lack'),
+      .describe('longest record that is read, in visits; default: as many as the weights have positions for'),
+    seed: z.int().nonnegative().default(0).describe('of the random values for rows that the weights lack'),
     out: z.string().min(1).describe('folder for the model'),
-    force: z.boolean().default(false).describe('replace a model that is there'),
+    force: z.boolean().default(false).describe('replace a model that exists there'),
   }),
   async run({ generator: name, file, vocabulary, tokenizer, heads, maxVisits, seed, out, force }, io) {
     const { generators } = await import('../../pipelines/generators/registry.ts');
@@ -45,7 +49,7 @@ export const importCommand = defineCommand({
     const generator = named('generator with weights to import', known, name);
     const folder = await outputFolder(out, modelFileNames, force);
     try {
-      const { files, ...told } = await importCheckpoint(generator, file, {
+      const { files, ...imported } = await importCheckpoint(generator, file, {
         ...(await readVocabularyFile(vocabulary)),
         ...(tokenizer !== undefined && { pieces: await readTokenizerFile(tokenizer) }),
         ...(heads !== undefined && { heads }),
@@ -53,15 +57,15 @@ export const importCommand = defineCommand({
         seed,
       });
       await folder.publish(files);
-      for (const note of told.notes) io.err(`note: ${note}`);
-      const { codes, labels, parameters, settings } = told;
+      for (const note of imported.notes) io.err(`note: ${note}`);
+      const { codes, labels, parameters, settings } = imported;
       io.out(
         `${name}: ${codes} codes, ${labels} labels, ${parameters} parameters\n` +
           `${Object.entries(settings)
             .map(([key, value]) => `${key} ${value}`)
             .join(', ')}\n\nmodel  ${resolve(out)}`,
       );
-      return { generator: name, ...told, model: resolve(out) };
+      return { generator: name, ...imported, model: resolve(out) };
     } finally {
       await folder.discard();
     }

@@ -10,23 +10,25 @@ const tasks = ['completion', 'next-visit', 'cross-modal'] as const;
 const list = z.array(z.string()).optional();
 
 const options = z.object({
-  model: z.string().min(1).describe('folder of a fitted model, or `model:<digest>` of the store'),
+  model: z.string().min(1).describe('folder of a fitted model, or `model:<digest>` in the store'),
   input: z.string().min(1).describe('the patients: file or folder in any layout that `evaluate` reads'),
   task: z
     .enum(tasks)
     .describe(
-      'completion: further codes of every visit; next-visit: the visit after the last; cross-modal: one kind of every visit from its other kinds',
+      'completion: further codes of every visit; next-visit: the visit after the last one; cross-modal: one kind of codes of every visit from the other kinds',
     ),
   kinds: list.describe(
-    `what to fill in, of ${tokenKinds.join(', ')}, with commas; default: all; cross-modal: one`,
+    `kinds to predict, of ${tokenKinds.join(', ')}, separated by commas; default: all; cross-modal needs one`,
   ),
-  demographics: list.describe('true of every patient, as name=value with commas: sex=F,age=70'),
-  top: z.int().positive().default(10).describe('most codes of each kind in a visit, the likeliest'),
+  demographics: list.describe(
+    'demographics of every patient, as name=value separated by commas: sex=F,age=70',
+  ),
+  top: z.int().positive().default(10).describe('codes per kind and visit, the most probable ones'),
   out: z
     .string()
     .min(1)
-    .describe('.parquet, .csv or .json file for patient, visit, kind, code, title, probability'),
-  force: z.boolean().default(false).describe('replace a file that is there'),
+    .describe('result: .parquet, .csv or .json with patient, visit, kind, code, title, probability'),
+  force: z.boolean().default(false).describe('replace a file that exists there'),
 });
 
 const parts = (given: readonly string[] | undefined): string[] =>
@@ -77,7 +79,7 @@ const imputedInto = async (given: z.output<typeof options>, io: CommandIo) => {
 
 export const imputeCommand = defineCommand({
   name: 'impute',
-  summary: 'fill in what records do not say: further codes, the next visit, another kind of codes',
+  summary: 'predict codes that records lack: further codes of a visit, the next visit, another kind of codes',
   positionals: z.object({}),
   options,
   async run(given, io) {

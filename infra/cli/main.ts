@@ -34,20 +34,20 @@ const interrupted: FailureReport = {
 
 const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
   const report = terminal.signal.aborted ? interrupted : failureReport(error);
-  const { exit, ...told } = report;
+  const { exit, ...shown } = report;
   if (json) {
     const result = error instanceof FailedOutcome || error instanceof Interruption ? error.result : {};
-    terminal.stdout(`${JSON.stringify({ ...result, error: told }, null, 2)}\n`);
+    terminal.stdout(`${JSON.stringify({ ...result, error: shown }, null, 2)}\n`);
   } else if (report !== interrupted) {
     if (!(error instanceof StageError) && error instanceof Error) terminal.stderr(`${error.stack}\n`);
-    terminal.stderr(`understudy: ${told.message}\n  ${told.code}: ${told.hint}\n`);
+    terminal.stderr(`understudy: ${shown.message}\n  ${shown.code}: ${shown.hint}\n`);
   }
   return exit;
 };
 
 /**
- * Runs one command line and returns its exit status: 0, or what the failure table says, or 130 when Ctrl-C broke it
- * off. A command that serves until Ctrl-C returns then, and that is a 0.
+ * Runs one command line and returns its exit status: 0, the status of the failure table, or 130 when
+ * Ctrl-C ended it. A command that serves until Ctrl-C returns then, and that is a 0.
  */
 export const main = async (
   argv: readonly string[],

@@ -12,7 +12,7 @@ export class Pace {
   #samples: Sample[] = [];
   #of = 0;
 
-  /** `at` in milliseconds, of the heartbeat itself; the same heartbeat may be told many times. */
+  /** `at` in milliseconds, of the heartbeat itself; the same heartbeat may be added many times. */
   add(at: number, { step, of }: Progress): void {
     const last = this.#samples.at(-1);
     if (last && at <= last.at) return;

@@ -8,9 +8,9 @@ import { didYouMean } from './suggest.ts';
 
 /** Flags that every command takes. */
 export const globalOptions = z.object({
-  json: z.boolean().default(false).describe('one JSON document on stdout, errors too'),
-  help: z.boolean().default(false).describe('what a command does and takes (-h)'),
-  version: z.boolean().default(false).describe('version of Understudy'),
+  json: z.boolean().default(false).describe('print one JSON document on stdout, also for errors'),
+  help: z.boolean().default(false).describe('show what a command does and its options (-h)'),
+  version: z.boolean().default(false).describe('show the version of Understudy'),
 });
 
 /** What a command line asks for. */
@@ -40,7 +40,7 @@ const flagsOf = (schema: z.ZodObject): Map<string, Flag> => {
       const node = typeof property === 'object' ? property : {};
       const item = node.type === 'array' && !Array.isArray(node.items) ? Object(node.items) : node;
       const numeric = item.type === 'number' || item.type === 'integer';
-      // What is not a number stays text, so that the schema can say what it wanted.
+      // What is not a number stays text, so that the schema's message names what it expected.
       const toNumber = (text: string) => (text.trim() === '' || Number.isNaN(+text) ? text : +text);
       const flag: Flag = {
         key,
@@ -73,7 +73,7 @@ const readFlags = (name: string, args: string[], flags: Map<string, Flag>) => {
       if (value !== undefined) throw usage(`${rawName} takes no value, found ${shown(value)}`);
       values[flag.key] = true;
     } else if (value === undefined || (!token.inlineValue && /^-./.test(value))) {
-      throw usage(`${rawName} wants a value after it`);
+      throw usage(`${rawName} needs a value after it`);
     } else if (flag.multiple) {
       const earlier = values[flag.key];
       values[flag.key] = [...(Array.isArray(earlier) ? earlier : []), flag.toValue(value)];
@@ -85,14 +85,14 @@ const readFlags = (name: string, args: string[], flags: Map<string, Flag>) => {
   return { values, positionals };
 };
 
-const check = (schema: z.ZodObject, given: Record<string, unknown>, told: (key: string) => string) => {
+const check = (schema: z.ZodObject, given: Record<string, unknown>, named: (key: string) => string) => {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => {
     const [key = '', index] = issue.path.map(String);
     const value = given[key];
     const at = index !== undefined && Array.isArray(value) ? value[Number(index)] : value;
-    return value === undefined ? `${told(key)} is missing` : `${told(key)}: ${issueText(issue, at)}`;
+    return value === undefined ? `${named(key)} is missing` : `${named(key)}: ${issueText(issue, at)}`;
   });
   throw usage(problems.join('\n'));
 };
@@ -110,7 +110,7 @@ export const wantsJson = (argv: readonly string[]): boolean => {
   return argv.slice(0, end === -1 ? argv.length : end).includes('--json');
 };
 
-/** Reads a command line by the schemas of its command. Throws InvalidUsage with what would be right. */
+/** Reads a command line by the schemas of its command. Throws InvalidUsage naming what was expected. */
 export const parseCommandLine = (argv: readonly string[], commands: readonly Command[]): Request => {
   const at = argv.findIndex((arg) => !arg.startsWith('-'));
   const help = argv[at] === 'help';
@@ -127,14 +127,14 @@ export const parseCommandLine = (argv: readonly string[], commands: readonly Com
   if (!command || asked.help || asked.version) return { command, flags: asked, input: {} };
   const names = Object.keys(command.positionals.shape);
   const extra = positionals[names.length];
-  if (extra !== undefined) throw usage(`${command.name} does not know what to do with ${shown(extra)}`);
+  if (extra !== undefined) throw usage(`${command.name} takes no further argument, found ${shown(extra)}`);
   const placed = Object.fromEntries(positionals.map((value, i) => [names[i], value]));
   const chosen = Object.fromEntries(Object.entries(values).filter(([key]) => key in own.shape));
-  const told = (key: string) => (key in own.shape ? `--${flagName(key)}` : key.toUpperCase());
+  const named = (key: string) => (key in own.shape ? `--${flagName(key)}` : key.toUpperCase());
   const input = check(
     z.object({ ...command.positionals.shape, ...own.shape }),
     { ...placed, ...chosen },
-    told,
+    named,
   );
   return { command, flags: asked, input };
 };

@@ -29,7 +29,7 @@ const ancestors = (nodes: readonly PlanNode[]): Map<string, Set<string>> => {
 
 /**
  * A plan as a mermaid flowchart; nodes of the gpu queue are drawn round. An arrow is left out where a longer way
- * says the same, so the picture tells the order and not every input.
+ * implies it, so the picture shows the order and not every input.
  */
 export const mermaid = ({ nodes }: Plan): string => {
   const index = new Map(nodes.map(({ id }, i) => [id, `n${i}`]));

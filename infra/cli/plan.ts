@@ -6,7 +6,7 @@ import { planText } from './plan-view.ts';
 
 export const planCommand = defineCommand({
   name: 'plan',
-  summary: 'check a run config and show the DAG it asks for, without running it',
+  summary: 'check a run config and show its DAG, without running it',
   positionals: z.object({}),
   options: z.object({ config: configOption }),
   async run({ config }, io) {

@@ -24,7 +24,7 @@ const states: Partial<Record<WorkflowExecutionDescription['status']['name'], Run
 /** A cpu worker answers the query; one that is not there should not keep us long. */
 const queryPatienceMs = 5000;
 
-/** Nothing is said of missing workers before this: they may just be starting. */
+/** Missing workers are not reported before this: they may just be starting. */
 const settledSeconds = 15;
 
 type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];

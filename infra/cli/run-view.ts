@@ -6,9 +6,9 @@ import { Pace } from './pace.ts';
 export const runStates = ['running', 'completed', 'failed', 'canceled', 'terminated', 'timed-out'] as const;
 export type RunState = (typeof runStates)[number];
 
-/** A node with what its worker last said of it. */
+/** A node with its last heartbeat. */
 export interface NodeView extends NodeStatus {
-  /** The last heartbeat: what it said, and when (milliseconds). */
+  /** The last heartbeat, and its time (milliseconds). */
   beat?: { at: number; progress: Progress };
   /** True while no worker of its queue has taken it. */
   unclaimed?: boolean;
@@ -82,7 +82,7 @@ const summaryText = (summary: Record<string, number | string>): string =>
     .map(([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : value}`)
     .join(' · ');
 
-/** What is to be said of one node beside its name and state. */
+/** The text of one node beside its name and state. */
 export const nodeText = (node: NodeView, left?: number, barWidth = 0): string => {
   const tries = (node.attempt ?? 1) > 1 ? `attempt ${node.attempt}` : undefined;
   const again = tries && node.lastFailure ? `${tries} after ${node.lastFailure}` : tries;
@@ -91,8 +91,8 @@ export const nodeText = (node: NodeView, left?: number, barWidth = 0): string =>
       const { progress } = node.beat ?? {};
       const picture = progress && barWidth > 0 ? bar(progress.step / progress.of, barWidth) : undefined;
       const idle = node.unclaimed ? `waits for a worker of queue ${node.queue}` : 'no heartbeat yet';
-      const told = progress && !node.unclaimed ? progressText(progress, left) : idle;
-      return [picture, told, again && `(${again})`].filter(Boolean).join(' ');
+      const doing = progress && !node.unclaimed ? progressText(progress, left) : idle;
+      return [picture, doing, again && `(${again})`].filter(Boolean).join(' ');
     }
     case 'done':
       return summaryText(node.result?.summary ?? {});

@@ -15,7 +15,7 @@ export const runCommand = defineCommand({
   }),
   async run({ config: file, wait }, io) {
     const config = await loadConfig(file);
-    // The worker compiles the plan again with its own code; doing it here first tells mistakes at once.
+    // The worker compiles the plan again with its own code; compiling it here first reports mistakes at once.
     const { compile } = await import('../../pipelines/plan/compile.ts');
     const { nightly } = await import('../../pipelines/plan/nightly.ts');
     compile(nightly, config);

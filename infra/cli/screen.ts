@@ -28,7 +28,7 @@ export class LiveScreen implements Screen {
 
   show(snapshot: RunSnapshot): void {
     this.#paces.take(snapshot);
-    // A pseudo-terminal may say that it has no rows and columns: then it does not know.
+    // A pseudo-terminal may report zero rows and columns: then the size is unknown.
     const all = runLines(snapshot, this.#paces, this.#now(), this.#canvas.columns || 100);
     // A picture taller than the terminal cannot be drawn over; the last one need not be.
     const most = Math.max(2, (this.#canvas.rows || 40) - 1);
@@ -50,7 +50,7 @@ export class PlainScreen implements Screen {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
   readonly #paces = new Paces();
-  readonly #told = new Map<string, { state: string; at: number; step: number }>();
+  readonly #printed = new Map<string, { state: string; at: number; step: number }>();
   #state = '';
   #note = '';
 
@@ -68,21 +68,21 @@ export class PlainScreen implements Screen {
     this.#note = snapshot.note ?? '';
     for (const node of snapshot.nodes) {
       const step = node.beat?.progress.step ?? -1;
-      const told = this.#told.get(node.id);
-      const moved = node.state === 'running' && told && step > told.step && now - told.at >= everyMs;
-      if (node.state === (told?.state ?? 'waiting') && !moved) continue;
+      const printed = this.#printed.get(node.id);
+      const moved = node.state === 'running' && printed && step > printed.step && now - printed.at >= everyMs;
+      if (node.state === (printed?.state ?? 'waiting') && !moved) continue;
       const text = nodeText(node, this.#paces.secondsLeft(node.id, now)).split('\n')[0];
       const starts = node.state === 'running' && step < 0;
       this.#write(`  ${node.state.padEnd(7)}  ${node.id}${text && !starts ? `  ${text}` : ''}`);
       const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
       if (hint) this.#write(`           → ${hint}`);
-      this.#told.set(node.id, { state: node.state, at: now, step });
+      this.#printed.set(node.id, { state: node.state, at: now, step });
     }
     if (!begins && snapshot.state !== this.#state) this.#write(headline(snapshot));
     this.#state = snapshot.state;
   }
 
   close(): void {
-    this.#told.clear();
+    this.#printed.clear();
   }
 }

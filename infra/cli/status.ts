@@ -7,7 +7,7 @@ export const runPositional = z.string().min(1).describe('id of a run, as `unders
 
 export const statusCommand = defineCommand({
   name: 'status',
-  summary: 'show where a run stands',
+  summary: 'show the state of a run and its nodes',
   positionals: z.object({ run: runPositional }),
   options: z.object({}),
   run: ({ run }, io) =>

@@ -6,7 +6,7 @@ export const runAsProcess = async (argv: readonly string[], commands: readonly C
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => {
-      // Whoever asks twice does not want to wait for a clean end.
+      // A second signal means that the user does not want to wait for a clean end.
       if (controller.signal.aborted) process.exit(130);
       controller.abort();
     });

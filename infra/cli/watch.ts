@@ -5,7 +5,7 @@ import { withClient } from './with-client.ts';
 
 export const watchCommand = defineCommand({
   name: 'watch',
-  summary: 'follow a run until it is over; exits as the run did',
+  summary: 'follow a run until it ends; the exit status is that of the run',
   positionals: z.object({ run: runPositional }),
   options: z.object({}),
   run: ({ run }, io) =>

@@ -50,7 +50,7 @@ const runDemo = async (client: Client, stack: Stack, file: string, io: CommandIo
   }
 };
 
-const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, io: CommandIo) => {
+const showResult = async (snapshot: RunSnapshot, folder: string, storeFolder: string, io: CommandIo) => {
   const store = createFileStore(storeFolder);
   const cards = await readCards(store, snapshot.nodes);
   const made = snapshot.nodes.find(({ stage }) => stage === 'report')?.result;
@@ -62,16 +62,18 @@ const tell = async (snapshot: RunSnapshot, folder: string, storeFolder: string, 
   io.out(`report  ${shownPath(report)}`);
   io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);
   if (snapshot.nodes.every(({ state }) => state === 'cached'))
-    io.out('cache   every node was answered from the cache: nothing had to be computed');
+    io.out('cache   every node was in the cache: nothing was computed');
   const scores = compareBigrams(cards, 'halo', 'marginal');
-  const told = (ahead: boolean) =>
+  const scoresThat = (ahead: boolean) =>
     scores
       .filter((score) => score.ahead === ahead)
       .map(({ text }) => text)
       .join('; ');
   if (scores.some(({ ahead }) => !ahead))
-    throw new FailedOutcome('RunFailed', `HALO is not ahead of marginal on ${told(false)}`, { ...snapshot });
-  io.out(`HALO is ahead of independent marginals. ${told(true)}.`);
+    throw new FailedOutcome('RunFailed', `HALO is not ahead of marginal on ${scoresThat(false)}`, {
+      ...snapshot,
+    });
+  io.out(`HALO is ahead of independent marginals. ${scoresThat(true)}.`);
   return { report, store: storeFolder, cards };
 };
 
@@ -83,7 +85,7 @@ export const demoCommand = defineCommand({
   positionals: z.object({}),
   options: z.object({
     keep: z.boolean().default(false).describe('leave server, UI and workers up until Ctrl-C'),
-    folder: z.string().default(join(root, 'demo')).describe('gets store, report, logs and database'),
+    folder: z.string().default(join(root, 'demo')).describe('folder for store, report, logs and database'),
     config: z
       .string()
       .default(join(root, 'infra', 'demo.yaml'))
@@ -100,15 +102,15 @@ export const demoCommand = defineCommand({
       const client = await connectClient({ address: stack.server.address, namespace: 'default' });
       try {
         const snapshot = await runDemo(client, stack, config, io);
-        const told = await tell(snapshot, folder, storeFolder, io);
+        const result = await showResult(snapshot, folder, storeFolder, io);
         io.out(`Took ${durationText((performance.now() - started) / 1000)}.`);
         if (keep) {
           io.out(
-            `\nStill up: ${stack.server.ui} (Temporal UI), server ${stack.server.address}. Ctrl-C stops all.`,
+            `\nStill up: ${stack.server.ui} (Temporal UI), server ${stack.server.address}. Ctrl-C stops everything.`,
           );
           await Promise.race([io.signal.aborted || once(io.signal, 'abort'), stack.broken]);
         }
-        return { ...snapshot, ...told };
+        return { ...snapshot, ...result };
       } finally {
         await client.connection.close();
       }

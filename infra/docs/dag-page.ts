@@ -9,9 +9,9 @@ export const dagPage = (): string => {
   const plan = compile(nightly, runConfig.parse({ source: 'mimic' }));
   return page(
     'The nightly DAG',
-    `\`pipelines/plan/${nightly.name}.ts\` with the default generators. Round nodes run on the \`gpu\` queue, the ` +
-      'others on `cpu`; an arrow that a longer way implies is left out. Where there are several generators, the branch of one may fail without failing the run. ' +
-      '`understudy plan` shows the DAG of a config of yours.',
+    `The stages of a run with the default generators (\`pipelines/plan/${nightly.name}.ts\`). \`understudy plan\` shows the ` +
+      'DAG of your own config. Round nodes run on the `gpu` queue, the others on `cpu`. An arrow is left out where a ' +
+      'longer way implies it. With several generators, the branch of one may fail without failing the run.',
     `\`\`\`mermaid\n${mermaid(plan)}\n\`\`\``,
   );
 };

@@ -9,7 +9,7 @@ export const code = (text: string): string => `\`${text}\``;
 export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
 
-/** Settings of a schema as a table, or the words that there are none. */
+/** Settings of a schema as a table, or the sentence that there are none. */
 export const fieldTable = (fields: readonly Field[], named: (path: string) => string = code): string => {
   if (fields.length === 0) return 'None.';
   const rows = fields.map(({ path, type, default: fallback, required, about }) => [

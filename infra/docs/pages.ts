@@ -22,16 +22,17 @@ const stagesPage = (): string => {
     const slots = Object.entries(inputs).map(([slot, kind]) => `${code(slot)} (${kind})`);
     return [
       `## ${name}\n\n${title}. Version ${version}.`,
-      `Takes ${slots.join(', ') || 'nothing from the store'}; makes ${code(output)}.`,
-      `Queue ${code(policy.queue)}; an attempt may take ${policy.startToClose} and be silent for ` +
-        `${policy.heartbeat}; ${policy.attempts} attempts.`,
+      `Reads ${slots.join(', ') || 'nothing from the store'}; makes ${code(output)}.`,
+      `Queue ${code(policy.queue)}. At most ${policy.attempts} attempts of at most ${policy.startToClose} each; an attempt ` +
+        `without a heartbeat for ${policy.heartbeat} counts as dead.`,
       fieldTable(params),
     ].join('\n\n');
   });
   const kinds = Object.entries(artifactKinds).map(([kind, about]) => [code(kind), about]);
   return page(
     'Stages',
-    'A stage makes one artifact of those it takes. `understudy stages NAME` tells the same.',
+    'A stage reads artifacts and makes one new artifact. `understudy stages NAME` prints the same. A run config sets the ' +
+      'parameters, see [config.md](config.md).',
     ...sections,
     '## Artifacts',
     markdownTable(['kind', 'what it holds'], kinds),
@@ -41,13 +42,14 @@ const stagesPage = (): string => {
 const modelsPage = (): string => {
   const sections = [...generators.values()].map((generator) => {
     const { name, title, paper, version, config, drawing } = modelEntry(generator);
-    const drawn = drawing.length > 0 ? `\n\nDrawing:\n\n${fieldTable(drawing)}` : '';
-    return `## ${name}\n\n${title}. Version ${version}. ${paper}\n\n${fieldTable(config)}${drawn}`;
+    const sampling = drawing.length > 0 ? `\n\nSampling (\`drawing\`):\n\n${fieldTable(drawing)}` : '';
+    return `## ${name}\n\n${title}. Version ${version}. ${paper}\n\n${fieldTable(config)}${sampling}`;
   });
   return page(
     'Generators',
-    'One file each in `pipelines/generators`. A run config names them under `generators`, each with its `config` and, ' +
-      'where one is told here, how it is to draw: `drawing`.',
+    'A run config lists generators under `generators`, by name or with settings: `config` for the network and its ' +
+      'training, `drawing` for sampling (a change of it does not train anew). More about each: [halo.md](halo.md), ' +
+      '[promptehr.md](promptehr.md). To add one: [architecture.md](architecture.md#where-new-things-go).',
     ...sections,
   );
 };
@@ -61,10 +63,14 @@ const metricsPage = (): string => {
   const options = [...metrics.values()].map(metricEntry).filter((metric) => metric.options.length > 0);
   return page(
     'Metrics',
-    'One file each in `pipelines/metrics`. Every row of a scorecard also says over how many patients, pairs or codes.',
+    'Every row of a scorecard has a value, an interval where one can be computed, the number of patients, pairs or codes ' +
+      'behind it, and the same value for real holdout patients. Definitions at length: ' +
+      '[similarity](similarity-metrics.md), [perplexity](perplexity.md), [utility](utility-metrics.md), ' +
+      '[privacy](privacy-metrics.md).',
     markdownTable(['name', 'family', 'title', 'meaning', 'better', 'range', 'needs'], rows),
     '## Options',
-    'A run config gives them under `<family>.options.<metric>`. A metric whose needs are not met says so in its rows.',
+    'A run config sets them under `<family>.options.<metric>`. Where something that a metric needs is missing, its rows have ' +
+      'a sentence instead of a number.',
     ...options.map((metric) => `### ${metric.name}\n\n${fieldTable(metric.options)}`),
   );
 };
@@ -78,12 +84,12 @@ const errorsPage = (): string => {
   ]);
   return page(
     'Errors',
-    'Every failure of a known kind. A retryable one is tried again until the attempts of its stage are used up; ' +
-      'the others end their node at once. The command line exits with the status here, which follows sysexits(3).',
+    'The failures that Understudy knows. A failure that is retried is tried again until the attempts of its stage are used ' +
+      'up; the others end their node at once. The command line exits with the status in the table, which follows ' +
+      'sysexits(3).',
     markdownTable(['code', 'retried', 'exit', 'what helps'], rows),
-    'Two more exit statuses of the command line: 130 after Ctrl-C (what runs on the server goes on), and 70 with the ' +
-      'code `Unexpected` for an error that nobody has classified, which is a bug. An unclassified error inside a ' +
-      'stage is retried.',
+    'Two more exit statuses of the command line: 130 after Ctrl-C (a run on the server continues), and 70 with the ' +
+      'code `Unexpected` for an error that is not in the table, which is a bug. Inside a stage such an error is retried.',
   );
 };
 
@@ -102,28 +108,29 @@ const commandSection = (command: Command): string =>
 const cliPage = (): string =>
   page(
     'Command line',
-    '`npx understudy COMMAND`. Every command takes these:',
+    '`npx understudy COMMAND`. Every command has these options:',
     fieldTable(fieldsOf(globalOptions), (path) => code(`--${flagName(path)}`)),
-    'Results go to stdout, words for people to stderr. With `--json` stdout carries exactly one JSON document, also ' +
-      'when the command fails: then it has `error: {code, message, hint}`, beside what the command had to show ' +
-      '(`run --wait` still tells the run). Exit statuses are in [errors.md](errors.md).',
+    'Results go to stdout, messages to stderr. With `--json` stdout has exactly one JSON document, also when the command ' +
+      'fails: then it has `error: {code, message, hint}` beside the result so far (for `run --wait`, the state of ' +
+      'the run). Exit statuses are in [errors.md](errors.md).',
     ...commands.map(commandSection),
     '## Environment',
+    'All are optional. An empty value counts as unset; a bad value is refused by name (exit 64).',
     fieldTable(fieldsOf(variables)),
   );
 
 const configPage = (): string =>
   page(
     'Run config',
-    `What \`understudy run\` and \`understudy plan\` read: YAML or JSON, by default \`${defaultConfigFile}\` in the ` +
-      'current folder. A relative `source` counts from the folder of the file. Keys that are not here are errors; ' +
-      'messages name the key, the line, what was expected and what was found.',
-    fieldTable(fieldsOf(runConfig)),
-    'Stages take their parameters from here; settings of a generator (`generators[].config` and ' +
-      '`.drawing`) are checked by its own schemas, see [models.md](models.md).',
+    `The file that \`understudy run\` and \`understudy plan\` read: YAML or JSON, by default \`${defaultConfigFile}\` in ` +
+      'the current folder. Only `source` is required:',
     '```yaml\nsource: test/fixtures/mimic3-demo\ngenerators:\n  - marginal\n  - name: halo\n    config: {}\n```',
-    '`generators[].trainingSizes` trains one generator on several shares or numbers of the training patients, and the ' +
-      'report draws its numbers over them: `infra/examples/training-size.yaml`.',
+    'A relative `source` starts at the folder of the file. An unknown key is an error; messages name the key, the line, ' +
+      'what was expected and what was found.',
+    fieldTable(fieldsOf(runConfig)),
+    'Settings of a generator (`generators[].config` and `.drawing`) are checked by its own schemas, see ' +
+      '[models.md](models.md). `generators[].trainingSizes` trains one generator on several shares or numbers of the ' +
+      'training patients: [training-size.md](training-size.md).',
   );
 
 /** Every generated page by its file name in docs/. */

@@ -30,7 +30,7 @@ export const checkGlibc: Checker = async () => {
   Object.assign(process.report, { excludeNetwork: true });
   const { glibcVersionRuntime: found } = reportSchema.parse(process.report.getReport()).header;
   if (found && atLeast(found, MINIMUM_GLIBC)) return [{ name: 'glibc', state: 'ok', found }];
-  const fix = `native TensorFlow needs Linux with glibc >= ${MINIMUM_GLIBC}; without it only small work is fit`;
+  const fix = `native TensorFlow needs Linux with glibc >= ${MINIMUM_GLIBC}; without it only small runs are practical`;
   return [{ name: 'glibc', state: 'warn', found: found ?? `none (${process.platform})`, fix }];
 };
 

@@ -18,7 +18,7 @@ const tensorflowCheck = (probed: Probed, wish: Environment['tensorflow']): Check
     return { name, state: 'ok', found: `${backend.library} by tfjs-node ${backend.version}, ${speed}` };
   const found = `not native: ${backend.name}, ${speed}`;
   if (wish === 'js') return { name, state: 'ok', found: `${found} (UNDERSTUDY_TF=js)` };
-  return { name, state: 'warn', found, fix: `run ${BOOTSTRAP}: it says what is missing` };
+  return { name, state: 'warn', found, fix: `run ${BOOTSTRAP}: it names what is missing` };
 };
 
 const gpuCheck = (card: string | undefined, probed: Probed, wish: Environment['tensorflow']): Check => {

@@ -12,37 +12,37 @@ export const generate = defineStage({
   output: 'token-cohort',
   params: z.object({
     patients: z.int().positive().optional().describe('default: as many as the training split has'),
-    seed: z.int().nonnegative().default(0),
+    seed: z.int().nonnegative().default(0).describe('of the sampling'),
     seedMode: z
       .enum(seedModes)
       .default('cold')
       .describe(
-        'cold: patients drawn from the model alone; warm: built around real training patients, for comparison only',
+        'cold: patients sampled from the model alone; warm: built around real training patients, for comparison only',
       ),
     labels: z
       .record(z.string(), z.union([z.literal(0), z.literal(1)]))
       .default({})
-      .describe('labels that every patient is to have (1) or not to have (0); the others are drawn'),
+      .describe('labels that every patient must have (1) or must not have (0); the others are sampled'),
     demographics: z
       .record(z.string(), z.union([z.string(), z.number()]))
       .default({})
-      .describe('facts that every patient is to have, such as `sex: F`; the others are drawn'),
+      .describe('demographics that every patient must have, such as `sex: F`; the others are sampled'),
     drawing: z
       .record(z.string(), z.json())
       .default({})
-      .describe("how to draw, in the generator's own words; see `understudy models NAME`"),
+      .describe('how to sample: settings of the generator, see `understudy models NAME`'),
     rules: z
       .enum(['off', 'remove'])
       .default('off')
       .describe(
-        "remove: takes away codes that contradict a patient's sex or age, and tells how many; ICD-9-CM only",
+        "remove: removes codes that contradict a patient's sex or age, and counts them; ICD-9-CM only",
       ),
     batch: z
       .int()
       .positive()
       .optional()
       .describe(
-        'patients between two checkpoints, in whole blocks of those the generator draws together; default: one block',
+        'patients between two checkpoints, rounded up to blocks that the generator samples together; default: one block',
       ),
   }),
   policy: { queue: 'gpu', startToClose: '24h', heartbeat: '2m', attempts: 8 },

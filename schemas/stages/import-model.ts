@@ -3,13 +3,13 @@ import { defineStage } from '../stage.ts';
 
 export const importModel = defineStage({
   name: 'import-model',
-  title: 'A model from outside the run, for a training to start from',
+  title: 'A model from outside the run, as a start for training',
   version: 1,
   inputs: {},
   output: 'model',
   params: z.object({
     model: z.string().min(1).describe('folder of the model, as `understudy import` or a training made it'),
-    generator: z.string().describe('whose model it must be'),
+    generator: z.string().describe('the generator whose model it must be'),
   }),
   // The fingerprint is over the contents of the files: the same model elsewhere is the same model.
   incidental: ['model'],

@@ -3,7 +3,7 @@ import { defineStage } from '../stage.ts';
 
 export const privacy = defineStage({
   name: 'privacy',
-  title: 'What the synthetic cohort gives away about the patients it was made from',
+  title: 'What the synthetic cohort reveals about the training patients',
   version: 2,
   inputs: { real: 'token-cohort', synthetic: 'token-cohort', models: ['model'] },
   output: 'scorecard',

@@ -4,7 +4,7 @@ import { defineStage } from '../stage.ts';
 
 export const report = defineStage({
   name: 'report',
-  title: 'Scorecards to one page',
+  title: 'Scorecards to one HTML page',
   version: 2,
   inputs: {
     real: 'token-cohort',
@@ -14,7 +14,7 @@ export const report = defineStage({
   },
   output: 'report',
   params: z.object({
-    title: z.string().default('Understudy report'),
+    title: z.string().default('Understudy report').describe('heading of the page'),
     suppressBelow,
   }),
   policy: { queue: 'cpu', startToClose: '1h', heartbeat: '2m', attempts: 4 },

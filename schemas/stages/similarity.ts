@@ -3,7 +3,7 @@ import { defineStage } from '../stage.ts';
 
 export const similarity = defineStage({
   name: 'similarity',
-  title: 'How alike the synthetic and the real training cohort are',
+  title: 'How similar the synthetic cohort is to the real training cohort',
   version: 4,
   inputs: { real: 'token-cohort', synthetic: 'token-cohort', models: ['model'] },
   output: 'scorecard',

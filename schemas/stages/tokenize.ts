@@ -22,7 +22,9 @@ export const tokenize = defineStage({
     labs: z
       .enum(['presence', 'buckets'])
       .default('presence')
-      .describe('what the token of a lab test says: that it was done, or into which range its number fell'),
+      .describe(
+        'what the token of a lab test means: that it was done (presence), or the range that its value is in (buckets)',
+      ),
     gaps: z
       .boolean()
       .default(false)
@@ -34,10 +36,8 @@ export const tokenize = defineStage({
           .int()
           .positive()
           .default(11)
-          .describe(
-            'training patients that every range holds; tests with fewer keep the token of being done',
-          ),
-        trim: fraction.default(0.01).describe('share of the numbers at either end that are outliers'),
+          .describe('least number of training patients per range; tests with fewer have one token: done'),
+        trim: fraction.default(0.01).describe('share of the values at either end that count as outliers'),
       })
       .prefault({})
       .describe('ranges are quantiles of the training split; a range also holds `minCount` training visits'),

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { defineStage } from '../stage.ts';
 
-/** How many of the training patients a generator learns from: a share of them up to 1, or a number from 2 on. */
+/** How many of the training patients a generator is trained on: a share of them up to 1, or a number from 2 on. */
 export const trainingSize = z
   .number()
   .positive()
   .refine((size) => size <= 1 || Number.isInteger(size), 'a share up to 1, or a whole number of patients');
 
-/** What a cohort is called in scorecards: its generator, and of how many patients that learned where not of all. */
+/** What a cohort is called in scorecards: its generator, and on how many patients it was trained if not on all. */
 export const cohortName = (generator: string, patients = 1): string => {
   if (patients === 1) return generator;
   return `${generator}@${patients < 1 ? `${Number((100 * patients).toPrecision(6))}%` : patients}`;
@@ -26,9 +26,9 @@ export const train = defineStage({
     patients: trainingSize
       .optional()
       .describe(
-        'learn from some of the training patients only: a share, or a number; smaller sets are part of larger ones',
+        'train on some of the training patients only: a share, or a number; smaller sets are part of larger ones',
       ),
-    seed: z.int().nonnegative().default(0),
+    seed: z.int().nonnegative().default(0).describe('of weights and order'),
     checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints'),
   }),
   incidental: ['checkpointEvery'],

@@ -3,7 +3,7 @@ import { defineStage } from '../stage.ts';
 
 export const utility = defineStage({
   name: 'utility',
-  title: 'How well models learn from synthetic patients what real ones teach',
+  title: 'How well models trained on synthetic patients work on real ones',
   version: 2,
   inputs: { real: 'token-cohort', synthetic: 'token-cohort', models: ['model'] },
   output: 'scorecard',

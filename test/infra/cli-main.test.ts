@@ -114,9 +114,9 @@ Options:
   --tone warm | cold  how [default: warm]
   --loudly            so that all hear
   --times VALUE       when (repeatable)
-  --json              one JSON document on stdout, errors too
-  --help              what a command does and takes (-h)
-  --version           version of Understudy
+  --json              print one JSON document on stdout, also for errors
+  --help              show what a command does and its options (-h)
+  --version           show the version of Understudy
 `,
   );
 });

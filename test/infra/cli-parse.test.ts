@@ -84,8 +84,8 @@ const wrong: [line: string, message: string][] = [
   ['paint north --colour red', 'paint takes no option --colour; did you mean --color?'],
   ['paint north -x', 'paint takes no option -x'],
   ['--frm', 'understudy takes no option --frm'],
-  ['paint north --color', '--color wants a value after it'],
-  ['paint north --color --spare-trim', '--color wants a value after it'],
+  ['paint north --color', '--color needs a value after it'],
+  ['paint north --color --spare-trim', '--color needs a value after it'],
   ['paint north --color blue', '--color: expected one of red, green, found "blue"'],
   ['paint north --color gren', '--color: expected one of red, green, found "gren"; did you mean green?'],
   ['paint north --layers two', '--layers: expected a number, found "two"'],
@@ -95,7 +95,7 @@ const wrong: [line: string, message: string][] = [
   ['paint north --spare-trim=yes', '--spare-trim takes no value, found "yes"'],
   ['paint north --at 1 --at x', '--at: expected a number, found "x"'],
   ['paint', 'WALL is missing'],
-  ['paint a b c', 'paint does not know what to do with "c"'],
+  ['paint a b c', 'paint takes no further argument, found "c"'],
   ['wash', '--from is missing'],
 ];
 

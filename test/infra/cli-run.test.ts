@@ -60,8 +60,8 @@ test.serial('a run that fails exits by the code of what failed, with its hint', 
   const { exit, out, err } = await command('run', '--config', bad, '--wait');
   t.is(exit, 66);
   t.regex(out, /failed +extract +SourceMissing: .*nowhere/);
-  t.regex(out, /→ point `source`/);
-  t.regex(err, /SourceMissing: point `source`/);
+  t.regex(out, /→ set `source`/);
+  t.regex(err, /SourceMissing: set `source`/);
   const run = /nightly-\S+(?=: failed)/.exec(out)?.[0] ?? '';
   const watched = await command('watch', run, '--json');
   t.is(watched.exit, 66);
