@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { StageError } from '../schemas/errors.ts';
+import { localPath } from '../schemas/local-path.ts';
 
 const home = () => join(homedir(), '.cache', 'understudy');
 const absolute = (path: string) => resolve(path);
@@ -12,16 +13,14 @@ const baseUrl = z
 
 /** Every environment variable that Understudy reads, with its default. docs/operations.md explains them. */
 export const variables = z.object({
-  UNDERSTUDY_CACHE: z
-    .string()
+  UNDERSTUDY_CACHE: localPath
     .transform(absolute)
     .optional()
     .describe('folder of installed binaries; default: ~/.cache/understudy'),
-  UNDERSTUDY_STORE: z
-    .string()
+  UNDERSTUDY_STORE: localPath
     .default('.understudy/store')
     .transform(absolute)
-    .describe('folder of artifacts, cache entries and checkpoints'),
+    .describe('folder of artifacts, cache entries and checkpoints; an address such as s3:// is refused'),
   UNDERSTUDY_TF: z
     .enum(['auto', 'cpu', 'gpu', 'js'])
     .default('auto')

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { localPath } from './local-path.ts';
 import { assemble } from './stages/assemble.ts';
 import { extract } from './stages/extract.ts';
 import { generate } from './stages/generate.ts';
@@ -25,9 +26,7 @@ const generator = z.union([
   z.string().transform((name): Asked => ({ name, config: {}, drawing: {} })),
   z.strictObject({
     name: z.string(),
-    from: z
-      .string()
-      .min(1)
+    from: localPath
       .optional()
       .describe(
         'folder of a model whose weights training starts from, made by `understudy import` or by training; `model:DIGEST` is one in the store',

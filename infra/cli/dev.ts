@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
+import { localPath } from '../../schemas/local-path.ts';
 import { readEnvironment } from '../env.ts';
 import { defineCommand } from './command.ts';
 
@@ -30,7 +31,7 @@ export const devCommand = defineCommand({
   summary: 'run a Temporal development server, a cpu worker and a gpu worker until Ctrl-C',
   positionals: z.object({}),
   options: z.object({
-    folder: z.string().default('.understudy').describe('folder for the database of the server, and for logs'),
+    folder: localPath.default('.understudy').describe('folder for the database of the server, and for logs'),
     port: port.default(usualPort).describe('port of the server'),
     uiPort: port.default(8233).describe('port of the web interface'),
   }),

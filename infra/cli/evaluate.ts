@@ -5,6 +5,7 @@ import type { Evaluation } from '../../pipelines/exchange/evaluate/evaluate-coho
 import type { Metric } from '../../pipelines/metrics/metric.ts';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
+import { localPath } from '../../schemas/local-path.ts';
 import { metricParams } from '../../schemas/metric-params.ts';
 import { families } from '../../schemas/scorecard.ts';
 import { type CommandIo, defineCommand } from './command.ts';
@@ -44,7 +45,7 @@ const options = z.object({
   seed: metricParams.shape.seed,
   replicates: metricParams.shape.replicates,
   suppressBelow: metricParams.shape.suppressBelow,
-  out: z.string().min(1).describe('folder for scorecard.json, floor.json, report.html and report.json'),
+  out: localPath.describe('folder for scorecard.json, floor.json, report.html and report.json'),
   force: z.boolean().default(false).describe('replace an evaluation that exists there'),
 });
 type Options = z.output<typeof options>;

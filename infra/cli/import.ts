@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
+import { localPath } from '../../schemas/local-path.ts';
 import { defineCommand } from './command.ts';
 import { named } from './named.ts';
 import { outputFolder } from './output-folder.ts';
@@ -37,7 +38,7 @@ export const importCommand = defineCommand({
       .optional()
       .describe('longest record that is read, in visits; default: as many as the weights have positions for'),
     seed: z.int().nonnegative().default(0).describe('of the random values for rows that the weights lack'),
-    out: z.string().min(1).describe('folder for the model'),
+    out: localPath.describe('folder for the model'),
     force: z.boolean().default(false).describe('replace a model that exists there'),
   }),
   async run({ generator: name, file, vocabulary, tokenizer, heads, maxVisits, seed, out, force }, io) {

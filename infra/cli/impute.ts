@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { z } from 'zod';
 import { type TokenKind, tokenKinds } from '../../schemas/ehr.ts';
+import { localPath } from '../../schemas/local-path.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
 import { named } from './named.ts';
@@ -24,10 +25,9 @@ const options = z.object({
     'demographics of every patient, as name=value separated by commas: sex=F,age=70',
   ),
   top: z.int().positive().default(10).describe('codes per kind and visit, the most probable ones'),
-  out: z
-    .string()
-    .min(1)
-    .describe('result: .parquet, .csv or .json with patient, visit, kind, code, title, probability'),
+  out: localPath.describe(
+    'result: .parquet, .csv or .json with patient, visit, kind, code, title, probability',
+  ),
   force: z.boolean().default(false).describe('replace a file that exists there'),
 });
 

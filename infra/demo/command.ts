@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
+import { localPath } from '../../schemas/local-path.ts';
 import { type CommandIo, defineCommand } from '../cli/command.ts';
 import { FailedOutcome } from '../cli/failure-report.ts';
 import { demandSuccess, follow } from '../cli/follow.ts';
@@ -85,7 +86,7 @@ export const demoCommand = defineCommand({
   positionals: z.object({}),
   options: z.object({
     keep: z.boolean().default(false).describe('leave server, UI and workers up until Ctrl-C'),
-    folder: z.string().default(join(root, 'demo')).describe('folder for store, report, logs and database'),
+    folder: localPath.default(join(root, 'demo')).describe('folder for store, report, logs and database'),
     config: z
       .string()
       .default(join(root, 'infra', 'demo.yaml'))

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { localPath } from '../local-path.ts';
 import { defineStage } from '../stage.ts';
 
 export const extract = defineStage({
@@ -8,7 +9,7 @@ export const extract = defineStage({
   inputs: {},
   output: 'events',
   params: z.object({
-    source: z.string().min(1).describe('folder that holds the tables (.csv, .csv.gz or .parquet)'),
+    source: localPath.describe('folder that holds the tables (.csv, .csv.gz or .parquet)'),
     layout: z.enum(['mimic-iii']).default('mimic-iii').describe('table layout of the source'),
   }),
   // The fingerprint is over names and contents of the files: the same tables elsewhere are the same source.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { localPath } from '../local-path.ts';
 import { defineStage } from '../stage.ts';
 
 export const importModel = defineStage({
@@ -8,7 +9,7 @@ export const importModel = defineStage({
   inputs: {},
   output: 'model',
   params: z.object({
-    model: z.string().min(1).describe('folder of the model, as `understudy import` or a training made it'),
+    model: localPath.describe('folder of the model, as `understudy import` or a training made it'),
     generator: z.string().describe('the generator whose model it must be'),
   }),
   // The fingerprint is over the contents of the files: the same model elsewhere is the same model.

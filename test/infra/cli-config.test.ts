@@ -52,6 +52,16 @@ const bad: Record<string, [text: string, ...problems: string[]]> = {
   'a list': ['- source: x\n', 'at the top (line 1): expected a mapping, found a list'],
   'no source': ['name: tonight\n', 'source (line 1): expected text, found nothing'],
   'an empty source': ['source: ""\n', 'source (line 1): expected text of ≥ 1 characters, found ""'],
+  'an address as source': [
+    'source: s3://bucket/mimic\n',
+    'source (line 1): expected a path of this machine, found the address "s3://bucket/mimic": s3:// is not supported; ' +
+      'mount it and give the path, or copy it here',
+  ],
+  'an address of a model': [
+    'source: x\ngenerators:\n  - {name: halo, from: "s3://b/m"}\n',
+    'generators[0].from (line 3): expected a path of this machine, found the address "s3://b/m": s3:// is not supported; ' +
+      'mount it and give the path, or copy it here',
+  ],
   'a source that is a number': ['source: 7\n', 'source (line 1): expected text, found 7'],
   'a misspelled key': [
     'source: x\n\nsede: 3\n',

@@ -1,7 +1,9 @@
 import test from 'ava';
 import { z } from 'zod';
 import { type Command, defineCommand } from '../../infra/cli/command.ts';
+import { commands as everyCommand } from '../../infra/cli/commands.ts';
 import { parseCommandLine, wantsJson } from '../../infra/cli/parse.ts';
+import { demoCommand } from '../../infra/demo/command.ts';
 import { StageError } from '../../schemas/errors.ts';
 
 const paint = defineCommand({
@@ -103,3 +105,18 @@ for (const [line, message] of wrong)
   test(`complains about: ${line}`, (t) => {
     t.is(complaint(line), message);
   });
+
+test('no command takes an address for a place to write to', (t) => {
+  const all = [...everyCommand, demoCommand];
+  for (const [option, ...line] of [
+    ['--folder', 'demo'],
+    ['--folder', 'dev'],
+    ['--out', 'evaluate', '--train', 'a', '--synthetic', 'b'],
+    ['--out', 'impute', '--model', 'm', '--input', 'a', '--task', 'completion'],
+    ['--out', 'import', 'halo', 'weights', '--vocabulary', 'v'],
+  ] as const)
+    t.throws(() => parseCommandLine([...line, option, 's3://bucket/place'], all), {
+      name: 'InvalidUsage',
+      message: new RegExp(`^${option}: expected a path of this machine, found the address`),
+    });
+});

@@ -60,6 +60,18 @@ test('a port where something else answers is no Temporal server', async (t) => {
   t.like(row, { state: 'warn', found: `none answers at 127.0.0.1:${port}` });
 });
 
+test.serial('the doctor does not take an address for a folder', async (t) => {
+  const before = process.env['UNDERSTUDY_STORE'];
+  process.env['UNDERSTUDY_STORE'] = 's3://bucket/store';
+  const io = { json: true, out() {}, err() {}, signal: new AbortController().signal };
+  await t.throwsAsync(doctorCommand.run({}, io), {
+    name: 'InvalidConfig',
+    message: /UNDERSTUDY_STORE: .*s3:/,
+  });
+  if (before === undefined) delete process.env['UNDERSTUDY_STORE'];
+  else process.env['UNDERSTUDY_STORE'] = before;
+});
+
 test.serial('failed checks are an error that carries the rows, for --json', async (t) => {
   const before = process.env['UNDERSTUDY_STORE'];
   process.env['UNDERSTUDY_STORE'] = '/proc/understudy';

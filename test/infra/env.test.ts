@@ -25,6 +25,18 @@ test('an empty variable counts as unset, and paths become absolute', (t) => {
   t.is(environment.tensorflow, 'auto');
 });
 
+test('an address is no place for a store: it would become a folder `s3:` here', (t) => {
+  for (const name of ['UNDERSTUDY_STORE', 'UNDERSTUDY_CACHE'])
+    for (const address of ['s3://bucket/store', 'GS://bucket', 'file:///store'])
+      t.throws(() => readEnvironment({ [name]: address }), {
+        name: 'InvalidConfig',
+        message: new RegExp(
+          `${name}: expected a path of this machine, found the address "${address}": .* is not supported`,
+        ),
+      });
+  t.is(readEnvironment({ UNDERSTUDY_STORE: 's3:/odd' }).store, resolve('s3:/odd'), 'a path all the same');
+});
+
 test('a bad value is refused by the name of its variable', (t) => {
   for (const [name, value] of [
     ['UNDERSTUDY_TF', 'cuda'],
