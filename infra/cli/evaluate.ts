@@ -8,11 +8,11 @@ import { StageError } from '../../schemas/errors.ts';
 import { localPath } from '../../schemas/local-path.ts';
 import { metricParams } from '../../schemas/metric-params.ts';
 import { families } from '../../schemas/scorecard.ts';
+import { type OutputFolder, outputFolder } from '../output.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
 import { loadMetricOptions } from './metric-options.ts';
 import { named } from './named.ts';
-import { type OutputFolder, outputFolder } from './output-folder.ts';
 
 const list = z.array(z.string()).optional();
 const defaultModalities: readonly Modality[] = ['dx', 'px', 'rx'];

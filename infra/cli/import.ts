@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
 import { localPath } from '../../schemas/local-path.ts';
+import { outputFolder } from '../output.ts';
 import { defineCommand } from './command.ts';
 import { named } from './named.ts';
-import { outputFolder } from './output-folder.ts';
 
 export const importCommand = defineCommand({
   name: 'import',

@@ -1,11 +1,11 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type TokenKind, tokenKinds } from '../../schemas/ehr.ts';
 import { localPath } from '../../schemas/local-path.ts';
+import { outputFile } from '../output.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
 import { named } from './named.ts';
-import { outputFile } from './output-file.ts';
 
 const tasks = ['completion', 'next-visit', 'cross-modal'] as const;
 const list = z.array(z.string()).optional();
@@ -69,8 +69,7 @@ const imputedInto = async (given: z.output<typeof options>, io: CommandIo) => {
       }),
       io,
     );
-    await writeImputation(found, { folder: file.folder, name: basename(given.out), scratch: file.scratch });
-    await file.publish();
+    await file.publish((place) => writeImputation(found, place));
     return found;
   } finally {
     await file.discard();

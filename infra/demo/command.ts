@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
@@ -12,6 +12,7 @@ import { loadConfig } from '../cli/load-config.ts';
 import { runId } from '../cli/run-id.ts';
 import { durationText, type RunSnapshot } from '../cli/run-view.ts';
 import { connectClient } from '../connect.ts';
+import { outputFile } from '../output.ts';
 import { type Stack, startStack } from '../stack.ts';
 import { createFileStore } from '../store/fs.ts';
 import { compareBigrams, leaderboard, readCards } from './leaderboard.ts';
@@ -51,14 +52,22 @@ const runDemo = async (client: Client, stack: Stack, file: string, io: CommandIo
   }
 };
 
+/** The page beside the store, where people look for it; one of an earlier demo is replaced. */
+const publishReport = async (path: string, page: Uint8Array): Promise<void> => {
+  const file = await outputFile(path, true);
+  try {
+    await file.publish(page);
+  } finally {
+    await file.discard();
+  }
+};
+
 const showResult = async (snapshot: RunSnapshot, folder: string, storeFolder: string, io: CommandIo) => {
   const store = createFileStore(storeFolder);
   const cards = await readCards(store, snapshot.nodes);
   const made = snapshot.nodes.find(({ stage }) => stage === 'report')?.result;
   const report = join(folder, 'report.html');
-  // Artifacts are read-only, and so would be a copy of one that the next demo has to replace.
-  await rm(report, { force: true });
-  if (made) await writeFile(report, await (await store.open(made.ref)).bytes('report.html'));
+  if (made) await publishReport(report, await (await store.open(made.ref)).bytes('report.html'));
   io.out(`\nAgainst the real training patients (R²: 1 is best):\n${leaderboard(cards)}\n`);
   io.out(`report  ${shownPath(report)}`);
   io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { imputeCommand } from '../../infra/cli/impute.ts';
-import { outputFile } from '../../infra/cli/output-file.ts';
 import type { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
 import marginal from '../../pipelines/generators/marginal.ts';
 import { openDatabase } from '../../pipelines/kernel/duckdb.ts';
@@ -224,14 +223,4 @@ test('what cannot be asked is told, and nothing is left behind', async (t) => {
   ]);
   t.is(absent.exit, 66, absent.err);
   t.deepEqual((await readdir(folder)).sort(), ['model', 'patients.json', 'strange.json']);
-});
-
-test('a file appears whole or not at all', async (t) => {
-  const folder = await tempFolder(t);
-  await t.throwsAsync(outputFile(folder, true), { message: /is a folder; expected a file/ });
-  const file = await outputFile(join(folder, 'a.csv'), false);
-  await writeFile(join(file.folder, 'a.csv'), 'x');
-  await file.publish();
-  await file.discard();
-  t.deepEqual(await readdir(folder), ['a.csv']);
 });
