@@ -4,7 +4,7 @@ import { release } from '../pipelines/kernel/free-array.ts';
 import { decodeSaved, encodeInTurns } from '../pipelines/kernel/safetensors.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { Progress } from '../schemas/progress.ts';
-import type { Store } from '../schemas/store.ts';
+import type { Store, WriteWatch } from '../schemas/store.ts';
 import type { StageTools, Summary } from './stage-body.ts';
 
 /** The clockwork around a stage: Temporal in a worker, nothing at all in a test. */
@@ -21,6 +21,8 @@ export interface Host {
   heartbeatMs?: number;
   /** Longest time between two safe points; default an hour. What takes longer hangs. */
   stepMs?: number;
+  /** Longest time in which the writing of a checkpoint makes no progress; default ten minutes. */
+  storeMs?: number;
   log: StageTools['log'];
 }
 
@@ -59,53 +61,84 @@ export class Checkpoints {
     return performance.now() - this.#savedAt >= this.#everyMs;
   }
 
-  /** Does nothing without a state, or when this step is saved already. Throws Superseded. */
-  async save(step: number): Promise<void> {
-    if (!this.#state || step === this.#savedStep) return;
-    const { attempt, owner } = this.#host;
-    const bytes = await encodeInTurns(await this.#state.save());
-    await this.#store.writeCheckpoint(this.#key, { step, attempt, owner, bytes });
-    release(bytes);
-    this.#savedStep = step;
+  /**
+   * Does nothing without a state, or when the step of `now` is saved already. Heartbeats go on meanwhile. Throws
+   * Superseded, StoreUnavailable, and Stalled when the writing makes no progress for `storeMs` of the host.
+   */
+  async save(now: Progress): Promise<void> {
+    const state = this.#state;
+    if (!state || now.step === this.#savedStep) return;
+    const { storeMs = longestSilenceOfStoreMs } = this.#host;
+    const phase = 'writing a checkpoint';
+    await whileBeating(
+      this.#host,
+      { ...now, phase },
+      (watch) => this.#write(state, now.step, watch),
+      storeMs,
+    );
+    this.#savedStep = now.step;
     this.#savedAt = performance.now();
+  }
+
+  async #write(state: Checkpointable, step: number, watch: WriteWatch): Promise<void> {
+    const { attempt, owner } = this.#host;
+    const saved = await state.save();
+    watch.progressed();
+    const bytes = await encodeInTurns(saved);
+    watch.progressed();
+    await this.#store.writeCheckpoint(this.#key, { step, attempt, owner, bytes }, watch);
+    release(bytes);
   }
 }
 
 const longestStepMs = 3_600_000;
+/** A store takes a portion of a checkpoint (64 MiB) in seconds; a file server that restarts is back within minutes. */
+const longestSilenceOfStoreMs = 600_000;
 
 /**
  * Keeps an attempt alive while something long goes on between safe points or outside of them, as long as it gives the
- * event loop its turns. Throws Stalled when it does not end: an attempt that hangs must not look alive for ever.
+ * event loop its turns. Throws Stalled when it neither ends nor reports progress for `limitMs`: an attempt that hangs
+ * must not look alive for ever. The watch's signal is aborted then, so that what goes on after all does no harm.
  */
-export const whileBeating = async <T>(host: Host, now: Progress, work: () => Promise<T>): Promise<T> => {
-  const { heartbeatMs = 60_000, stepMs = longestStepMs } = host;
+export const whileBeating = async <T>(
+  host: Host,
+  now: Progress,
+  work: (watch: WriteWatch) => Promise<T>,
+  limitMs = host.stepMs ?? longestStepMs,
+): Promise<T> => {
+  const { heartbeatMs = 60_000 } = host;
   const beats = setInterval(() => host.beat(now), heartbeatMs / 4);
   const { promise: stalled, reject } = Promise.withResolvers<never>();
-  const minutes = Number((stepMs / 60_000).toPrecision(3));
+  const stall = new AbortController();
+  // What reports progress later must not set the timer again.
+  let open = true;
+  const minutes = Number((limitMs / 60_000).toPrecision(3));
   const after = `after step ${now.step} of ${now.of}${now.phase ? `, ${now.phase},` : ''}`;
-  const limit = setTimeout(
-    () => reject(new StageError('Stalled', `${after} nothing came to an end for ${minutes} minutes`)),
-    stepMs,
-  );
+  const limit = setTimeout(() => {
+    const error = new StageError('Stalled', `${after} nothing came to an end for ${minutes} minutes`);
+    stall.abort(error);
+    reject(error);
+  }, limitMs);
   try {
-    return await Promise.race([work(), stalled]);
+    const progressed = () => {
+      if (open) limit.refresh();
+    };
+    return await Promise.race([work({ progressed, signal: stall.signal }), stalled]);
   } finally {
+    open = false;
     clearInterval(beats);
     clearTimeout(limit);
   }
 };
 
-const watchGaps = ({ heartbeatMs, log }: Host): (() => void) => {
-  let last = performance.now();
-  return () => {
-    const gap = performance.now() - last;
-    last += gap;
-    if (heartbeatMs && gap > heartbeatMs / 4)
-      log.warn(
-        { gapMs: Math.round(gap), heartbeatMs },
-        'safe points are far apart: the body should yield more often',
-      );
-  };
+/** Warns of a body that took long to its next safe point, `since` when. */
+const noteGap = ({ heartbeatMs, log }: Host, since: number): void => {
+  const gap = performance.now() - since;
+  if (heartbeatMs && gap > heartbeatMs / 4)
+    log.warn(
+      { gapMs: Math.round(gap), heartbeatMs },
+      'safe points are far apart: the body should yield more often',
+    );
 };
 
 /**
@@ -117,20 +150,20 @@ export const pump = async (
   checkpoints: Checkpoints,
   host: Host,
 ): Promise<Summary> => {
-  const noteGap = watchGaps(host);
   let last: Progress = { step: 0, of: 1 };
   try {
     for (;;) {
+      const began = performance.now();
       const { done, value } = await whileBeating(host, last, () => work.next());
       if (done) return value;
       last = value;
-      noteGap();
-      if (checkpoints.due) await checkpoints.save(value.step);
+      noteGap(host, began);
+      if (checkpoints.due) await checkpoints.save(value);
       host.beat(value);
       await breathe();
       if (!host.signal.aborted) continue;
       await checkpoints
-        .save(value.step)
+        .save(value)
         .catch((error: Error) => host.log.warn({ failure: error.name }, 'no checkpoint on the way out'));
       host.signal.throwIfAborted();
     }

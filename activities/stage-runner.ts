@@ -81,7 +81,9 @@ const make = async <S extends Stage>(
   const started = performance.now();
   const { checkpointEvery } = secondsBetweenCheckpoints.parse(task.params);
   const checkpoints = new Checkpoints(store, key, checkpointEvery, host);
-  const draft = await store.draft(stage.output);
+  const draft = await whileBeating(host, { step: 0, of: 1, phase: 'starting an artifact' }, () =>
+    store.draft(stage.output),
+  );
   try {
     const tools = {
       open: (ref: ArtifactRef) => store.open(ref),
@@ -100,7 +102,11 @@ const make = async <S extends Stage>(
     const commit = () => draft.commit({ lineage, summary, recorded });
     return { ref: await whileBeating(host, { step: 1, of: 1, phase: 'committing' }, commit), summary, at };
   } catch (error) {
-    await draft.discard().catch(() => host.log.warn({}, 'an unfinished artifact could not be removed'));
+    const discarded = draft
+      .discard()
+      .catch(() => host.log.warn({}, 'an unfinished artifact could not be removed'));
+    // A store that hangs would keep us as well; what is left then, its next writer removes.
+    if (!(error instanceof StageError && error.code === 'Stalled')) await discarded;
     throw error;
   }
 };
@@ -121,18 +127,23 @@ export const runStage = async <S extends Stage>(
   const params = parseParams(stage, node, rawParams);
   const inputs = checkInputs(stage, node, rawInputs);
   const code = await codeDigest([body.code, ...(body.codeOf?.(params) ?? [])]);
-  const fingerprint = await whileBeating(host, { step: 0, of: 1, phase: 'digesting the source' }, async () =>
-    body.fingerprint?.(params),
-  );
+  const before = <T>(phase: string, work: () => Promise<T>) =>
+    whileBeating(host, { step: 0, of: 1, phase }, work);
+  const fingerprint = await before('digesting the source', async () => body.fingerprint?.(params));
   const lineage = toLineage(stage, { params, inputs: rawInputs, fingerprint, code, engine });
   const key = cacheKey(lineage);
-  const known = await store.cached(key);
-  if (known) return fromCache(store, known);
+  const known = await before('looking in the cache', async () => {
+    const entry = await store.cached(key);
+    return entry && fromCache(store, entry);
+  });
+  if (known) return known;
 
-  const why = await whyNot(store, node, lineage);
+  const why = await before('looking in the history', () => whyNot(store, node, lineage));
   host.log.info({ why }, 'not in the cache');
   const { ref, summary, at } = await make(stage, body, { node, params, inputs }, lineage, tools, host);
-  await store.remember({ key, ref, lineage, at, node, ...(host.run !== undefined && { run: host.run }) });
-  await store.dropCheckpoint(key);
+  await whileBeating(host, { step: 1, of: 1, phase: 'writing the cache' }, async () => {
+    await store.remember({ key, ref, lineage, at, node, ...(host.run !== undefined && { run: host.run }) });
+    await store.dropCheckpoint(key);
+  });
   return { ref, cached: false, why, summary };
 };

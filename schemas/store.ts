@@ -39,6 +39,14 @@ export interface CheckpointRecord {
   bytes: Uint8Array;
 }
 
+/** How a long write reports that it goes on, and learns that it is no longer wanted. */
+export interface WriteWatch {
+  /** Called after every portion that has reached the store. */
+  progressed(): void;
+  /** Once aborted, what is being written must not take its place any more. */
+  signal: AbortSignal;
+}
+
 /** Where artifacts, cache entries and checkpoints live. Implemented in infra/store, handed to activities. */
 export interface Store {
   open<K extends ArtifactKind>(ref: ArtifactRef<K>): Promise<OpenArtifact>;
@@ -51,8 +59,8 @@ export interface Store {
   readCheckpoint(key: string): Promise<CheckpointRecord | undefined>;
   /**
    * Two slots, the older is overwritten, atomically. The bytes are read until it resolves and no longer. Throws
-   * Superseded if the owner's later attempt wrote.
+   * Superseded if the owner's later attempt wrote, and the reason of the watch's signal once that is aborted.
    */
-  writeCheckpoint(key: string, checkpoint: CheckpointRecord): Promise<void>;
+  writeCheckpoint(key: string, checkpoint: CheckpointRecord, watch?: WriteWatch): Promise<void>;
   dropCheckpoint(key: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { type ArtifactKind, type ArtifactRef, type Manifest, manifest } from '../../schemas/artifact.ts';
@@ -7,6 +7,7 @@ import { StageError } from '../../schemas/errors.ts';
 import type { Draft, OpenArtifact } from '../../schemas/store.ts';
 import { fileDigest, flush, readStart, sha256 } from './bytes.ts';
 import { errnoOf, guarded, guardedIfThere } from './store-failure.ts';
+import type { TempPlace } from './temp-folder.ts';
 
 const manifestFile = 'manifest.json';
 
@@ -98,19 +99,33 @@ const seal = async (folder: string): Promise<Manifest['files']> => {
   return files;
 };
 
-/** A draft in `folder` (a temporary one) that `commit` moves to the folder `home` gives for its digest. */
+/**
+ * A draft in a temporary folder that `commit` moves to the folder `home` gives for its digest. The folder is made once:
+ * when another process has swept it away, as after a long freeze of this one, writing and committing throw
+ * StoreUnavailable, for an artifact without its first files would look whole.
+ */
 export const draftFolder = async (
-  folder: string,
+  place: TempPlace,
   kind: ArtifactKind,
   home: (ref: ArtifactRef) => string,
 ): Promise<Draft> => {
-  await guarded('starting an artifact', () => mkdir(folder, { recursive: true }));
+  const { path: folder } = place;
+  await guarded('starting an artifact', () => mkdir(folder));
   const path = (file: string): string => {
     const absolute = inside(folder, file);
+    if (!existsSync(folder))
+      throw new StageError(
+        'StoreUnavailable',
+        `the unfinished ${kind} is gone: it was removed as abandoned, for its lease had not been renewed in time`,
+      );
     mkdirSync(dirname(absolute), { recursive: true });
     return absolute;
   };
-  const discard = () => guarded('discarding an artifact', () => rm(folder, { recursive: true, force: true }));
+  const discard = () =>
+    guarded('discarding an artifact', async () => {
+      await rm(folder, { recursive: true, force: true });
+      await place.free();
+    });
   const commit: Draft['commit'] = (header) =>
     guarded(`committing a ${kind}`, async () => {
       const files = await seal(folder);
@@ -128,11 +143,16 @@ export const draftFolder = async (
         await discard();
       }
       await flush(dirname(target));
+      await place.free();
       return ref;
     });
   return {
     path,
-    write: (file, content) => guarded(`writing ${file}`, async () => writeFile(path(file), content)),
+    write: (file, content) =>
+      guarded(`writing ${file}`, async () => {
+        await place.renew();
+        await writeFile(path(file), content);
+      }),
     commit,
     discard,
   };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+import type { WriteWatch } from '../../schemas/store.ts';
 
 /** Node refuses single reads and digests of 2 GiB and more; a checkpoint may be larger. */
 const portion = 64 * 1024 * 1024;
@@ -23,8 +24,8 @@ export const sha256InTurns = async (bytes: Uint8Array): Promise<string> => {
   return hash.digest('hex');
 };
 
-const withFile = async <T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> => {
-  const file = await open(path, 'r');
+const withFile = async <T>(path: string, work: (file: FileHandle) => Promise<T>, flags = 'r'): Promise<T> => {
+  const file = await open(path, flags);
   try {
     return await work(file);
   } finally {
@@ -57,6 +58,37 @@ export const fileDigest = (path: string): Promise<{ bytes: number; sha256: strin
       bytes += bytesRead;
     }
   });
+
+const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+};
+
+/**
+ * Writes a new file, to the disk. What is longer than a portion is flushed portion by portion: otherwise the system
+ * takes all of it into memory at once and the last flush, of which nothing can be reported, is all of the time.
+ * Throws the reason of `signal` between two portions.
+ */
+export const writeFlushed = (
+  path: string,
+  parts: readonly (Uint8Array | string)[],
+  { progressed, signal }: Partial<WriteWatch> = {},
+): Promise<void> =>
+  withFile(
+    path,
+    async (file) => {
+      for (const part of parts) {
+        const bytes = typeof part === 'string' ? new TextEncoder().encode(part) : part;
+        for (let at = 0; at < bytes.length; at += portion) {
+          signal?.throwIfAborted();
+          await writeAll(file, bytes.subarray(at, at + portion));
+          if (bytes.length > portion) await file.datasync();
+          progressed?.();
+        }
+      }
+      await file.sync();
+    },
+    'wx',
+  );
 
 /** Makes a file or folder last through a power cut. */
 export const flush = (path: string): Promise<void> => withFile(path, (file) => file.sync());

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
-import type { CheckpointRecord } from '../../schemas/store.ts';
+import type { CheckpointRecord, WriteWatch } from '../../schemas/store.ts';
 import { readStart, sha256InTurns } from './bytes.ts';
 import { guarded, guardedIfThere } from './store-failure.ts';
 import type { TempFolder } from './temp-folder.ts';
@@ -85,8 +85,8 @@ export class CheckpointSlots {
     return undefined;
   }
 
-  /** Overwrites the slot that is less far along. Throws Superseded when a later attempt of the owner wrote. */
-  async write(key: string, checkpoint: CheckpointRecord): Promise<void> {
+  /** Overwrites the slot that is less far along. Throws Superseded when a later attempt of the owner wrote, and as `watch` says. */
+  async write(key: string, checkpoint: CheckpointRecord, watch?: WriteWatch): Promise<void> {
     const [a, b] = await this.#headers(key);
     for (const other of [a, b])
       if (other && other.owner === checkpoint.owner && other.attempt > checkpoint.attempt)
@@ -96,7 +96,7 @@ export class CheckpointSlots {
         );
     const slot = this.#slot(key, stepOf(a) <= stepOf(b) ? 'a' : 'b');
     const start = await encodeHeader(checkpoint);
-    await guarded('writing a checkpoint', () => this.#temp.replace(slot, start, checkpoint.bytes));
+    await guarded('writing a checkpoint', () => this.#temp.replace(slot, [start, checkpoint.bytes], watch));
   }
 
   async drop(key: string): Promise<void> {

@@ -52,7 +52,8 @@ export const createFileStore = (folder: string): Store => {
   return {
     open: <K extends ArtifactKind>(ref: ArtifactRef<K>): Promise<OpenArtifact> => openFolder(home(ref), ref),
 
-    draft: async (kind) => draftFolder(await guarded('starting an artifact', () => temp.place()), kind, home),
+    draft: async (kind) =>
+      draftFolder(await guarded('starting an artifact', () => temp.reserve()), kind, home),
 
     cached: async (key) => {
       const entry = await readEntry(cachePath(key));
@@ -74,12 +75,12 @@ export const createFileStore = (folder: string): Store => {
     remember: (entry) =>
       guarded('writing the cache', async () => {
         const text = `${JSON.stringify(entry)}\n`;
-        await temp.replace(join(historyFolder(entry.lineage.stage), historyName(entry)), text);
-        await temp.replace(cachePath(entry.key), text);
+        await temp.replace(join(historyFolder(entry.lineage.stage), historyName(entry)), [text]);
+        await temp.replace(cachePath(entry.key), [text]);
       }),
 
     readCheckpoint: (key) => checkpoints.read(key),
-    writeCheckpoint: (key, checkpoint) => checkpoints.write(key, checkpoint),
+    writeCheckpoint: (key, checkpoint, watch) => checkpoints.write(key, checkpoint, watch),
     dropCheckpoint: (key) => checkpoints.drop(key),
   };
 };

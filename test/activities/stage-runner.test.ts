@@ -6,7 +6,7 @@ import { type RawStageTask, runStage } from '../../activities/stage-runner.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
-import { localHost } from '../helpers/local-host.ts';
+import { type LocalHost, localHost } from '../helpers/local-host.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { toyBodies } from '../helpers/toy-bodies.ts';
 
@@ -154,4 +154,91 @@ test('a source that takes long to digest does not look dead', async (t) => {
   const { ref } = await runStage(stages.train, slow, task(), { store, engine: 'e' }, host);
   t.is(host.steps[0], 0, 'a beat before the first step');
   t.is((await store.open(ref)).manifest.lineage.fingerprint, 'digest');
+});
+
+/** Resolves once a phase has been beaten for three times; a hundred times as long as that takes otherwise. */
+const beaten = async (host: LocalHost, phase: string): Promise<boolean> => {
+  const enough = () => host.phases.filter((found) => found === phase).length >= 3;
+  for (let turn = 0; turn < 300 && !enough(); turn++) await sleep(10);
+  return enough();
+};
+
+test('whatever of the store is slow, heartbeats go on and name it', async (t) => {
+  const waits: Partial<Record<keyof Store, string>> = {
+    cached: 'looking in the cache',
+    history: 'looking in the history',
+    draft: 'starting an artifact',
+    readCheckpoint: '',
+    writeCheckpoint: 'writing a checkpoint',
+    remember: 'writing the cache',
+    dropCheckpoint: 'writing the cache',
+  };
+  for (const [method, phase] of Object.entries(waits)) {
+    const host = localHost({ heartbeatMs: 40 });
+    const store = await newStore(t);
+    const slow = async (...args: unknown[]) => {
+      t.true(await beaten(host, phase), `${method}: ${host.phases.join()}`);
+      return Reflect.apply(store[method as keyof Store], store, args);
+    };
+    await train({ ...store, [method]: slow }, task({ steps: 1 }), host);
+  }
+});
+
+test('a draft whose files are slow to write does not look dead', async (t) => {
+  const store = await newStore(t);
+  const host = localHost({ heartbeatMs: 40 });
+  const draft: Store['draft'] = async (kind) => {
+    const made = await store.draft(kind);
+    return {
+      ...made,
+      write: async (file, content) => {
+        t.true(await beaten(host, 'toy'), host.phases.join());
+        return made.write(file, content);
+      },
+      commit: async (header) => {
+        t.true(await beaten(host, 'committing'), host.phases.join());
+        return made.commit(header);
+      },
+    };
+  };
+  await train({ ...store, draft }, task({ steps: 1 }), host);
+});
+
+test('a checkpoint that is never written ends the attempt, and nothing waits for the store', async (t) => {
+  const store = await newStore(t);
+  let signal: AbortSignal | undefined;
+  const hanging: Store = {
+    ...store,
+    writeCheckpoint: (_key, _checkpoint, watch) => {
+      signal = watch?.signal;
+      return new Promise(() => undefined);
+    },
+    draft: async (kind) => ({ ...(await store.draft(kind)), discard: () => new Promise(() => undefined) }),
+  };
+  const host = localHost({ heartbeatMs: 40, storeMs: 200 });
+  const error = await t.throwsAsync(train(hanging, task(), host), { name: 'Stalled' });
+  t.is(error?.message, 'after step 1 of 5, writing a checkpoint, nothing came to an end for 0.00333 minutes');
+  t.is(signal?.reason, error, 'a write that goes on after all knows that it must not take its place');
+  t.true(host.phases.filter((phase) => phase === 'writing a checkpoint').length >= 3);
+});
+
+test('a checkpoint may take longer than the limit as long as it makes progress', async (t) => {
+  const store = await newStore(t);
+  const writeCheckpoint: Store['writeCheckpoint'] = async (key, checkpoint, watch) => {
+    for (let portion = 0; portion < 8; portion++) {
+      await sleep(200);
+      watch?.progressed();
+    }
+    return store.writeCheckpoint(key, checkpoint, watch);
+  };
+  const host = localHost({ storeMs: 1000 });
+  await t.notThrowsAsync(train({ ...store, writeCheckpoint }, task({ steps: 1 }), host));
+});
+
+test('who is to stop does so, even where the last checkpoint cannot be written', async (t) => {
+  const host = localHost({ stopAfter: 2, storeMs: 100 });
+  const writeCheckpoint = () => new Promise<never>(() => undefined);
+  const store = { ...(await newStore(t)), writeCheckpoint };
+  await t.throwsAsync(train(store, task({}, { checkpointEvery: 1000 }), host), { message: 'machine lost' });
+  t.regex(host.warnings.join(), /"failure":"Stalled".*no checkpoint on the way out/);
 });

@@ -2,6 +2,8 @@ import type { Host } from '../../activities/safe-points.ts';
 
 export interface LocalHost extends Host {
   steps: number[];
+  /** Phase of every beat, in order. */
+  phases: string[];
   warnings: string[];
 }
 
@@ -9,14 +11,17 @@ export interface LocalHost extends Host {
 export const localHost = (changes: Partial<Host> & { stopAfter?: number } = {}): LocalHost => {
   const { stopAfter, ...rest } = changes;
   const steps: number[] = [];
+  const phases: string[] = [];
   const warnings: string[] = [];
   const abort = new AbortController();
   return {
     steps,
+    phases,
     warnings,
     signal: abort.signal,
-    beat: ({ step }) => {
+    beat: ({ step, phase = '' }) => {
       steps.push(step);
+      phases.push(phase);
       if (step === stopAfter) abort.abort(new Error('machine lost'));
     },
     attempt: 1,
