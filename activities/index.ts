@@ -68,6 +68,6 @@ export const createActivities = (parts: ActivityTools): Activities => {
   const stageActivities = Object.fromEntries(names.map((name) => [name, activity(name)]));
   return {
     ...(stageActivities as Record<StageName, StageActivity>),
-    compilePlan: (config) => attempt(() => compilePlan(config)),
+    compilePlan: (config) => attempt(() => compilePlan(config, store)),
   };
 };

@@ -27,7 +27,7 @@ export interface OutputFile {
   /** Removes all but what was published. */
   discard(): Promise<void>;
 }
-export type FileContent =
+type FileContent =
   | string
   | Uint8Array
   | ((place: { folder: string; name: string; scratch: string }) => Promise<void>);

@@ -29,7 +29,7 @@ const generator = z.union([
     from: localPath
       .optional()
       .describe(
-        'folder of a model whose weights training starts from, made by `understudy import` or by training; `model:DIGEST` is one in the store',
+        'folder of a model whose weights training starts from, made by `understudy import` or by training; `model:DIGEST` is one in the store (the first six digits or more are enough)',
       ),
     config: settings.default({}).describe('how it is built and trained'),
     drawing: settings.default({}).describe('how it samples patients; a change does not train it anew'),

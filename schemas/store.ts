@@ -50,6 +50,8 @@ export interface WriteWatch {
 /** Where artifacts, cache entries and checkpoints live. Implemented in infra/store, handed to activities. */
 export interface Store {
   open<K extends ArtifactKind>(ref: ArtifactRef<K>): Promise<OpenArtifact>;
+  /** Every artifact of a kind whose digest begins so, in the order of the digests. */
+  find<K extends ArtifactKind>(kind: K, prefix: string): Promise<ArtifactRef<K>[]>;
   draft(kind: ArtifactKind): Promise<Draft>;
   /** The remembered artifact under a cache key, only if its manifest still stands. */
   cached(key: string): Promise<CacheEntry | undefined>;

@@ -6,10 +6,11 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { Plan, PlanNode } from '../schemas/plan.ts';
+import { nodesBefore } from '../schemas/plan-inputs.ts';
 import type { RunResult, StageResult } from '../schemas/progress.ts';
 import { activityOptions } from './activity-options.ts';
 import { status } from './messages.ts';
-import { Board, conclude, gatherInputs, type NodeInputs, type Outcome, upstream } from './settle.ts';
+import { Board, conclude, gatherInputs, type NodeInputs, type Outcome } from './settle.ts';
 import { failed, succeeded } from './to-outcome.ts';
 
 /**
@@ -33,7 +34,7 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     }
   };
   const settle = async (node: PlanNode): Promise<void> => {
-    for (const id of upstream(node)) await pending.get(id);
+    for (const id of nodesBefore(node)) await pending.get(id);
     const gathered = gatherInputs(node, outcomes);
     const outcome: Outcome =
       'skip' in gathered

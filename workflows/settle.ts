@@ -1,5 +1,5 @@
 import type { ArtifactRef } from '../schemas/artifact.ts';
-import type { Plan, PlanNode } from '../schemas/plan.ts';
+import type { Plan, PlanInput, PlanNode } from '../schemas/plan.ts';
 import type { NodeStatus, RunResult, StageResult } from '../schemas/progress.ts';
 
 export type Failure = NonNullable<NodeStatus['failure']>;
@@ -11,8 +11,9 @@ export type Outcome =
   | { state: 'failed' | 'skipped'; failure: Failure };
 export type Outcomes = ReadonlyMap<string, Outcome>;
 
-const refOf = (outcomes: Outcomes, id: string): ArtifactRef | undefined => {
-  const outcome = outcomes.get(id);
+const refOf = (outcomes: Outcomes, input: PlanInput): ArtifactRef | undefined => {
+  if (typeof input !== 'string') return input;
+  const outcome = outcomes.get(input);
   return outcome && 'result' in outcome ? outcome.result.ref : undefined;
 };
 
@@ -26,11 +27,11 @@ export const gatherInputs = (
 ): { inputs: NodeInputs } | { skip: Failure } => {
   const inputs: NodeInputs = {};
   for (const [slot, from] of Object.entries(node.inputs)) {
-    const ids = [from].flat();
-    const refs = ids.map((id) => refOf(outcomes, id)).filter((ref) => ref !== undefined);
-    if (refs.length === 0 && ids.length > 0)
+    const given = [from].flat();
+    const refs = given.map((input) => refOf(outcomes, input)).filter((ref) => ref !== undefined);
+    if (refs.length === 0 && given.length > 0)
       return {
-        skip: { code: 'Skipped', message: `nothing for input ${slot}: ${ids.join(', ')} did not finish` },
+        skip: { code: 'Skipped', message: `nothing for input ${slot}: ${given.join(', ')} did not finish` },
       };
     const [first] = refs;
     if (Array.isArray(from)) inputs[slot] = refs;
@@ -38,9 +39,6 @@ export const gatherInputs = (
   }
   return { inputs };
 };
-
-/** Ids of all nodes a node reads from. */
-export const upstream = ({ inputs }: PlanNode): string[] => Object.values(inputs).flat();
 
 /** How a run of these outcomes ends: with a result, or with the sentence that says which nodes sank it. */
 export const conclude = (plan: Plan, outcomes: Outcomes): { result: RunResult } | { failure: string } => {

@@ -25,7 +25,9 @@ const options = z.object({
     .string()
     .min(1)
     .optional()
-    .describe('model artifact that generated them, for metrics that need the model'),
+    .describe(
+      'model that generated them, for metrics that need it: a folder, or `model:<digest>` of the store',
+    ),
   metrics: list.describe('names from `understudy metrics`, separated by commas; default: all'),
   families: list.describe(`of ${families.join(', ')}, separated by commas; default: all`),
   modalities: list.describe(
@@ -111,7 +113,9 @@ const evaluateInto = async (
 ) => {
   const { evaluateCohorts } = await import('../../pipelines/exchange/evaluate/evaluate-cohorts.ts');
   const { evaluationFiles } = await import('../../pipelines/exchange/evaluate/evaluation-report.ts');
-  const { train, test, synthetic, model, floor, seed, replicates, suppressBelow } = given;
+  const { modelPlace } = await import('./model-place.ts');
+  const { train, test, synthetic, floor, seed, replicates, suppressBelow } = given;
+  const model = given.model === undefined ? undefined : await modelPlace(given.model);
   const settings = await loadMetricOptions(given.options);
   const kept = chosen('modality', given.modalities, byName(modalities), defaultModalities);
   const engine = await engineFor(metrics, given, io);

@@ -7,7 +7,7 @@ import { StageError } from '../../schemas/errors.ts';
 import { type RunConfig, runConfig } from '../../schemas/run-config.ts';
 import { keysAt } from './describe-schema.ts';
 import { issueText, pathText, valueAt } from './issue-text.ts';
-import { modelPlace } from './model-place.ts';
+import { modelForWorkers } from './model-place.ts';
 
 /** The file that is read when no `--config` is given. */
 export const defaultConfigFile = 'understudy.yaml';
@@ -58,9 +58,10 @@ const parse = (name: string, source: string): { document: Document; lines: LineC
 
 /**
  * Reads and checks a run config; `-` is stdin. Throws InvalidConfig that names key, line, wanted and found, and
- * InvalidUsage where there is nothing to read.
+ * InvalidUsage where there is nothing to read. Models of the store are looked for in `store`, by default that of the
+ * environment; throws ArtifactMissing where there is none.
  */
-export const loadConfig = async (file: string): Promise<RunConfig> => {
+export const loadConfig = async (file: string, store?: string): Promise<RunConfig> => {
   const name = file === '-' ? 'stdin' : file;
   const { document, lines } = parse(name, await read(file));
   const raw: unknown = document.toJS();
@@ -71,7 +72,7 @@ export const loadConfig = async (file: string): Promise<RunConfig> => {
     const generators = await Promise.all(
       parsed.data.generators.map(async ({ from, ...generator }) => ({
         ...generator,
-        ...(from !== undefined && { from: resolve(folder, await modelPlace(from)) }),
+        ...(from !== undefined && { from: await modelForWorkers(from, folder, store) }),
       })),
     );
     return { ...parsed.data, source: resolve(folder, parsed.data.source), generators };

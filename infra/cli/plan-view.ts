@@ -1,8 +1,9 @@
 import type { Plan, PlanNode } from '../../schemas/plan.ts';
+import { nodesBefore, storedInputs } from '../../schemas/plan-inputs.ts';
 import { columns } from './table.ts';
 
 /** Ids of the nodes a node waits for, in slot order, without repeats. */
-const neededBy = ({ inputs }: PlanNode): string[] => [...new Set(Object.values(inputs).flat())];
+const neededBy = (node: PlanNode): string[] => [...new Set(nodesBefore(node))];
 
 const paramsText = (node: PlanNode): string =>
   Object.entries(Object(node.params))
@@ -12,7 +13,8 @@ const paramsText = (node: PlanNode): string =>
 /** A plan for a terminal: nodes in order, what each waits for, where it runs and with what. */
 export const planText = ({ name, nodes }: Plan): string => {
   const rows = nodes.map((node) => {
-    const needs = neededBy(node).join(', ');
+    const stored = storedInputs(node).map(({ kind, digest }) => `${kind} ${digest.slice(0, 12)}`);
+    const needs = [...neededBy(node), ...stored].join(', ');
     return [node.id, node.policy.queue, node.required ? '' : 'may fail', needs ? `← ${needs}` : '(source)'];
   });
   const settings = nodes.map((node) => [node.id, paramsText(node)]);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { localPath } from '../../schemas/local-path.ts';
+import type { RunConfig } from '../../schemas/run-config.ts';
 import { type CommandIo, defineCommand } from '../cli/command.ts';
 import { FailedOutcome } from '../cli/failure-report.ts';
 import { demandSuccess, follow } from '../cli/follow.ts';
@@ -33,8 +34,12 @@ const endLeftovers = async (client: Client, io: CommandIo): Promise<void> => {
 };
 
 /** Runs the config and draws it; gives up when a part of the stack does. Throws as the run failed. */
-const runDemo = async (client: Client, stack: Stack, file: string, io: CommandIo): Promise<RunSnapshot> => {
-  const config = await loadConfig(file);
+const runDemo = async (
+  client: Client,
+  stack: Stack,
+  config: RunConfig,
+  io: CommandIo,
+): Promise<RunSnapshot> => {
   await endLeftovers(client, io);
   const run = runId(config.name, new Date());
   await client.workflow.start('pipelineRun', { workflowId: run, taskQueue: 'cpu', args: [config] });
@@ -104,6 +109,7 @@ export const demoCommand = defineCommand({
   async run({ keep, folder, config }, io) {
     const started = performance.now();
     const storeFolder = join(folder, 'store');
+    const run = await loadConfig(config, storeFolder);
     await mkdir(folder, { recursive: true });
     io.out('Starting a Temporal server, a cpu worker and a gpu worker …');
     const stack = await startStack({ folder, store: storeFolder, say: io.err });
@@ -111,7 +117,7 @@ export const demoCommand = defineCommand({
       io.out(`UI      ${stack.server.ui}\nlogs    ${shownPath(stack.logs)}\n`);
       const client = await connectClient({ address: stack.server.address, namespace: 'default' });
       try {
-        const snapshot = await runDemo(client, stack, config, io);
+        const snapshot = await runDemo(client, stack, run, io);
         const result = await showResult(snapshot, folder, storeFolder, io);
         io.out(`Took ${durationText((performance.now() - started) / 1000)}.`);
         if (keep) {

@@ -52,6 +52,12 @@ export const createFileStore = (folder: string): Store => {
   return {
     open: <K extends ArtifactKind>(ref: ArtifactRef<K>): Promise<OpenArtifact> => openFolder(home(ref), ref),
 
+    find: async (kind, prefix) => {
+      const names = await guardedIfThere('listing artifacts', () => readdir(join(root, 'artifacts', kind)));
+      const digests = (names ?? []).filter((name) => /^[0-9a-f]{64}$/.test(name) && name.startsWith(prefix));
+      return digests.sort().map((digest) => ({ kind, digest }));
+    },
+
     draft: async (kind) =>
       draftFolder(await guarded('starting an artifact', () => temp.reserve()), kind, home),
 

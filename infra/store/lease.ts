@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { errnoOf } from './store-failure.ts';
 
 /** A lease that was not renewed for this long has run out: no process at work is silent for an hour. */
-export const leaseMs = 3_600_000;
+const leaseMs = 3_600_000;
 const renewMs = 20_000;
 
 const processName = z.object({

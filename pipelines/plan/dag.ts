@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { ArtifactKind } from '../../schemas/artifact.ts';
+import type { ArtifactKind, ArtifactRef } from '../../schemas/artifact.ts';
 import { StageError } from '../../schemas/errors.ts';
-import type { PlanNode } from '../../schemas/plan.ts';
+import type { PlanInput, PlanNode } from '../../schemas/plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { Slot, Stage } from '../../schemas/stage.ts';
 
@@ -11,11 +11,15 @@ export interface Edge<K extends ArtifactKind = ArtifactKind> {
   kind: K;
 }
 
+/** What goes into a slot: the output of a node, or an artifact that is in the store already. */
 type Wire<S extends Slot> = S extends readonly [infer K extends ArtifactKind]
-  ? Edge<K>[]
+  ? (Edge<K> | ArtifactRef<K>)[]
   : S extends ArtifactKind
-    ? Edge<S>
+    ? Edge<S> | ArtifactRef<S>
     : never;
+
+const toInput = (wire: Edge | ArtifactRef): PlanInput =>
+  'node' in wire ? wire.node : { kind: wire.kind, digest: wire.digest };
 
 export interface Placement {
   /** Default: the stage's name. */
@@ -38,9 +42,9 @@ export class DagBuilder {
     const filled = stage.params.safeParse(params);
     if (!filled.success)
       throw new StageError('InvalidConfig', `params of ${id}: ${z.prettifyError(filled.error)}`);
-    const wires = Object.entries<Edge | Edge[]>(inputs).map(([slot, edge]) => [
+    const wires = Object.entries<Wire<Slot>>(inputs).map(([slot, wire]) => [
       slot,
-      Array.isArray(edge) ? edge.map(({ node }) => node) : edge.node,
+      Array.isArray(wire) ? wire.map(toInput) : toInput(wire),
     ]);
     this.nodes.push({
       id,

@@ -8,6 +8,7 @@ import { similarity } from '../../schemas/stages/similarity.ts';
 import { tokenize } from '../../schemas/stages/tokenize.ts';
 import { cohortName, train } from '../../schemas/stages/train.ts';
 import { utility } from '../../schemas/stages/utility.ts';
+import { storedModel } from '../../schemas/stored-model.ts';
 import { defineDag } from './dag.ts';
 
 /**
@@ -26,12 +27,14 @@ export const nightly = defineDag('nightly', (dag, run) => {
   const cohort = dag.add(assemble, { events }, { ...run.cohort, seed });
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
   const required = run.generators.flatMap(({ trainingSizes = [1] }) => trainingSizes).length === 1;
+  /** A model of the store is read as it is there; one outside is taken into the store first. */
+  const startOf = (model: string, generator: string) => {
+    const place = { id: `import-model:${generator}`, required };
+    return storedModel(model) ?? dag.add(importModel, {}, { model, generator }, place);
+  };
   const chosen = run.generators.flatMap(({ trainingSizes = [1], from: model, ...generator }) => {
     const { name } = generator;
-    const from =
-      model === undefined
-        ? []
-        : [dag.add(importModel, {}, { model, generator: name }, { id: `import-model:${name}`, required })];
+    const from = model === undefined ? [] : [startOf(model, name)];
     return trainingSizes.map((size) => ({ ...generator, from, size }));
   });
 

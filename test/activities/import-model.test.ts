@@ -82,6 +82,13 @@ for (const generator of ['halo', 'promptehr'])
       const steps = await traceLineage([ref], store.open);
       t.true(steps.some(({ title }) => title === `import-model ${generator}`));
 
+      // Of the store itself: as good, and what made it stays in the lineage.
+      const within = { cohort: first.cohort, from: [before.ref] };
+      const direct = await trained(first.store, within, paramsOf(generator));
+      t.deepEqual(await curveOf(first.store, direct.ref), warm);
+      const made = (await traceLineage([direct.ref], first.store.open)).map(({ title }) => title);
+      t.deepEqual(made, ['tokenize', `train ${generator}`, `train ${generator}`]);
+
       const other = await storeWithCohort(t);
       const again = await imported(other.store, folder, generator);
       t.deepEqual(again.ref, model.ref);

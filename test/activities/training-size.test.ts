@@ -9,7 +9,7 @@ import { compile } from '../../pipelines/plan/compile.ts';
 import { nightly } from '../../pipelines/plan/nightly.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
-import type { Plan } from '../../schemas/plan.ts';
+import type { Plan, PlanInput } from '../../schemas/plan.ts';
 import { runConfig } from '../../schemas/run-config.ts';
 import { scorecard } from '../../schemas/scorecard.ts';
 import { type StageName, stages } from '../../schemas/stages/index.ts';
@@ -23,7 +23,8 @@ const source = fileURLToPath(new URL('../fixtures/mimic3-demo/', import.meta.url
 const runPlan = async (t: ExecutionContext, { nodes }: Plan) => {
   const store = createFileStore(await tempFolder(t));
   const done = new Map<string, ArtifactRef>();
-  const ref = (id: string): ArtifactRef => {
+  const ref = (id: PlanInput): ArtifactRef => {
+    if (typeof id !== 'string') return id;
     const found = done.get(id);
     if (!found) throw new Error(`${id} has not run`);
     return found;

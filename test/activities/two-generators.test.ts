@@ -66,7 +66,7 @@ const run = async (store: Store, plan: Plan): Promise<Record<string, ArtifactRef
 
 test('HALO and PromptEHR go from the demo’s tables to one report', async (t) => {
   const store = createFileStore(await tempFolder(t));
-  const refs = await run(store, await compilePlan(config));
+  const refs = await run(store, await compilePlan(config, store));
   for (const name of ['halo', 'promptehr']) {
     const card = modelCard.parse(
       await (await store.open(refs[`train:${name}`] as ArtifactRef)).json('model.json'),

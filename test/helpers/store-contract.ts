@@ -65,6 +65,21 @@ const artifacts = (test: TestFn, name: string, make: Make): void => {
     t.is((await store.open(ref)).manifest.recorded.seconds, 1, 'the first stands');
   });
 
+  test(`${name}: artifacts of a kind are found by the beginning of their digest`, async (t) => {
+    const store = await make(t);
+    t.deepEqual(await store.find('model', ''), []);
+    const refs = [await commitSome(store, 'one'), await commitSome(store, 'two')];
+    const digests = refs.map(({ digest }) => digest).sort();
+    t.deepEqual(
+      await store.find('model', ''),
+      digests.map((digest) => ({ kind: 'model', digest })),
+    );
+    const [first = ''] = digests;
+    t.deepEqual(await store.find('model', first.slice(0, 20)), [{ kind: 'model', digest: first }]);
+    t.deepEqual(await store.find('model', `${first}0`), []);
+    t.deepEqual(await store.find('cohort', first), []);
+  });
+
   test(`${name}: a draft is nobody's until it is committed, and names stay inside it`, async (t) => {
     const store = await make(t);
     const draft = await store.draft('model');

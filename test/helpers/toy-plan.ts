@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DagBuilder } from '../../pipelines/plan/dag.ts';
 import { nightly } from '../../pipelines/plan/nightly.ts';
 import { nonRetryableCodes } from '../../schemas/errors.ts';
-import type { Plan } from '../../schemas/plan.ts';
+import type { Plan, PlanInput } from '../../schemas/plan.ts';
 import { runConfig } from '../../schemas/run-config.ts';
 
 /** A plan as tests want it: a death is noticed within seconds. */
@@ -15,8 +15,8 @@ export const impatient = (plan: Plan, heartbeat = '6s'): Plan => ({
 /** A plan less the nodes of some stages; lists that read them do without. */
 export const without = (plan: Plan, stages: string[]): Plan => {
   const gone = new Set(plan.nodes.filter(({ stage }) => stages.includes(stage)).map(({ id }) => id));
-  const spared = (from: string | string[]) =>
-    Array.isArray(from) ? from.filter((id) => !gone.has(id)) : from;
+  const spared = (from: PlanInput | PlanInput[]) =>
+    Array.isArray(from) ? from.filter((input) => typeof input !== 'string' || !gone.has(input)) : from;
   return {
     ...plan,
     nodes: plan.nodes

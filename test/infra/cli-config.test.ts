@@ -1,9 +1,12 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { loadConfig } from '../../infra/cli/load-config.ts';
+import { createFileStore } from '../../infra/store/fs.ts';
 import { StageError } from '../../schemas/errors.ts';
+import { commitSome } from '../helpers/store-contract.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'understudy-config-'));
 let count = 0;
@@ -43,6 +46,61 @@ test('a model to start from is told from where the file lies', async (t) => {
     generators.map(({ from }) => from),
     [join(folder, '..', 'models', 'halo'), '/m'],
   );
+});
+
+/** A store with models, and a config that starts from one of them. */
+const withModels = async (t: ExecutionContext) => {
+  const place = join(await tempFolder(t), 'store');
+  const store = createFileStore(place);
+  const [first, second] = [await commitSome(store, 'one'), await commitSome(store, 'two')];
+  const from = async (text: string) => {
+    const file = await write(JSON.stringify({ source: 'x', generators: [{ name: 'halo', from: text }] }));
+    return (await loadConfig(file, place)).generators[0]?.from;
+  };
+  return { place, first: first.digest, second: second.digest, from };
+};
+
+test('a model of the store stays a digest: workers may have the store at another path', async (t) => {
+  const { first, second, from } = await withModels(t);
+  t.is(await from(`model:${first}`), `model:${first}`);
+  t.is(await from(second), `model:${second}`);
+  t.is(await from(`model:${second.slice(0, 8)}`), `model:${second}`);
+  t.is(await from('./model:x'), join(folder, 'model:x'));
+});
+
+test('a digest that fits no model says what was looked for and where; one that fits two asks for more', async (t) => {
+  const { place, from } = await withModels(t);
+  const missing = (text: string, digits: string) =>
+    t.throwsAsync(from(text), {
+      name: 'ArtifactMissing',
+      message: new RegExp(`^no model ${digits} in the store ${place}; UNDERSTUDY_STORE says`),
+    });
+  await missing(`model:${'0'.repeat(64)}`, '0{64}');
+  await missing('model:012345', '012345…');
+  await t.throwsAsync(from('model:latest'), {
+    name: 'InvalidConfig',
+    message: /expected model: and a digest/,
+  });
+  await t.throwsAsync(from('model:abc'), { name: 'InvalidConfig', message: /at least the first 6/ });
+  const twins = ['a', 'b'].map((end) => `abcdef${end.repeat(58)}`);
+  for (const twin of twins) await mkdir(join(place, 'artifacts', 'model', twin));
+  await t.throwsAsync(from('model:abcdef'), {
+    name: 'InvalidConfig',
+    message:
+      /begins the digests of 2 models in the store .* \(abcdefaaaaaa, abcdefbbbbbb\): give more digits/,
+  });
+  t.is(await from('model:abcdefa'), `model:${twins[0]}`);
+});
+
+test('where this machine has no store, a whole digest is left to the workers', async (t) => {
+  const digest = 'c'.repeat(64);
+  const none = join(await tempFolder(t), 'none');
+  const file = await write(JSON.stringify({ source: 'x', generators: [{ name: 'halo', from: digest }] }));
+  t.is((await loadConfig(file, none)).generators[0]?.from, `model:${digest}`);
+  const short = await write(
+    JSON.stringify({ source: 'x', generators: [{ name: 'halo', from: 'model:cccccc' }] }),
+  );
+  await t.throwsAsync(loadConfig(short, none), { name: 'ArtifactMissing' });
 });
 
 /** What is written, and what must be said of it (after `FILE is not a valid run config:`). */

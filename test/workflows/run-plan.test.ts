@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
@@ -99,6 +99,36 @@ test.serial(
         'train:y': 'skipped',
         'generate:y': 'skipped',
       });
+    });
+  },
+);
+
+test.serial(
+  'a training starts from a model of the store, and workers may have the store elsewhere',
+  async (t) => {
+    const { folder, store, source } = await setUp(t);
+    const first = await bench().during(store, toyBodies, async () =>
+      (await start(toyPlan(source, { x: { steps: 2 } }))).result(),
+    );
+    const model = first.refs['train:x'];
+    await rename(join(folder, 'store'), join(folder, 'elsewhere'));
+    const moved = createFileStore(join(folder, 'elsewhere'));
+    const plan = toyPlan(source, { x: { steps: 3 } }, 0, { x: `model:${model?.digest}` });
+    await bench().during(moved, toyBodies, async () => {
+      const run = await start(plan);
+      const result = await run.result();
+      t.is(
+        await text(moved, result.refs['report']?.digest),
+        ['s', 'u', 'p'].map((stage) => `${stage}(g(x<x:2.5:4.25))`).join('+'),
+      );
+      t.false('import-model:x' in result.refs);
+      const trained = await moved.open(result.refs['train:x'] ?? { kind: 'model', digest: '' });
+      t.deepEqual(
+        trained.manifest.lineage.inputs['from'],
+        [model],
+        'lineage goes on through the model itself',
+      );
+      t.false(JSON.stringify(await run.fetchHistory()).includes(join(folder, 'store')));
     });
   },
 );

@@ -1,7 +1,8 @@
 import test from 'ava';
 import type { Plan, PlanNode } from '../../schemas/plan.ts';
+import { nodesBefore, storedInputs } from '../../schemas/plan-inputs.ts';
 import type { StageResult } from '../../schemas/progress.ts';
-import { Board, conclude, gatherInputs, type Outcome, upstream } from '../../workflows/settle.ts';
+import { Board, conclude, gatherInputs, type Outcome } from '../../workflows/settle.ts';
 
 const node = (id: string, inputs: PlanNode['inputs'] = {}, required = true): PlanNode => ({
   id,
@@ -27,7 +28,17 @@ test('inputs are the refs of what the node reads', (t) => {
   t.deepEqual(gatherInputs(reader, outcomes), {
     inputs: { one: ref('1'), many: [ref('2'), ref('3')], none: [] },
   });
-  t.deepEqual(upstream(reader), ['a', 'b', 'c']);
+  t.deepEqual(nodesBefore(reader), ['a', 'b', 'c']);
+});
+
+test('an artifact of the store is an input as it stands, beside what nodes make', (t) => {
+  const stored = ref('9');
+  const reader = node('r', { one: 'a', from: [stored], model: stored });
+  t.deepEqual(gatherInputs(reader, new Map([['a', done('1')]])), {
+    inputs: { one: ref('1'), from: [stored], model: stored },
+  });
+  t.deepEqual(nodesBefore(reader), ['a'], 'there is nothing to wait for');
+  t.deepEqual(storedInputs(reader), [stored, stored]);
 });
 
 test('a list is content with what is left of it, a single slot is not', (t) => {

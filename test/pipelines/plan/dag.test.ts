@@ -217,6 +217,33 @@ test('a training that starts from a model reads it from a node of its own, one f
   const alone = compile(nightly, config({ generators: [{ name: 'halo', from: 'x' }] })).nodes;
   t.true(alone.every(({ required }) => required));
 });
+test('a model of the store is an input as it is there, by its digest and no path', (t) => {
+  const digest = 'ab'.repeat(32);
+  for (const from of [`model:${digest}`, digest]) {
+    const compiled = compile(
+      nightly,
+      config({ generators: [{ name: 'halo', from, trainingSizes: [0.5, 1] }] }),
+    );
+    const trained = compiled.nodes.filter(({ stage }) => stage === 'train');
+    t.is(trained.length, 2);
+    for (const { inputs } of trained)
+      t.deepEqual(inputs, { cohort: 'tokenize', from: [{ kind: 'model', digest }] });
+    t.false(compiled.nodes.some(({ stage }) => stage === 'import-model'));
+    t.deepEqual(plan.parse(JSON.parse(JSON.stringify(compiled))), compiled);
+  }
+});
+test(
+  'the beginning of a digest in a plan',
+  refused,
+  { generators: [{ name: 'halo', from: 'model:abcdef' }] },
+  /^model:abcdef: expected all 64 digits of the digest, found 6/,
+);
+test(
+  'model: with no digest behind it',
+  refused,
+  { generators: [{ name: 'halo', from: 'model:latest' }] },
+  /^model:latest: expected model: and a digest, .* is written \.\/model:latest/,
+);
 test(
   'a model for a generator that cannot start from one',
   refused,
