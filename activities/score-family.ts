@@ -1,6 +1,7 @@
 import { cohortNameOf, type ModelCard, modelCard } from '../pipelines/generation/model-file.ts';
 import { learnedFrom, splitColumns } from '../pipelines/generation/training-data.ts';
 import { generatorFile, generators } from '../pipelines/generators/registry.ts';
+import { named } from '../pipelines/kernel/names.ts';
 import type { Metric } from '../pipelines/metrics/metric.ts';
 import { metricFile, metricsOf } from '../pipelines/metrics/registry.ts';
 import { headlineOf, type Keep, scoreCohort } from '../pipelines/metrics/score-cohort.ts';
@@ -19,18 +20,13 @@ import type { StageTools, Summary } from './stage-body.ts';
 
 type Family = MetricRow['family'];
 
-/** Asked for by name, or all; throws InvalidConfig on a name nobody has. */
+/** Asked for by name, or all; throws InvalidConfig on a name that no metric has. */
 const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   const known = metricsOf(family);
-  return (names ?? [...known.keys()]).map((name) => {
-    const metric = known.get(name);
-    if (!metric)
-      throw new StageError(
-        'InvalidConfig',
-        `${family}.metrics: there is no metric ${JSON.stringify(name)}; there are ${[...known.keys()].join(', ')}`,
-      );
-    return metric;
-  });
+  const where = `${family}.metrics`;
+  return (names ?? [...known.keys()]).map((name) =>
+    named(`${family} metric`, known, name, { code: 'InvalidConfig', where }),
+  );
 };
 
 /** The files of the metrics that a stage will compute, and of all models if one of them asks the model. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseConfig } from '../pipelines/kernel/parse-config.ts';
 import { type ArtifactRef, artifactRef, type Lineage } from '../schemas/artifact.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { StageResult } from '../schemas/progress.ts';
@@ -29,11 +30,8 @@ export interface RunnerTools {
 const historyDepth = 100;
 const secondsBetweenCheckpoints = z.object({ checkpointEvery: z.number() }).catch({ checkpointEvery: 60 });
 
-const parseParams = <S extends Stage>(stage: S, node: string, raw: unknown): StageParams<S> => {
-  const { success, data, error } = stage.params.safeParse(raw);
-  if (success) return data as StageParams<S>;
-  throw new StageError('InvalidConfig', `params of ${node}: ${z.prettifyError(error)}`);
-};
+const parseParams = <S extends Stage>(stage: S, node: string, raw: unknown): StageParams<S> =>
+  parseConfig(stage.params, raw, `${node}: params`) as StageParams<S>;
 
 const checkInputs = <S extends Stage>(
   stage: S,

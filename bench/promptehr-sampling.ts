@@ -48,7 +48,7 @@ const sizes = {
     patients: values.small ? 0 : Number(values.patients),
   },
 };
-const drawings = { sample: {}, greedy: { method: 'greedy' }, 'beam of 4': { method: 'beam', beams: 4 } };
+const samplings = { sample: {}, greedy: { method: 'greedy' }, 'beam of 4': { method: 'beam', beams: 4 } };
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -85,10 +85,10 @@ for (const [name, { shape, codes, patients }] of Object.entries(sizes)) {
   say(
     `\n${name}: ${(network.parameters / 1e6).toFixed(1)} M parameters, ${codes} codes of 3 kinds, 25 labels`,
   );
-  for (const [title, drawing] of Object.entries(drawings)) {
-    await sampler.sample({ first: 0, count: 1, seed: 2, drawing });
+  for (const [title, sampling] of Object.entries(samplings)) {
+    await sampler.sample({ first: 0, count: 1, seed: 2, sampling });
     const start = performance.now();
-    const drawn = await sampler.sample({ first: 0, count: patients, seed: 1, drawing });
+    const drawn = await sampler.sample({ first: 0, count: patients, seed: 1, sampling });
     const seconds = (performance.now() - start) / 1000;
     const [visits, said] = [visitCount(drawn), drawn.codes.length];
     say(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { localPath } from './local-path.ts';
 import { assemble } from './stages/assemble.ts';
 import { extract } from './stages/extract.ts';
-import { generate } from './stages/generate.ts';
+import { generateFields, samplingFields, withSampling } from './stages/generate.ts';
 import { privacy } from './stages/privacy.ts';
 import { report } from './stages/report.ts';
 import { similarity } from './stages/similarity.ts';
@@ -18,12 +18,13 @@ interface Asked {
   name: string;
   from?: string | undefined;
   config: Settings;
-  drawing: Settings;
+  sampling?: Settings | undefined;
+  drawing?: Settings | undefined;
   trainingSizes?: number[] | undefined;
 }
 
-const generator = z.union([
-  z.string().transform((name): Asked => ({ name, config: {}, drawing: {} })),
+const named = z.union([
+  z.string().transform((name): Asked => ({ name, config: {} })),
   z.strictObject({
     name: z.string(),
     from: localPath
@@ -32,7 +33,8 @@ const generator = z.union([
         'folder of a model whose weights training starts from, made by `understudy import` or by training; `model:DIGEST` is one in the store (the first six digits or more are enough)',
       ),
     config: settings.default({}).describe('how it is built and trained'),
-    drawing: settings.default({}).describe('how it samples patients; a change does not train it anew'),
+    sampling: samplingFields.sampling.describe('how it samples patients; a change does not train it again'),
+    drawing: samplingFields.drawing,
     trainingSizes: z
       .array(trainingSize)
       .min(1)
@@ -42,6 +44,7 @@ const generator = z.union([
       ),
   }),
 ]);
+const generator = named.transform(withSampling);
 
 /** What a user writes to start a run. Every other number has its default in the schema of a stage. */
 export const runConfig = z.strictObject({
@@ -55,12 +58,15 @@ export const runConfig = z.strictObject({
     .array(generator)
     .min(1)
     .default([
-      { name: 'marginal', config: {}, drawing: {} },
-      { name: 'halo', config: {}, drawing: {} },
+      { name: 'marginal', config: {}, sampling: {} },
+      { name: 'halo', config: {}, sampling: {} },
     ])
     .describe('names, or names with settings; see `understudy models`; default: marginal and halo'),
   checkpointEvery: z.number().min(0).default(60).describe('seconds between checkpoints of a training'),
-  generate: z.strictObject(generate.params.shape).omit({ seed: true, drawing: true }).prefault({}),
+  generate: z
+    .strictObject(generateFields.shape)
+    .omit({ seed: true, sampling: true, drawing: true })
+    .prefault({}),
   similarity: z.strictObject(similarity.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
   utility: z.strictObject(utility.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
   privacy: z.strictObject(privacy.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),

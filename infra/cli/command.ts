@@ -19,9 +19,17 @@ export interface Command<A extends z.ZodObject = z.ZodObject, O extends z.ZodObj
   /** Positional arguments, in order. */
   positionals: A;
   options: O;
+  /** Options that follow from what is registered, such as those of a generator's import; loaded for this command only. */
+  moreOptions?(): Promise<z.ZodObject>;
   run(input: z.output<A> & z.output<O>, io: CommandIo): Promise<unknown>;
 }
 
 export const defineCommand = <A extends z.ZodObject, O extends z.ZodObject>(
   command: Command<A, O>,
 ): Command<A, O> => command;
+
+/** A command with all its options, also those that are loaded when they are needed. */
+export const withAllOptions = async (command: Command): Promise<Command> => {
+  const more = await command.moreOptions?.();
+  return more ? { ...command, options: command.options.extend(more.shape) } : command;
+};

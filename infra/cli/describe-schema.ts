@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import { asNode, inputSchema } from '../../pipelines/kernel/parse-config.ts';
 
 type Node = z.core.JSONSchema.JSONSchema;
 
@@ -12,12 +13,6 @@ export interface Field {
   required: boolean;
   about?: string;
 }
-
-const asNode = (node: Node | boolean | undefined): Node => (typeof node === 'object' ? node : {});
-
-/** A zod schema as JSON Schema of what a person may write; parts that JSON Schema cannot express become "any value". */
-export const inputSchema = (schema: z.ZodType): Node =>
-  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 
 const bounds = (node: Node): string => {
   const above = typeof node.exclusiveMinimum === 'number' ? node.exclusiveMinimum : undefined;
@@ -70,18 +65,3 @@ const walk = (node: Node, prefix: string): Field[] =>
 
 /** Every setting of an object schema, nested ones by their dotted path, in the order they are declared. */
 export const fieldsOf = (schema: z.ZodType): Field[] => walk(inputSchema(schema), '');
-
-const childOf = (node: Node, key: PropertyKey): Node => {
-  if (typeof key === 'number') return asNode(Array.isArray(node.items) ? node.items[0] : node.items);
-  const direct = node.properties?.[String(key)];
-  if (direct !== undefined) return asNode(direct);
-  const branch = (node.anyOf ?? []).map(asNode).find((choice) => choice.properties);
-  return asNode(branch?.properties?.[String(key)]);
-};
-
-/** The keys that an object schema takes at `path`; empty where anything goes. */
-export const keysAt = (schema: z.ZodType, path: readonly PropertyKey[]): string[] => {
-  const node = path.reduce<Node>(childOf, inputSchema(schema));
-  const branch = (node.anyOf ?? []).map(asNode).find((choice) => choice.properties);
-  return Object.keys(node.properties ?? branch?.properties ?? {});
-};

@@ -1,4 +1,4 @@
-import type { Generator } from '../../pipelines/generation/generator.ts';
+import { capabilities, capabilitiesOf, type Generator } from '../../pipelines/generation/generator.ts';
 import type { Metric } from '../../pipelines/metrics/metric.ts';
 import type { Slot, Stage } from '../../schemas/stage.ts';
 import { type Field, fieldsOf } from './describe-schema.ts';
@@ -47,20 +47,29 @@ export const stageText = (stage: Stage): string => {
 };
 
 /** What `understudy models --json` and docs/models.md contain about one generator. */
-export const modelEntry = ({ name, title, paper, version, config, drawing }: Generator) => ({
-  name,
-  title,
-  paper,
-  version,
-  config: fieldsOf(config),
-  drawing: drawing ? fieldsOf(drawing) : [],
-});
+export const modelEntry = (generator: Generator) => {
+  const { name, title, paper, version, config, sampling } = generator;
+  return {
+    name,
+    title,
+    paper,
+    version,
+    capabilities: capabilitiesOf(generator),
+    config: fieldsOf(config),
+    sampling: sampling ? fieldsOf(sampling) : [],
+  };
+};
 
 /** One generator for a terminal. */
 export const modelText = (generator: Generator): string => {
-  const { name, title, paper, version, config, drawing } = modelEntry(generator);
-  const parts = [settings('Config', config), settings('Sampling (`drawing`)', drawing)].join('\n');
-  return `${name}: ${title} (version ${version})\n  ${paper}\n${parts}`;
+  const { name, title, paper, version, capabilities: own, config, sampling } = modelEntry(generator);
+  return [
+    `${name}: ${title} (version ${version})`,
+    `  ${paper}`,
+    `Capabilities:\n${columns(own.map((capability) => [capability, capabilities[capability]]))}`,
+    settings('Config', config),
+    settings('Sampling', sampling),
+  ].join('\n');
 };
 
 /** What `understudy metrics --json` and docs/metrics.md contain about one metric. */

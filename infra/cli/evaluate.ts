@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { floors } from '../../pipelines/exchange/evaluate/baseline-choice.ts';
 import type { Evaluation } from '../../pipelines/exchange/evaluate/evaluate-cohorts.ts';
+import { named } from '../../pipelines/kernel/names.ts';
 import type { Metric } from '../../pipelines/metrics/metric.ts';
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
@@ -12,7 +13,6 @@ import { type OutputFolder, outputFolder } from '../output.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
 import { loadMetricOptions } from './metric-options.ts';
-import { named } from './named.ts';
 
 const list = z.array(z.string()).optional();
 const defaultModalities: readonly Modality[] = ['dx', 'px', 'rx'];

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { named } from '../../pipelines/kernel/names.ts';
 import { type TokenKind, tokenKinds } from '../../schemas/ehr.ts';
 import { localPath } from '../../schemas/local-path.ts';
 import { outputFile } from '../output.ts';
 import { type CommandIo, defineCommand } from './command.ts';
 import { driven } from './driven.ts';
-import { named } from './named.ts';
 
 const tasks = ['completion', 'next-visit', 'cross-modal'] as const;
 const list = z.array(z.string()).optional();

@@ -3,10 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { issueText, keysAt, pathText, valueAt } from '../../pipelines/kernel/parse-config.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { type RunConfig, runConfig } from '../../schemas/run-config.ts';
-import { keysAt } from './describe-schema.ts';
-import { issueText, pathText, valueAt } from './issue-text.ts';
 import { modelForWorkers } from './model-place.ts';
 
 /** The file that is read when no `--config` is given. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { StageError } from '../../schemas/errors.ts';
-import type { Command, CommandIo } from './command.ts';
+import { type Command, type CommandIo, withAllOptions } from './command.ts';
 import { FailedOutcome, type FailureReport, failureReport, Interruption } from './failure-report.ts';
 import { commandHelp, globalHelp } from './help.ts';
 import { parseCommandLine, wantsJson } from './parse.ts';
@@ -58,7 +58,10 @@ export const main = async (
   const print = (value: unknown, text: string) =>
     terminal.stdout(`${json ? JSON.stringify(value, null, 2) : text}\n`);
   try {
-    const { command, flags, input } = parseCommandLine(argv, commands);
+    const known = await Promise.all(
+      commands.map((command) => (argv.includes(command.name) ? withAllOptions(command) : command)),
+    );
+    const { command, flags, input } = parseCommandLine(argv, known);
     if (flags.version) print({ version: version() }, version());
     else if (!command || flags.help) {
       const help = command ? commandHelp(command) : globalHelp(commands);

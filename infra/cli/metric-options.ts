@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { parseConfig } from '../../pipelines/kernel/parse-config.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { metricParams } from '../../schemas/metric-params.ts';
 import { families } from '../../schemas/scorecard.ts';
@@ -25,12 +26,7 @@ const read = async (file: string): Promise<unknown> => {
 export const loadMetricOptions = async (file: string | undefined): Promise<Record<string, unknown>> => {
   if (file === undefined) return {};
   const { fillMetrics } = await import('../../pipelines/plan/compile.ts');
-  const { success, data, error } = schema.safeParse(await read(file));
-  if (!success)
-    throw new StageError(
-      'InvalidConfig',
-      `${file}: ${error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': ')).join('; ')}`,
-    );
+  const data = parseConfig(schema, await read(file), `${file}: metrics`);
   const filled = families.map((name) => fillMetrics(name, { options: data[name]?.options ?? {} }).options);
   return Object.assign({}, ...filled);
 };

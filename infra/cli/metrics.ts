@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { named } from '../../pipelines/kernel/names.ts';
 import { defineCommand } from './command.ts';
 import { metricEntry, metricText } from './entries.ts';
-import { named } from './named.ts';
 import { columns } from './table.ts';
 
 export const metricsCommand = defineCommand({

@@ -1,10 +1,9 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
+import { didYouMean, noSuchName } from '../../pipelines/kernel/names.ts';
+import { inputSchema, issueText, shown } from '../../pipelines/kernel/parse-config.ts';
 import { StageError } from '../../schemas/errors.ts';
 import type { Command } from './command.ts';
-import { inputSchema } from './describe-schema.ts';
-import { issueText, shown } from './issue-text.ts';
-import { didYouMean } from './suggest.ts';
 
 /** Flags that every command takes. */
 export const globalOptions = z.object({
@@ -101,7 +100,7 @@ const findCommand = (name: string, commands: readonly Command[]): Command => {
   const found = commands.find((command) => command.name === name);
   if (found) return found;
   const names = commands.map((command) => command.name);
-  throw usage(`there is no command ${shown(name)}${didYouMean(name, names)} (commands: ${names.join(', ')})`);
+  throw usage(noSuchName('command', name, names));
 };
 
 /** True when the command line asks for JSON; right even where the rest of it cannot be parsed. */

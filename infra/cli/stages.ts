@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { named } from '../../pipelines/kernel/names.ts';
 import type { Stage } from '../../schemas/stage.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import { defineCommand } from './command.ts';
 import { stageEntry, stageText } from './entries.ts';
-import { named } from './named.ts';
 import { columns } from './table.ts';
 
 export const stagesCommand = defineCommand({

@@ -1,3 +1,4 @@
+import { capabilities, capabilitiesOf } from '../../pipelines/generation/generator.ts';
 import { generators } from '../../pipelines/generators/registry.ts';
 import { metrics } from '../../pipelines/metrics/registry.ts';
 import { artifactKinds } from '../../schemas/artifact.ts';
@@ -5,7 +6,7 @@ import { failures } from '../../schemas/errors.ts';
 import { runConfig } from '../../schemas/run-config.ts';
 import type { Stage } from '../../schemas/stage.ts';
 import { stages } from '../../schemas/stages/index.ts';
-import type { Command } from '../cli/command.ts';
+import { type Command, withAllOptions } from '../cli/command.ts';
 import { commands } from '../cli/commands.ts';
 import { fieldsOf } from '../cli/describe-schema.ts';
 import { metricEntry, modelEntry, stageEntry } from '../cli/entries.ts';
@@ -39,17 +40,38 @@ const stagesPage = (): string => {
   );
 };
 
+const ableTo = (capability: string): string =>
+  [...generators.values()]
+    .filter((generator) => capabilitiesOf(generator).some((own) => own === capability))
+    .map(({ name }) => name)
+    .join(', ') || 'none';
+
 const modelsPage = (): string => {
   const sections = [...generators.values()].map((generator) => {
-    const { name, title, paper, version, config, drawing } = modelEntry(generator);
-    const sampling = drawing.length > 0 ? `\n\nSampling (\`drawing\`):\n\n${fieldTable(drawing)}` : '';
-    return `## ${name}\n\n${title}. Version ${version}. ${paper}\n\n${fieldTable(config)}${sampling}`;
+    const { name, title, paper, version, capabilities: own, config, sampling } = modelEntry(generator);
+    return [
+      `## ${name}`,
+      `${title}. Version ${version}. ${paper}`,
+      `Capabilities: ${own.map(code).join(', ')}.`,
+      fieldTable(config),
+      ...(sampling.length > 0 ? ['Sampling:', fieldTable(sampling)] : []),
+    ].join('\n\n');
   });
   return page(
     'Generators',
     'A run config lists generators under `generators`, by name or with settings: `config` for the network and its ' +
-      'training, `drawing` for sampling (a change of it does not train anew). More about each: [halo.md](halo.md), ' +
-      '[promptehr.md](promptehr.md). To add one: [architecture.md](architecture.md#where-new-things-go).',
+      'training, `sampling` for how patients are sampled (a change of it does not train again). More about each: ' +
+      '[halo.md](halo.md), [promptehr.md](promptehr.md). To add one: [architecture.md](architecture.md#where-new-things-go).',
+    'What a generator can do beside learning and sampling is known before any training; a run that asks it for ' +
+      'something else is refused when it is planned.',
+    markdownTable(
+      ['capability', 'meaning', 'generators'],
+      Object.entries(capabilities).map(([capability, about]) => [
+        code(capability),
+        about,
+        ableTo(capability),
+      ]),
+    ),
     ...sections,
   );
 };
@@ -93,6 +115,8 @@ const errorsPage = (): string => {
   );
 };
 
+const complete = await Promise.all(commands.map(withAllOptions));
+
 const commandSection = (command: Command): string =>
   [
     `## ${command.name}`,
@@ -113,7 +137,7 @@ const cliPage = (): string =>
     'Results go to stdout, messages to stderr. With `--json` stdout has exactly one JSON document, also when the command ' +
       'fails: then it has `error: {code, message, hint}` beside the result so far (for `run --wait`, the state of ' +
       'the run). Exit statuses are in [errors.md](errors.md).',
-    ...commands.map(commandSection),
+    ...complete.map(commandSection),
     '## Environment',
     'All are optional. An empty value counts as unset; a bad value is refused by name (exit 64).',
     fieldTable(fieldsOf(variables)),
@@ -128,8 +152,8 @@ const configPage = (): string =>
     'A relative `source` starts at the folder of the file. An unknown key is an error; messages name the key, the line, ' +
       'what was expected and what was found.',
     fieldTable(fieldsOf(runConfig)),
-    'Settings of a generator (`generators[].config` and `.drawing`) are checked by its own schemas, see ' +
-      '[models.md](models.md). `generators[].trainingSizes` trains one generator on several shares or numbers of the ' +
+    'Settings of a generator (`generators[].config` and `.sampling`) are checked by its own schemas, see ' +
+      '[models.md](models.md); `drawing` is the old name of `sampling`. `generators[].trainingSizes` trains one generator on several shares or numbers of the ' +
       'training patients: [training-size.md](training-size.md).',
   );
 

@@ -1,9 +1,17 @@
+import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import type { NamedArray } from '../kernel/checkpointable.ts';
 
 /** Names in a message are the checkpoint's own: a few are enough to see what it is. */
 const few = (names: readonly string[]): string =>
   names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
+
+/** An option of imports: shapes of a transformer's weights are the same for any number of heads. */
+export const attentionHeads = z
+  .int()
+  .positive()
+  .optional()
+  .describe('attention heads, which the shapes of weights do not show');
 
 /** Tensors by name without what wrappers put in front of every name (`module.` of DataParallel). */
 export const withoutPrefix = (

@@ -1,8 +1,9 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { TokenKind } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { Checkpointable, NamedArray, Saved } from '../kernel/checkpointable.ts';
+import { parseConfig } from '../kernel/parse-config.ts';
 import type { AsyncSteps } from '../kernel/steps.ts';
 import type { Demographic, VisitColumns } from '../patients/visit-columns.ts';
 
@@ -21,11 +22,11 @@ export interface StepReport {
   validationLoss?: number;
 }
 
-/** A generator being fitted. `step` is one unit of work; between two of them it can be saved and taken up again. */
+/** A generator in training. `step` is one unit of work; between two of them it can be saved and loaded again. */
 export interface Fitting extends Checkpointable {
   /** Upper bound; early stopping may end before. */
   readonly steps: number;
-  /** Its config with every default decided, as `model.json` tells it. */
+  /** Its config with every default decided, as `model.json` holds it. */
   readonly settings: Record<string, unknown>;
   /** Aggregates for people: parameters, what was left out of the data, whether training can stop early. */
   readonly facts: Record<string, number | string>;
@@ -39,21 +40,21 @@ export interface Fitting extends Checkpointable {
 }
 
 export interface SampleRequest {
-  /** Index of the first patient: patient i draws from random stream i, whatever the batch or worker. */
+  /** Index of the first patient: patient i comes from random stream i, whatever the batch or worker. */
   first: number;
   count: number;
   seed: number;
-  /** `[count, labels]` row-major 0/1 to condition on, `drawnLabel` where the model draws; absent: it draws all. */
+  /** `[count, labels]` row-major 0/1 to condition on, `drawnLabel` where the model samples; absent: it samples all. */
   labels?: Uint8Array;
-  /** Facts to condition on, `count` values each; those left out, and -1 or NaN, are drawn by the model. */
+  /** Facts to condition on, `count` values each; those left out, and -1 or NaN, are sampled by the model. */
   demographics?: Record<string, Demographic>;
-  /** How to draw, checked by the generator's own `drawing` schema; absent: that schema's defaults. */
-  drawing?: unknown;
+  /** Settings of sampling, checked by the generator's own `sampling` schema; absent: that schema's defaults. */
+  sampling?: unknown;
   /** Real patients to build around, for a generator that can (`seedMode: warm`): patient i around seed i. */
   seeds?: VisitColumns;
 }
 
-/** A label that the model is to draw, among those it is conditioned on. */
+/** A label that the model is to sample, among those it is conditioned on. */
 export const drawnLabel = 255;
 
 /**
@@ -61,12 +62,12 @@ export const drawnLabel = 255;
  * visit this code, does the record end here. One entry per patient in each array.
  */
 export interface Tally {
-  /** Natural logarithm; −∞ for a record that the model cannot draw. */
+  /** Natural logarithm; −∞ for a record that the model cannot sample. */
   logProbability: Float64Array;
   cells: Int32Array;
   /** Cells that are a yes. */
   positives: Int32Array;
-  /** Cells whose yes the model finds more likely than not: of those that are one, and of those that are none. */
+  /** Cells whose yes has a probability above one half: of those that are a yes, and of those that are none. */
   truePositives: Int32Array;
   falsePositives: Int32Array;
 }
@@ -80,7 +81,7 @@ export const emptyTally = (patients: number): Tally => ({
   falsePositives: new Int32Array(patients),
 });
 
-/** How likely a fitted generator finds given patients. */
+/** The probability that a fitted generator assigns to given patients. */
 export interface PatientScores extends Tally {
   /** Patients whose record is longer than the model can read; its beginning is scored. */
   cut: number;
@@ -105,7 +106,7 @@ export interface ConditionalScores {
   crossModal: Float64Array;
   /** Codes that both are summed over. */
   codes: Int32Array;
-  /** Patients of whom some visit is told without the oldest visits, as the model cannot read them all. */
+  /** Patients with a visit that is scored without their oldest visits, as the model cannot read them all. */
   cut: number;
   /**
    * −ln probability code by code as in `columns.codes`, as the authors' code scores: each code also given those
@@ -114,7 +115,7 @@ export interface ConditionalScores {
   reference?: { longitudinal: Float64Array; crossModal: Float64Array };
 }
 
-/** What is asked of a generator that fills in what a record does not say. */
+/** What is asked of a generator that fills in what a record does not have. */
 export interface ImputeRequest {
   columns: VisitColumns;
   /**
@@ -129,7 +130,7 @@ export interface ImputeRequest {
 }
 
 /**
- * How likely codes are in a visit, likeliest first inside a visit. Equally long columns. Codes that the visit already
+ * Probabilities of codes in a visit, likeliest first inside a visit. Equally long columns. Codes that the visit already
  * has are left out (but in `cross-modal`, which ignores those of its kind), and so are impossible ones.
  */
 export interface Imputation {
@@ -141,48 +142,35 @@ export interface Imputation {
   probability: Float32Array;
 }
 
-/** A fitted generator, ready to draw patients. */
+/** A fitted generator, ready to sample patients. Of the optional methods it has those that its generator declares. */
 export interface Sampler {
-  /** Facts it can be told, as it was fitted to them: numbers, or levels; absent where there is none. */
+  /** Facts it can be conditioned on, as it was fitted to them: numbers, or levels; absent where there is none. */
   readonly features?: Readonly<Record<string, 'numeric' | readonly string[]>>;
-  /** Patients are drawn in blocks of this many; requests along these borders waste no work. Default 1. */
+  /** Patients are sampled in blocks of this many; requests along these borders waste no work. Default 1. */
   readonly block?: number;
   sample(request: SampleRequest): Promise<VisitColumns>;
-  /** How likely it finds these patients; absent where the model defines no probability of a record. */
+  /** The probability of these patients; absent where the model defines no probability of a record. */
   score?(columns: VisitColumns): AsyncSteps<PatientScores>;
-  /** How likely it finds each visit's codes given other parts of the record; absent where it cannot condition. */
+  /** The probability of each visit's codes given other parts of the record; absent where it cannot condition. */
   conditional?(columns: VisitColumns): AsyncSteps<ConditionalScores>;
-  /** Fills in what records do not say; absent where it cannot. */
+  /** Fills in what records do not have; absent where it cannot. */
   impute?(request: ImputeRequest): AsyncSteps<Imputation>;
   dispose(): void;
 }
 
 /** Weights that the code of a paper has trained, in its names; any kind of number. */
-export interface Checkpoint {
+export interface Checkpoint<V = never> {
   tensors: Record<string, NamedArray>;
-  /** What the weights speak, in their order; labels may be left out where only their number is known. */
-  vocabulary: Vocabulary;
-  /** Instead of the vocabulary: the rows of its tokenizer by text, and what its codes are called. */
-  tokens?: Readonly<Record<string, number>>;
-  names?: Readonly<Record<string, string>>;
-  /** Beside the vocabulary: the tokenizer of a language model, for rows of codes out of the pieces of their titles. */
-  pieces?: {
-    rows: Readonly<Record<string, number>>;
-    merges: readonly (readonly [string, string])[];
-  };
-  /** What its prompts are about, to be checked by who takes it over. */
-  features?: unknown;
-  /** Attention heads and longest record, where shapes do not tell. */
-  heads?: number;
-  maxVisits?: number;
-  /** Of the draws for rows that the checkpoint lacks. */
+  /** Its codes in the order of the weights, labels where they have names; or what `CheckpointImport.vocabulary` reads. */
+  vocabulary: Vocabulary | V;
+  /** Of the random numbers for rows that the checkpoint lacks. */
   seed: number;
 }
 
 /** A checkpoint as a fitted model. */
 export interface Adopted {
   saved: Saved;
-  /** The checkpoint's, labels named. */
+  /** The checkpoint's, with a name for every label. */
   vocabulary: Vocabulary;
   /** As `Fitting.settings`. */
   settings: Record<string, unknown>;
@@ -191,11 +179,43 @@ export interface Adopted {
   notes: string[];
 }
 
-/** A fitted model that a training starts from: its weights, and what they speak. */
+/** How weights of a paper's code become a model. What only that code has is here, and nowhere else in the contract. */
+export interface CheckpointImport<O extends z.ZodObject = z.ZodObject, V extends z.ZodType = z.ZodType> {
+  /** Options that `understudy import` takes for this generator beside its own; each optional. Help is made of them. */
+  options: O;
+  /** Options that are given as the path of a JSON file; the schema checks its content. */
+  files?: readonly (keyof z.input<O> & string)[];
+  /** Another form that the vocabulary file may have in that code; absent: only the forms that all generators take. */
+  vocabulary?: V;
+  /** Throws SourceMalformed where shapes, vocabulary and options do not fit, with numbers. */
+  adopt(checkpoint: Checkpoint<z.output<V>>, options: z.output<O>): Adopted;
+}
+
+export const defineImport = <O extends z.ZodObject, V extends z.ZodType = z.ZodNever>(
+  checkpointImport: CheckpointImport<O, V>,
+): CheckpointImport<O, V> => checkpointImport;
+
+/** A fitted model that a training starts from: its weights, and the vocabulary they are for. */
 export interface FittedModel {
   saved: Saved;
   vocabulary: Vocabulary;
 }
+
+/**
+ * What a generator can do beside learning and sampling, each with its meaning for users. A generator declares its
+ * capabilities, so that help, docs and plans know them before any weights are read.
+ */
+export const capabilities = {
+  labels: 'samples patients with labels that are asked for (`generate.labels`)',
+  demographics: 'samples patients with demographics that are asked for (`generate.demographics`)',
+  seeds: 'builds patients around real ones (`generate.seedMode: warm`)',
+  score: 'gives the probability of a record, for metrics that ask the model',
+  conditional: 'gives the probability of codes given the rest of the record, for metrics that ask the model',
+  impute: 'fills in what records do not have (`understudy impute`)',
+  'warm-start': 'its training can start from a fitted model (`generators[].from`)',
+  import: 'takes over weights of its paper’s code (`understudy import`)',
+} as const;
+export type Capability = keyof typeof capabilities;
 
 /** A method that can learn and sample. One file in pipelines/generators, found by its name. */
 export interface Generator<C extends z.ZodType = z.ZodType> {
@@ -207,40 +227,49 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   /** Bump when the same data, config and seed should give other weights or samples. */
   version: number;
   config: C;
-  /** What `SampleRequest.drawing` may say; absent: nothing can be set. */
-  drawing?: z.ZodType;
-  /** What of a `SampleRequest` it heeds beyond labels; whoever asks it for more is refused. */
-  heeds?: readonly ('demographics' | 'seeds')[];
+  /** Settings of sampling, `SampleRequest.sampling`; absent: there are none. */
+  sampling?: z.ZodType;
+  /** What its samplers and requests can do. `warm-start` and `import` follow from the methods below. */
+  capabilities: readonly Exclude<Capability, 'warm-start' | 'import'>[];
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   /**
    * As `fit`, but from a model of the same generator instead of fresh weights; absent where that means nothing. Throws
-   * InvalidConfig where the model is of another size than the config asks for, or speaks what it cannot take over.
+   * InvalidConfig where the model has another size than the config asks for, or a vocabulary it cannot take over.
    */
   fitFrom?(start: FittedModel, data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;
-  /** Takes over weights of the paper's code; absent where there is none. Throws SourceMalformed, with numbers. */
-  adopt?(checkpoint: Checkpoint): Adopted;
+  /** Takes over weights of the paper's code; absent where there is none. */
+  importCheckpoint?: CheckpointImport;
 }
 
 export const defineGenerator = <C extends z.ZodType>(generator: Generator<C>): Generator<C> => generator;
 
-/** A generator's config with its own defaults. Throws InvalidConfig naming the key. */
-export const generatorConfig = (generator: Generator, config: unknown): unknown => {
-  const { success, data, error } = generator.config.safeParse(config);
-  if (success) return data;
-  throw new StageError('InvalidConfig', `config of ${generator.name}: ${z.prettifyError(error)}`);
+/** All that a generator can do, in the order of `capabilities`. */
+export const capabilitiesOf = ({
+  capabilities: own,
+  fitFrom,
+  importCheckpoint,
+}: Pick<Generator, 'capabilities' | 'fitFrom' | 'importCheckpoint'>): Capability[] => {
+  const all = new Set<string>(own);
+  if (fitFrom) all.add('warm-start');
+  if (importCheckpoint) all.add('import');
+  return (Object.keys(capabilities) as Capability[]).filter((name) => all.has(name));
 };
 
-/** How a generator is to draw, with its own defaults. Throws InvalidConfig naming the key. */
-export const generatorDrawing = (generator: Generator, drawing: Record<string, unknown>): unknown => {
-  const { drawing: schema, name } = generator;
-  if (!schema && Object.keys(drawing).length === 0) return {};
-  if (!schema)
-    throw new StageError(
-      'InvalidConfig',
-      `drawing of ${name}: it draws in one way only, expected no settings, found ${Object.keys(drawing).join(', ')}`,
-    );
-  const { success, data, error } = schema.safeParse(drawing);
-  if (success) return data;
-  throw new StageError('InvalidConfig', `drawing of ${name}: ${z.prettifyError(error)}`);
+/** A generator's config with its own defaults. Throws InvalidConfig naming the key. */
+export const generatorConfig = (generator: Generator, config: unknown): unknown =>
+  parseConfig(generator.config, config, `${generator.name}: config`);
+
+/** Settings of a generator's sampling with its own defaults. Throws InvalidConfig naming the key. */
+export const generatorSampling = (
+  { name, sampling }: Generator,
+  given: Readonly<Record<string, unknown>>,
+): unknown => {
+  if (sampling) return parseConfig(sampling, given, `${name}: sampling`);
+  const [key] = Object.keys(given);
+  if (key === undefined) return {};
+  throw new StageError(
+    'InvalidConfig',
+    `${name}: sampling.${key}: this generator has no settings of sampling; leave them out`,
+  );
 };

@@ -1,6 +1,7 @@
 import { StageError } from '../../schemas/errors.ts';
 import type { StageParams } from '../../schemas/stage.ts';
 import type { generate } from '../../schemas/stages/generate.ts';
+import { noSuchName } from '../kernel/names.ts';
 import {
   type Demographic,
   patientCount,
@@ -8,43 +9,51 @@ import {
   type TokenCohort,
   type VisitColumns,
 } from '../patients/visit-columns.ts';
-import { drawnLabel, type Generator, generatorDrawing, type SampleRequest } from './generator.ts';
+import {
+  type Capability,
+  drawnLabel,
+  type Generator,
+  generatorSampling,
+  type SampleRequest,
+} from './generator.ts';
 
 /** What a generation asks of a generator; the stage's own parameters. */
 export type Asked = Pick<
   StageParams<typeof generate>,
-  'seed' | 'seedMode' | 'labels' | 'demographics' | 'drawing'
+  'seed' | 'seedMode' | 'labels' | 'demographics' | 'sampling'
 >;
 
 const invalid = (message: string): StageError => new StageError('InvalidConfig', message);
 
-const listed = (names: readonly string[]): string =>
-  names.length === 0 ? 'there are none' : `there are: ${names.join(', ')}`;
-
-/** Throws InvalidConfig where demographics or real patients as seeds are asked of a generator that heeds no such thing. */
-export const checkHeeds = (
-  { name, heeds = [] }: Generator,
+/**
+ * Throws InvalidConfig where labels, demographics or real patients as seeds are asked of a generator without that
+ * capability. Needs no model, so a plan is checked by it too.
+ */
+export const checkAsked = (
+  { name, capabilities }: Pick<Generator, 'name' | 'capabilities'>,
   { seedMode, labels, demographics }: Pick<Asked, 'seedMode' | 'labels' | 'demographics'>,
 ): void => {
   if (seedMode === 'warm' && Object.keys({ ...labels, ...demographics }).length > 0)
     throw invalid(
       'generate.seedMode: warm takes labels and demographics from the real patients; ask for neither, or leave it cold',
     );
-  if (seedMode === 'warm' && !heeds.includes('seeds'))
-    throw invalid(`generate.seedMode: ${name} cannot build around real patients; leave it cold`);
-  const [asked] = Object.keys(demographics);
-  if (asked !== undefined && !heeds.includes('demographics'))
-    throw invalid(`generate.demographics.${asked}: ${name} knows no demographics; leave them out`);
+  const refuse = (capability: Capability, key: string, problem: string) => {
+    if (!capabilities.some((own) => own === capability)) throw invalid(`generate.${key}: ${name} ${problem}`);
+  };
+  if (seedMode === 'warm') refuse('seeds', 'seedMode', 'cannot build around real patients; leave it cold');
+  for (const label of Object.keys(labels))
+    refuse('labels', `labels.${label}`, 'cannot be asked for labels; leave them out');
+  for (const fact of Object.keys(demographics))
+    refuse('demographics', `demographics.${fact}`, 'knows no demographics; leave them out');
 };
 
-/** `[labels]` with `drawnLabel` where nothing is asked; absent where nothing is asked at all. */
+/** `[labels]` with `drawnLabel` where nothing is asked; undefined where nothing is asked at all. */
 const fixedLabels = (asked: Asked['labels'], names: readonly string[]): Uint8Array | undefined => {
   if (Object.keys(asked).length === 0) return undefined;
   const row = new Uint8Array(names.length).fill(drawnLabel);
   for (const [name, value] of Object.entries(asked)) {
     const index = names.indexOf(name);
-    if (index < 0)
-      throw invalid(`generate.labels: no label is called ${JSON.stringify(name)}; ${listed(names)}`);
+    if (index < 0) throw invalid(`generate.labels: ${noSuchName('label', name, names)}`);
     row[index] = value;
   }
   return row;
@@ -59,14 +68,14 @@ const fixedFact = (
   known: string[],
 ): Fixed => {
   const key = `generate.demographics.${name}`;
-  if (!fact) throw invalid(`${key}: the cohort has no such fact; ${listed(known)}`);
+  if (!fact) throw invalid(`${key}: ${noSuchName('fact of the cohort’s patients', name, known)}`);
   if (fact.kind === 'numeric') {
     if (typeof asked === 'number') return { kind: 'numeric', value: asked };
     throw invalid(`${key}: expected a number, found ${JSON.stringify(asked)}`);
   }
   const value = fact.levels.indexOf(String(asked));
   if (value >= 0) return { kind: 'categorical', levels: fact.levels, value };
-  throw invalid(`${key}: no patient has ${JSON.stringify(asked)}; ${listed(fact.levels)}`);
+  throw invalid(`${key}: ${noSuchName('level', String(asked), fact.levels)}`);
 };
 
 const repeated = (fixed: Fixed, count: number): Demographic =>
@@ -83,7 +92,7 @@ const repeatedRow = (row: Uint8Array, count: number): Uint8Array => {
 /**
  * What to ask a generator for, batch by batch: the same labels and demographics for every patient, and for `warm` the
  * training patient of the same index, counted around. Throws InvalidConfig naming what exists where a name is not
- * known, or where the generator heeds no such thing; TooFewPatients where there is nobody to build around.
+ * known, or where the generator lacks the capability; TooFewPatients where there are no patients to build around.
  */
 export const sampleRequests = (
   generator: Generator,
@@ -91,8 +100,8 @@ export const sampleRequests = (
   cohort: Pick<TokenCohort, 'vocabulary' | 'demographics'>,
   training: VisitColumns,
 ): ((first: number, count: number) => SampleRequest) => {
-  checkHeeds(generator, asked);
-  const drawing = generatorDrawing(generator, asked.drawing);
+  checkAsked(generator, asked);
+  const sampling = generatorSampling(generator, asked.sampling);
   const labels = fixedLabels(asked.labels, cohort.vocabulary.labels);
   const known = cohort.demographics ?? {};
   const facts = Object.entries(asked.demographics).map(
@@ -105,7 +114,7 @@ export const sampleRequests = (
     first,
     count,
     seed: asked.seed,
-    ...(generator.drawing && { drawing }),
+    ...(generator.sampling && { sampling }),
     ...(labels && { labels: repeatedRow(labels, count) }),
     ...(facts.length > 0 && {
       demographics: Object.fromEntries(facts.map(([name, fixed]) => [name, repeated(fixed, count)])),

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import { defineGenerator } from '../generation/generator.ts';
 import { openOps } from '../nn/ops/open-ops.ts';
-import { adoptHalo } from './halo/adopt.ts';
+import { haloImport } from './halo/adopt.ts';
 import { storedArchitecture } from './halo/network/architecture.ts';
 import { HaloNetwork } from './halo/network/network.ts';
 import { groupsOf, HaloSampler, samplingColumns } from './halo/sampling/sampler.ts';
@@ -28,9 +28,10 @@ export default defineGenerator({
     'Theodorou, Xiao, Sun 2023, Synthesize high-dimensional longitudinal electronic health records via hierarchical autoregressive language model, https://doi.org/10.1038/s41467-023-41093-0',
   version: 3,
   config: haloConfig,
+  capabilities: ['labels', 'score'],
   fit: (data, config, seed) => HaloFitting.start(data, config, seed),
   fitFrom: (start, data, config, seed) => HaloFitting.start(data, config, seed, haloStart(start, data)),
-  adopt: adoptHalo,
+  importCheckpoint: haloImport,
   async open(saved, _config, vocabulary) {
     const { architecture } = modelSchema.parse(saved.json);
     if (architecture.codes !== vocabulary.codes.length || architecture.labels !== vocabulary.labels.length)

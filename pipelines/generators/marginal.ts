@@ -167,6 +167,7 @@ export default defineGenerator({
   paper: 'None: each code by its own prevalence, independent of all others',
   version: 2,
   config: z.strictObject({}),
+  capabilities: ['labels', 'score', 'conditional', 'impute'],
   fit: async (data) => new MarginalFitting(data),
   open: async (saved, _config, vocabulary) => new MarginalSampler(loadMarginals(saved), vocabulary),
 });

@@ -9,10 +9,10 @@
  */
 import { defineGenerator } from '../generation/generator.ts';
 import { openOps } from '../nn/ops/open-ops.ts';
-import { adoptPrompt } from './promptehr/adoption/adopt.ts';
+import { promptImport } from './promptehr/adoption/adopt.ts';
 import { openNetwork } from './promptehr/network/network.ts';
 import { readPromptModel } from './promptehr/records/prompt-model.ts';
-import { promptDrawing } from './promptehr/sampling/decoding.ts';
+import { promptSampling } from './promptehr/sampling/decoding.ts';
 import { PromptSampler } from './promptehr/sampling/sampler.ts';
 import { promptConfig } from './promptehr/training/config.ts';
 import { PromptFitting } from './promptehr/training/fitting.ts';
@@ -25,11 +25,11 @@ export default defineGenerator({
     'Wang, Sun 2022, PromptEHR: conditional electronic healthcare records generation with prompt learning, https://doi.org/10.18653/v1/2022.emnlp-main.185',
   version: 2,
   config: promptConfig,
-  drawing: promptDrawing,
-  heeds: ['demographics', 'seeds'],
+  sampling: promptSampling,
+  capabilities: ['labels', 'demographics', 'seeds', 'conditional', 'impute'],
   fit: (data, config, seed) => PromptFitting.start(data, config, seed),
   fitFrom: (start, data, config, seed) => PromptFitting.start(data, config, seed, promptStart(start)),
-  adopt: adoptPrompt,
+  importCheckpoint: promptImport,
   async open(saved, _config, vocabulary) {
     const model = readPromptModel(saved.json, vocabulary);
     const ops = await openOps();

@@ -1,6 +1,6 @@
-import { StageError } from '../../schemas/errors.ts';
 import type { Generator } from '../generation/generator.ts';
 import { loadFolder } from '../kernel/load-folder.ts';
+import { named } from '../kernel/names.ts';
 
 const folder = new URL('./', import.meta.url);
 
@@ -10,12 +10,6 @@ export const generatorFile = (name: string): string => new URL(`${name}.ts`, fol
 /** Every generator: a file in pipelines/generators is all it takes to add one. */
 export const generators = await loadFolder<Generator>(folder, ['registry.ts']);
 
-/** The generator of a name. Throws InvalidConfig naming those that exist. */
-export const generatorNamed = (name: string): Generator => {
-  const generator = generators.get(name);
-  if (generator) return generator;
-  throw new StageError(
-    'InvalidConfig',
-    `generator: there is no ${JSON.stringify(name)}; there are ${[...generators.keys()].join(', ')}`,
-  );
-};
+/** The generator of a name. Throws InvalidConfig with those that exist; `where`: the key that has the name. */
+export const generatorNamed = (name: string, where?: string): Generator =>
+  named('generator', generators, name, { code: 'InvalidConfig', where });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { StageError } from '../../schemas/errors.ts';
 import { metricRow, metricSeries } from '../../schemas/scorecard.ts';
+import { parseConfig } from '../kernel/parse-config.ts';
 import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
 import { patientCount } from '../patients/visit-columns.ts';
 import type {
@@ -65,13 +65,8 @@ const unmet = (metric: Metric, missing: MetricNeed[]): ScoredRow[] => {
 };
 
 /** A metric's settings with its own defaults. Throws InvalidConfig. */
-export const metricOptions = (metric: Metric, given: unknown = {}): unknown => {
-  if (!metric.options) return {};
-  const { success, data, error } = metric.options.safeParse(given);
-  if (success) return data;
-  const problems = error.issues.map(({ path, message }) => [path.join('.'), message].join(': '));
-  throw new StageError('InvalidConfig', `options of ${metric.name}: ${problems.join('; ')}`);
-};
+export const metricOptions = ({ name, family, options }: Metric, given: unknown = {}): unknown =>
+  options ? parseConfig(options, given, `${family}.options.${name}`) : {};
 
 /**
  * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its place,

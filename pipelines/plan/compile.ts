@@ -4,8 +4,10 @@ import type { MetricParams } from '../../schemas/metric-params.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { MetricRow } from '../../schemas/scorecard.ts';
-import { checkHeeds } from '../generation/sample-requests.ts';
-import { generators } from '../generators/registry.ts';
+import { checkAsked } from '../generation/sample-requests.ts';
+import { generatorNamed, generators } from '../generators/registry.ts';
+import { named } from '../kernel/names.ts';
+import { parseConfig } from '../kernel/parse-config.ts';
 import type { Metric } from '../metrics/metric.ts';
 import { metricsOf } from '../metrics/registry.ts';
 import { metricOptions } from '../metrics/score-metric.ts';
@@ -13,52 +15,41 @@ import { type Dag, DagBuilder } from './dag.ts';
 
 const invalid = (key: string, what: string): StageError => new StageError('InvalidConfig', `${key}: ${what}`);
 
-const oneOf = (names: Iterable<string>): string => `there are: ${[...names].sort().join(', ')}`;
-
 type Chosen = RunConfig['generators'][number];
-type Settings = Chosen['config'];
 
 /** Settings as a schema fills them. Throws InvalidConfig with one line per problem, each naming its key. */
-const fillSettings = (schema: z.ZodType, given: Settings, path: readonly string[]): Settings => {
-  const { success, data, error } = schema.safeParse(given);
-  if (success) return z.record(z.string(), z.json()).parse(data);
-  const problems = error.issues.map((issue) =>
-    [[...path, ...issue.path].join('.'), issue.message].join(': '),
-  );
-  throw new StageError('InvalidConfig', problems.join('\n'));
-};
+const fillSettings = (schema: z.ZodType, given: Chosen['config'], key: string): Chosen['config'] =>
+  z.record(z.string(), z.json()).parse(parseConfig(schema, given, key));
 
 /** Names of generators whose training can start from a model. */
 const startable = (): string[] => [...generators].flatMap(([name, { fitFrom }]) => (fitFrom ? [name] : []));
 
 const fillGenerator = (
-  { name, from, config, drawing, trainingSizes: sizes }: Chosen,
+  { name, from, config, sampling, trainingSizes: sizes }: Chosen,
   index: number,
   all: Chosen[],
 ): Chosen => {
   const key = `generators[${index}]`;
-  const generator = generators.get(name);
-  if (!generator) throw invalid(key, `no generator is called ${name}; ${oneOf(generators.keys())}`);
+  const generator = generatorNamed(name, key);
   if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
-  if (!generator.drawing && Object.keys(drawing).length > 0)
-    throw invalid(`${key}.drawing`, `${name} draws in one way only, so nothing can be set`);
+  if (!generator.sampling && Object.keys(sampling).length > 0)
+    throw invalid(`${key}.sampling`, `${name} has no settings of sampling; leave them out`);
   if (from !== undefined && !generator.fitFrom)
-    throw invalid(`${key}.from`, `${name} cannot start from a model; ${oneOf(startable())}`);
+    throw invalid(`${key}.from`, `${name} cannot start from a model; these can: ${startable().join(', ')}`);
   const twice = sizes?.find((size, i) => sizes.indexOf(size) !== i);
   if (twice !== undefined) throw invalid(`${key}.trainingSizes`, `${twice} is listed twice`);
   return {
     name,
     ...(from !== undefined && { from }),
     ...(sizes && { trainingSizes: sizes }),
-    config: fillSettings(generator.config, config, [key, 'config']),
-    drawing: generator.drawing ? fillSettings(generator.drawing, drawing, [key, 'drawing']) : {},
+    config: fillSettings(generator.config, config, `${key}.config`),
+    sampling: generator.sampling ? fillSettings(generator.sampling, sampling, `${key}.sampling`) : {},
   };
 };
 
-/** Throws InvalidConfig where the run asks all generators for what one of them does not heed. */
-const checkAsked = ({ generate, generators: chosen }: RunConfig): void => {
-  for (const generator of chosen.flatMap(({ name }) => generators.get(name) ?? []))
-    checkHeeds(generator, generate);
+/** Throws InvalidConfig where the run asks all generators for what one of them cannot do. */
+const checkGenerate = ({ generate, generators: chosen }: RunConfig): void => {
+  for (const { name } of chosen) checkAsked(generatorNamed(name), generate);
 };
 
 /** A family's choice with the settings of its metrics filled in. Throws InvalidConfig naming the key. */
@@ -67,11 +58,8 @@ export const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'optio
   chosen: Chosen,
 ): Chosen => {
   const known = metricsOf(family);
-  const find = (name: string, key: string): Metric => {
-    const metric = known.get(name);
-    if (!metric) throw invalid(`${family}.${key}`, `no metric is called ${name}; ${oneOf(known.keys())}`);
-    return metric;
-  };
+  const find = (name: string, key: string): Metric =>
+    named(`${family} metric`, known, name, { code: 'InvalidConfig', where: `${family}.${key}` });
   for (const [index, name] of (chosen.metrics ?? []).entries()) find(name, `metrics[${index}]`);
   const filled = Object.entries(chosen.options).map(([name, given]) => [
     name,
@@ -87,7 +75,7 @@ export const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'optio
 export const compile = (dag: Dag, run: RunConfig): Plan => {
   const builder = new DagBuilder();
   const chosen = run.generators.map(fillGenerator);
-  checkAsked(run);
+  checkGenerate(run);
   dag.draw(builder, {
     ...run,
     generators: chosen,

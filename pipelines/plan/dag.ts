@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { ArtifactKind, ArtifactRef } from '../../schemas/artifact.ts';
-import { StageError } from '../../schemas/errors.ts';
 import type { PlanInput, PlanNode } from '../../schemas/plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { Slot, Stage } from '../../schemas/stage.ts';
+import { parseConfig } from '../kernel/parse-config.ts';
 
 /** What a node will produce, before it exists: later nodes consume it. Typed by artifact kind. */
 export interface Edge<K extends ArtifactKind = ArtifactKind> {
@@ -39,9 +39,7 @@ export class DagBuilder {
     { id = stage.name, required = true }: Placement = {},
   ): Edge<Out> {
     if (this.nodes.some((node) => node.id === id)) throw new RangeError(`two nodes are called ${id}`);
-    const filled = stage.params.safeParse(params);
-    if (!filled.success)
-      throw new StageError('InvalidConfig', `params of ${id}: ${z.prettifyError(filled.error)}`);
+    const filled = parseConfig(stage.params, params, `${id}: params`);
     const wires = Object.entries<Wire<Slot>>(inputs).map(([slot, wire]) => [
       slot,
       Array.isArray(wire) ? wire.map(toInput) : toInput(wire),
@@ -49,7 +47,7 @@ export class DagBuilder {
     this.nodes.push({
       id,
       stage: stage.name,
-      params: z.json().parse(filled.data),
+      params: z.json().parse(filled),
       inputs: Object.fromEntries(wires),
       required,
       policy: { ...stage.policy },

@@ -38,7 +38,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
     return trainingSizes.map((size) => ({ ...generator, from, size }));
   });
 
-  const branches = chosen.map(({ name, from, config, drawing, size }) => {
+  const branches = chosen.map(({ name, from, config, sampling, size }) => {
     const at = (stage: string) => ({ id: `${stage}:${cohortName(name, size)}`, required });
     const model = dag.add(
       train,
@@ -49,7 +49,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
     const synthetic = dag.add(
       generate,
       { model, cohort: real },
-      { ...run.generate, drawing, seed },
+      { ...run.generate, sampling, seed },
       at('generate'),
     );
     const models = [model];

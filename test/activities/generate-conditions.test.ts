@@ -122,11 +122,11 @@ test('patients asked for are as planted; cold starts copy nobody, warm ones do',
   t.is(patientCount(warm.columns), 128);
 
   t.deepEqual((await drawn({ patients: 128, batch: 1 })).columns, cold.columns);
-  const greedy = await drawn({ patients: 128, drawing: { method: 'greedy' } });
+  const greedy = await drawn({ patients: 128, sampling: { method: 'greedy' } });
   t.notDeepEqual(greedy.columns, cold.columns);
-  await t.throwsAsync(() => drawn({ drawing: { method: 'greedy', topK: 2 } }), {
+  await t.throwsAsync(() => drawn({ sampling: { method: 'greedy', topK: 2 } }), {
     name: 'InvalidConfig',
-    message: /drawing of promptehr[\s\S]*topK/,
+    message: /promptehr: sampling: .*topK/,
   });
   await t.throwsAsync(() => drawn({ demographics: { sex: 'X' } }), { message: /there are: F, M/ });
 });

@@ -127,7 +127,7 @@ test.serial(
     const bare = { prompts: { labels: [] }, order: 'shuffled', tied: false, corruption: { share: 0 } };
     const before = await trained(store, { cohort }, paramsOf('promptehr', { ...bare, epochs: 12 }));
     const { file, tokens } = await asPublished(store, before.ref, folder);
-    const given = { vocabulary: { codes: [], labels: [] }, tokens, heads: 2, seed: 1 };
+    const given = { vocabulary: { tokens }, options: { heads: 2 }, seed: 1 };
     const { files } = await importCheckpoint(promptehr, file, given);
     for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
     const model = await imported(store, folder, 'promptehr');

@@ -134,10 +134,10 @@ test.serial('labels asked for are given, and how patients were drawn is told', a
   }
   const model = await trained(store, cohort, { generator: 'marginal' });
   for (const [params, message] of [
-    [{ labels: { flu: 1 } }, /no label is called "flu"; there are: first, noise/],
+    [{ labels: { flu: 1 } }, /no label "flu" \(there are: first, noise\)/],
     [{ demographics: { sex: 'F' } }, /marginal knows no demographics/],
     [{ seedMode: 'warm' }, /marginal cannot build around real patients/],
-    [{ drawing: { temperature: 1 } }, /drawing of marginal/],
+    [{ sampling: { temperature: 1 } }, /marginal: sampling\.temperature: /],
   ] as const)
     await t.throwsAsync(() => generated(store, model.ref, cohort, params), {
       name: 'InvalidConfig',
@@ -149,10 +149,10 @@ test.serial('what cannot work is refused, naming the key', async (t) => {
   const { store, cohort } = await storeWithCohort(t);
   const refused = (params: object, message: RegExp) =>
     t.throwsAsync(() => trained(store, cohort, params), { name: 'InvalidConfig', message });
-  await refused({ generator: 'gan' }, /no "gan"; there are halo, marginal/);
+  await refused({ generator: 'gan' }, /no generator "gan" \(there are: halo, marginal/);
   await refused(
     { generator: 'halo', config: { layers: 0, depth: 3 } },
-    /config of halo[\s\S]*depth[\s\S]*layers/,
+    /halo: config: no key depth here[\s\S]*halo: config\.layers: /,
   );
   const diverging = { ...halo, config: { ...halo.config, learningRate: 1e30, schedule: 'constant' } };
   await t.throwsAsync(() => trained(store, cohort, diverging), {

@@ -94,6 +94,6 @@ test('wrong settings of a metric are InvalidConfig and name the key', async (t) 
   const at = await setUp(t);
   await t.throwsAsync(score(at, ['copies'], { options: { copies: { nearShare: 7 } } }), {
     name: 'InvalidConfig',
-    message: /^options of copies: nearShare: /,
+    message: /^privacy\.options\.copies\.nearShare: /,
   });
 });

@@ -139,7 +139,7 @@ test('only the metrics asked for are computed, and a wrong name says which there
   t.deepEqual([...new Set(card.rows.map(({ metric }) => metric))], ['codes-per-visit']);
   await t.throwsAsync(scored(store, real.ref, synthetic.ref, { metrics: ['codes'] }), {
     name: 'InvalidConfig',
-    message: /no metric "codes"; there are code-pairs.*, code-prevalence/,
+    message: /no similarity metric "codes".* \(there are: code-pairs.*, code-prevalence/,
   });
 });
 

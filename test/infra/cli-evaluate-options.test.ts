@@ -39,8 +39,8 @@ test('settings of metrics come from a file, and the floor is left out when not w
   const near = card.rows.find(({ row }) => row === 'near')?.value ?? 0;
   t.true(near > 0.7, `most are near when hardly anything need agree: ${near}`);
   for (const [text, exit, message] of [
-    ['privacy: {options: {copies: {nearShare: 2}}}', 64, /copies: nearShare/],
-    ['privacy: {options: {duplicates: {}}}', 64, /no metric is called duplicates/],
+    ['privacy: {options: {copies: {nearShare: 2}}}', 64, /privacy\.options\.copies\.nearShare/],
+    ['privacy: {options: {duplicates: {}}}', 64, /no privacy metric "duplicates"/],
     ['copies: {}', 64, /options\.yaml: .*copies/],
     ['a: [', 64, /options\.yaml: /],
   ] as const) {

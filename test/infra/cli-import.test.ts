@@ -8,6 +8,7 @@ import { importCommand } from '../../infra/cli/import.ts';
 import { readModelFolder } from '../../pipelines/exchange/models/model-folder.ts';
 import { readVocabularyFile } from '../../pipelines/exchange/models/vocabulary-file.ts';
 import { modelCard } from '../../pipelines/generation/model-file.ts';
+import promptehr from '../../pipelines/generators/promptehr.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../pipelines/kernel/safetensors.ts';
 import { drainAsync } from '../../pipelines/kernel/steps.ts';
 import { type FailureCode, StageError } from '../../schemas/errors.ts';
@@ -138,6 +139,7 @@ test('what does not fit is told in numbers, and nothing is left behind', async (
       'SourceMalformed',
       /no weights of HALO: expected a matrix .* found bias/,
     ],
+    [{ tokenizer: vocabulary }, 'InvalidUsage', /no option of its import "tokenizer" .*heads, maxVisits/],
     [{ generator: 'marginal' }, 'InvalidUsage', /no generator with weights to import "marginal".*halo/],
     [{ file: join(folder, 'none') }, 'SourceMissing', /checkpoint none cannot be read/],
     [{ file: vocabulary }, 'ArtifactCorrupt', /not a safetensors file/],
@@ -152,8 +154,7 @@ test('what does not fit is told in numbers, and nothing is left behind', async (
 
 test('a vocabulary is a list, or numbers in either direction', async (t) => {
   const folder = await tempFolder(t);
-  const read = async (content: unknown) =>
-    (await readVocabularyFile(await vocabularyIn(folder, content))).vocabulary;
+  const read = async (content: unknown) => readVocabularyFile(await vocabularyIn(folder, content));
   const expected = [
     { modality: 'dx', code: '4019' },
     { modality: 'px', code: '9604' },
@@ -164,8 +165,8 @@ test('a vocabulary is a list, or numbers in either direction', async (t) => {
     expected as never,
   );
   t.deepEqual((await read({ 1: 'px:9604', 0: '4019' })).codes, expected as never);
-  const own = { codes: [{ modality: 'dx', code: '4019', title: 'Hypertension' }], labels: ['x'] };
-  t.deepEqual(await read(own), own as never);
+  const ours = { codes: [{ modality: 'dx', code: '4019', title: 'Hypertension' }], labels: ['x'] };
+  t.deepEqual(await read(ours), ours as never);
   t.deepEqual(await read({ 'dx:4019': 'Hypertension', 'px:9604': 'Insertion' }), {
     codes: [
       { modality: 'dx', code: '4019', title: 'Hypertension' },
@@ -175,10 +176,11 @@ test('a vocabulary is a list, or numbers in either direction', async (t) => {
   } as never);
   const tokens = { '<s>': 0, '</s>': 2, '<diag>': 9, '</diag>': 10, diag_0: 11 };
   const names = { diag_0: '4019' };
-  const none = { vocabulary: { codes: [], labels: [] } };
-  const whole = async (content: unknown) => readVocabularyFile(await vocabularyIn(folder, content));
-  t.deepEqual(await whole(tokens), { ...none, tokens });
-  t.deepEqual(await whole({ tokens, names, features: 7 }), { ...none, tokens, names, features: 7 });
+  const own = async (content: unknown) =>
+    readVocabularyFile(await vocabularyIn(folder, content), promptehr.importCheckpoint?.vocabulary);
+  t.deepEqual(await own(tokens), { tokens });
+  t.deepEqual(await own({ tokens, names, features: 7 }), { tokens, names, features: 7 });
+  t.deepEqual(await own(['4019', 'px:9604']), { codes: expected, labels: [] });
   for (const [content, message] of [
     [{ a: 0, b: 2 }, /2 codes should be numbered 0 to 1, each once; found a number 2/],
     [{ a: 1, b: 1 }, /found 1 twice/],

@@ -81,8 +81,8 @@ test('json is seen where the line cannot be parsed', (t) => {
 });
 
 const wrong: [line: string, message: string][] = [
-  ['pant north', 'there is no command "pant"; did you mean paint? (commands: paint, wash)'],
-  ['zzz', 'there is no command "zzz" (commands: paint, wash)'],
+  ['pant north', 'there is no command "pant"; did you mean paint? (there are: paint, wash)'],
+  ['zzz', 'there is no command "zzz" (there are: paint, wash)'],
   ['paint north --colour red', 'paint takes no option --colour; did you mean --color?'],
   ['paint north -x', 'paint takes no option -x'],
   ['--frm', 'understudy takes no option --frm'],

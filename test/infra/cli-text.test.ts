@@ -1,10 +1,11 @@
 import test from 'ava';
 import { z } from 'zod';
-import { fieldsOf, keysAt } from '../../infra/cli/describe-schema.ts';
+import { fieldsOf } from '../../infra/cli/describe-schema.ts';
 import { mermaid, planText } from '../../infra/cli/plan-view.ts';
 import { runId } from '../../infra/cli/run-id.ts';
-import { nearest } from '../../infra/cli/suggest.ts';
 import { table } from '../../infra/cli/table.ts';
+import { nearest } from '../../pipelines/kernel/names.ts';
+import { keysAt } from '../../pipelines/kernel/parse-config.ts';
 import type { Plan } from '../../schemas/plan.ts';
 
 test('a slip of the finger finds the word that was meant; another word finds none', (t) => {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { runConfig } from '../../schemas/run-config.ts';
+import { generate } from '../../schemas/stages/generate.ts';
 
 test('a source is all that must be said', (t) => {
   const config = runConfig.parse({ source: '/data/mimic' });
@@ -35,13 +36,27 @@ test('a source is all that must be said', (t) => {
 test('a generator is a name, or a name with settings', (t) => {
   const { generators } = runConfig.parse({
     source: 'x',
-    generators: ['halo', { name: 'halo', config: { a: 1 } }, { name: 'halo', drawing: { b: 2 } }],
+    generators: ['halo', { name: 'halo', config: { a: 1 } }, { name: 'halo', sampling: { b: 2 } }],
   });
   t.deepEqual(generators, [
-    { name: 'halo', config: {}, drawing: {} },
-    { name: 'halo', config: { a: 1 }, drawing: {} },
-    { name: 'halo', config: {}, drawing: { b: 2 } },
+    { name: 'halo', config: {}, sampling: {} },
+    { name: 'halo', config: { a: 1 }, sampling: {} },
+    { name: 'halo', config: {}, sampling: { b: 2 } },
   ]);
+});
+
+test('drawing is the old name of sampling; with both, the config is refused', (t) => {
+  const read = (settings: object) =>
+    runConfig.safeParse({ source: 'x', generators: [{ name: 'halo', ...settings }] });
+  t.deepEqual(read({ drawing: { b: 2 } }).data?.generators, [
+    { name: 'halo', config: {}, sampling: { b: 2 } },
+  ]);
+  const [issue] = read({ drawing: { b: 2 }, sampling: { b: 3 } }).error?.issues ?? [];
+  t.deepEqual(issue?.path, ['generators', 0, 'drawing']);
+  t.regex(issue?.message ?? '', /old name of sampling/);
+  const params = generate.params.parse({ drawing: { b: 2 } });
+  t.deepEqual(params.sampling, { b: 2 }, 'a plan of an earlier version');
+  t.false('drawing' in params);
 });
 
 test('a config that was parsed parses to itself', (t) => {
@@ -56,6 +71,7 @@ test('keys that are not known are refused at every depth', (t) => {
     { cohort: { split: { test: 0.2 } } },
     { tokens: { seed: 4 } },
     { generate: { count: 7 } },
+    { generate: { sampling: {} } },
     { generate: { drawing: {} } },
     { generate: { seedMode: 'hot' } },
     { generate: { labels: { asthma: 2 } } },

@@ -206,7 +206,7 @@ test.serial('a config that does not compile fails the run with its own code and 
     });
     const failure = await failureOf(run);
     t.is((failure as ApplicationFailure).type, 'InvalidConfig');
-    t.regex(failure?.message ?? '', /^generators\[0\]: no generator is called hallo/);
+    t.regex(failure?.message ?? '', /^generators\[0\]: there is no generator "hallo"/);
     t.deepEqual(await statusOf(run), []);
   });
 });

@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
-import { vocabulary as ours } from '../../../schemas/vocabulary.ts';
-import type { Checkpoint } from '../../generation/generator.ts';
+import { type Vocabulary, vocabulary as vocabularySchema } from '../../../schemas/vocabulary.ts';
 import { prefixedCode } from '../read/code-systems.ts';
 import { malformed } from '../read/outside-cohort.ts';
 
@@ -17,16 +16,6 @@ const titled = z.record(z.string().regex(/^[a-z]+:./), z.string().min(1));
 /** What a vocabulary file may be beside our own vocabulary.json. */
 const foreign = z.union([names, numbered, named]);
 const withLabels = z.object({ codes: foreign, labels: names.default([]) });
-
-/** The vocabulary of a tokenizer: its brackets say so. */
-const tokenizer = numbered.refine((tokens) =>
-  Object.keys(tokens).some((text) => `</${text.slice(1)}` in tokens),
-);
-const withTokens = z.object({
-  tokens: tokenizer,
-  names: z.record(z.string(), z.string().min(1)).optional(),
-  features: z.unknown().optional(),
-});
 
 /** Entries by number, each of 0 … n-1 once. */
 const inOrder = (entries: readonly (readonly [name: string, at: number])[], file: string): string[] => {
@@ -52,48 +41,41 @@ const listed = (codes: z.output<typeof foreign>, file: string): string[] => {
   );
 };
 
-const tokensIn = (content: unknown): Omit<VocabularyRead, 'vocabulary'> | undefined => {
-  const bare = tokenizer.safeParse(content);
-  if (bare.success) return { tokens: bare.data };
-  const { success, data } = withTokens.safeParse(content);
-  if (!success) return undefined;
-  const { tokens, names: called, features } = data;
-  return { tokens, ...(called && { names: called }), ...(features !== undefined && { features }) };
+/** A JSON file that an import is given; `what` it should be. Throws SourceMissing, SourceMalformed. */
+export const readJsonFile = async (path: string, what: string): Promise<unknown> => {
+  const file = basename(path);
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new StageError('SourceMissing', `the ${what} ${file} cannot be read`, { cause });
+  });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw malformed(`${file} should be a ${what} in JSON, and is no JSON`);
+  }
 };
-
-/** What a vocabulary file tells of a checkpoint. */
-export type VocabularyRead = Pick<Checkpoint, 'vocabulary' | 'tokens' | 'names' | 'features'>;
 
 /**
  * Reads the order of a model's codes: our vocabulary.json; `{"codes": …, "labels": ["…"]}`, or the codes alone, where
  * codes are a list of texts or an object from code to number or from number to code (HALO's codeToIndex and
- * indexToCode as JSON), or from code to what it is called (`{"dx:4019": "Hypertension"}`). `px:9604` is a procedure, `9604` alone a diagnosis. Or the vocabulary of a tokenizer, `{"<diag>":
- * 50265, …}`, alone or as `tokens` beside `names` of its codes and `features` of its prompts. Throws SourceMissing,
- * SourceMalformed.
+ * indexToCode as JSON), or from code to what it is called (`{"dx:4019": "Hypertension"}`). `px:9604` is a procedure,
+ * `9604` alone a diagnosis. `own` is one form more, that of the generator's paper. Throws SourceMissing, SourceMalformed.
  */
-export const readVocabularyFile = async (path: string): Promise<VocabularyRead> => {
+export const readVocabularyFile = async <V = never>(
+  path: string,
+  own?: z.ZodType<V>,
+): Promise<Vocabulary | V> => {
   const file = basename(path);
-  const text = await readFile(path, 'utf8').catch((cause) => {
-    throw new StageError('SourceMissing', `the vocabulary ${file} cannot be read`, { cause });
-  });
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    throw malformed(`${file} should be a vocabulary in JSON, and is no JSON`);
-  }
-  const own = ours.safeParse(content);
-  if (own.success) return { vocabulary: own.data };
+  const content = await readJsonFile(path, 'vocabulary');
+  const ours = vocabularySchema.safeParse(content);
+  if (ours.success) return ours.data;
   const called = titled.safeParse(content);
   if (called.success)
     return {
-      vocabulary: {
-        codes: Object.entries(called.data).map(([code, title]) => ({ ...prefixedCode(code), title })),
-        labels: [],
-      },
+      codes: Object.entries(called.data).map(([code, title]) => ({ ...prefixedCode(code), title })),
+      labels: [],
     };
-  const speaking = tokensIn(content);
-  if (speaking) return { vocabulary: { codes: [], labels: [] }, ...speaking };
+  const papers = own?.safeParse(content);
+  if (papers?.success) return papers.data;
   const wrapped = withLabels.safeParse(content);
   const bare = foreign.safeParse(content);
   if (!wrapped.success && !bare.success)
@@ -106,5 +88,5 @@ export const readVocabularyFile = async (path: string): Promise<VocabularyRead> 
   const distinct = new Set(all.map(({ modality, code }) => `${modality}:${code}`)).size;
   if (distinct < all.length)
     throw malformed(`${file}: ${all.length - distinct} of its ${all.length} codes are there twice`);
-  return { vocabulary: { codes: all, labels } };
+  return { codes: all, labels };
 };

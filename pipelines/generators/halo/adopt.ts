@@ -1,10 +1,17 @@
 /**
  * Takes over a checkpoint of the reference (btheodorou99/HALO_Inpatient, `torch.save` of the model's state_dict,
- * exported to safetensors). Shapes tell all but the number of heads.
+ * exported to safetensors). Shapes show all but the number of heads.
  */
+import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
-import { matrixNamed, tensorsOfShapes, withoutPrefix } from '../../generation/checkpoint-tensors.ts';
-import type { Adopted, Checkpoint } from '../../generation/generator.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import {
+  attentionHeads,
+  matrixNamed,
+  tensorsOfShapes,
+  withoutPrefix,
+} from '../../generation/checkpoint-tensors.ts';
+import { type Checkpoint, defineImport } from '../../generation/generator.ts';
 import type { NamedArray } from '../../kernel/checkpointable.ts';
 import { type Architecture, layoutOf } from './network/architecture.ts';
 import { allWeights, liveCells, referenceShapes } from './network/weight-layout.ts';
@@ -12,10 +19,19 @@ import { samplingColumns } from './sampling/sampler.ts';
 
 const malformed = (message: string): StageError => new StageError('SourceMalformed', message);
 
+const options = z.object({
+  heads: attentionHeads,
+  maxVisits: z
+    .int()
+    .positive()
+    .optional()
+    .describe('longest record that is read; default: as many visits as the weights have positions for'),
+});
+
 /** The reference's config.py. */
 const published = { embedding: 768, heads: 12 };
 
-const labelsOf = (width: number, { codes, labels }: Checkpoint['vocabulary']): string[] => {
+const labelsOf = (width: number, { codes, labels }: Vocabulary): string[] => {
   const { width: own } = layoutOf({ codes: codes.length, labels: labels.length });
   const special = own - codes.length - labels.length;
   const count = width - codes.length - special;
@@ -43,7 +59,8 @@ const contextOf = (tensors: Record<string, NamedArray>, positions: number): numb
 
 const architectureOf = (
   tensors: Record<string, NamedArray>,
-  { vocabulary, heads, maxVisits }: Checkpoint,
+  vocabulary: Vocabulary,
+  { heads, maxVisits }: z.output<typeof options>,
 ): { architecture: Architecture; labels: string[] } => {
   const [embedding, width] = matrixNamed(tensors, 'transformer.vis_embed_mat.weight', 'HALO');
   const [positions] = matrixNamed(tensors, 'transformer.pos_embed_mat.weight', 'HALO');
@@ -70,25 +87,29 @@ const architectureOf = (
   };
 };
 
-/** A HALO checkpoint as a model of ours. Throws SourceMalformed where shapes and vocabulary do not fit. */
-export const adoptHalo = (checkpoint: Checkpoint): Adopted => {
-  const tensors = withoutPrefix(checkpoint.tensors, ['module.', 'model.']);
-  const { architecture, labels } = architectureOf(tensors, checkpoint);
-  const { layers, heads, embedding, maxVisits } = architecture;
-  const arrays = tensorsOfShapes(tensors, referenceShapes(architecture), 'HALO');
-  const made = labels.length - checkpoint.vocabulary.labels.length;
-  return {
-    saved: { arrays, json: { architecture } },
-    vocabulary: { ...checkpoint.vocabulary, labels },
-    settings: { layers, heads, embedding, maxVisits },
-    parameters: allWeights(architecture, samplingColumns).reduce((sum, weight) => sum + liveCells(weight), 0),
-    notes: [
-      ...(checkpoint.heads === undefined
-        ? [`${heads} attention heads are assumed, as in the published config`]
-        : []),
-      ...(made > 0
-        ? [`the vocabulary names no labels: the ${made} of the weights are called label 0 and so on`]
-        : []),
-    ],
-  };
-};
+/** A HALO checkpoint as a model of ours. */
+export const haloImport = defineImport({
+  options,
+  adopt(checkpoint: Checkpoint, given) {
+    const tensors = withoutPrefix(checkpoint.tensors, ['module.', 'model.']);
+    const { architecture, labels } = architectureOf(tensors, checkpoint.vocabulary, given);
+    const { layers, heads, embedding, maxVisits } = architecture;
+    const arrays = tensorsOfShapes(tensors, referenceShapes(architecture), 'HALO');
+    const made = labels.length - checkpoint.vocabulary.labels.length;
+    const notes: string[] = [];
+    if (given.heads === undefined)
+      notes.push(`${heads} attention heads are assumed, as in the published config`);
+    if (made > 0)
+      notes.push(`the vocabulary names no labels: the ${made} of the weights are called label 0 and so on`);
+    return {
+      saved: { arrays, json: { architecture } },
+      vocabulary: { ...checkpoint.vocabulary, labels },
+      settings: { layers, heads, embedding, maxVisits },
+      parameters: allWeights(architecture, samplingColumns).reduce(
+        (sum, weight) => sum + liveCells(weight),
+        0,
+      ),
+      notes,
+    };
+  },
+});

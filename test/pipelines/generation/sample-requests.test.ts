@@ -21,22 +21,23 @@ const plain: Generator = {
   paper: '',
   version: 1,
   config: z.strictObject({}),
+  capabilities: ['labels'],
   fit: never,
   open: never,
 };
 const able: Generator = {
   ...plain,
   name: 'able',
-  drawing: z.strictObject({ temperature: z.number().positive().default(1) }),
-  heeds: ['demographics', 'seeds'],
+  sampling: z.strictObject({ temperature: z.number().positive().default(1) }),
+  capabilities: ['labels', 'demographics', 'seeds'],
 };
-const asked: Asked = { seed: 3, seedMode: 'cold', labels: {}, demographics: {}, drawing: {} };
+const asked: Asked = { seed: 3, seedMode: 'cold', labels: {}, demographics: {}, sampling: {} };
 const requests = (generator: Generator, changes: Partial<Asked>) =>
   sampleRequests(generator, { ...asked, ...changes }, cohort, cohort);
 
-test('nothing asked, nothing said', (t) => {
+test('nothing asked, nothing in the request', (t) => {
   t.deepEqual(requests(plain, {})(7, 2), { first: 7, count: 2, seed: 3 });
-  t.deepEqual(requests(able, {})(7, 2), { first: 7, count: 2, seed: 3, drawing: { temperature: 1 } });
+  t.deepEqual(requests(able, {})(7, 2), { first: 7, count: 2, seed: 3, sampling: { temperature: 1 } });
 });
 
 test('labels asked for, the others left to the model', (t) => {
@@ -60,26 +61,63 @@ test('warm: every patient has the training patient of the same index, counted ar
 const refused = test.macro((t, generator: Generator, changes: Partial<Asked>, message: RegExp) => {
   t.throws(() => requests(generator, changes), { name: 'InvalidConfig', message });
 });
-test('a label nobody knows', refused, plain, { labels: { flu: 1 } }, /"flu"; there are: asthma, sepsis/);
 test(
-  'a fact nobody knows',
+  'a label that does not exist',
+  refused,
+  plain,
+  { labels: { flu: 1 } },
+  /no label "flu" \(there are: asthma, sepsis\)/,
+);
+test(
+  'a fact that does not exist',
   refused,
   able,
   { demographics: { height: 2 } },
   /\.height: .*there are: age, sex/,
 );
-test('a level nobody has', refused, able, { demographics: { sex: 'X' } }, /\.sex: .*"X"; there are: F, M/);
+test(
+  'a level that no patient has',
+  refused,
+  able,
+  { demographics: { sex: 'X' } },
+  /\.sex: .*"X" \(there are: F, M\)/,
+);
 test('a word for a number', refused, able, { demographics: { age: 'old' } }, /\.age: expected a number/);
-test('facts of one who knows none', refused, plain, { demographics: { sex: 'F' } }, /plain knows no demog/);
-test('seeds for one who takes none', refused, plain, { seedMode: 'warm' }, /seedMode: plain cannot build/);
+test(
+  'facts of a generator that knows none',
+  refused,
+  plain,
+  { demographics: { sex: 'F' } },
+  /plain knows no demog/,
+);
+test(
+  'labels of a generator that has none',
+  refused,
+  { ...plain, capabilities: [] },
+  { labels: { sepsis: 1 } },
+  /^generate\.labels\.sepsis: plain cannot be asked for labels/,
+);
+test(
+  'seeds for a generator that takes none',
+  refused,
+  plain,
+  { seedMode: 'warm' },
+  /seedMode: plain cannot build/,
+);
 test(
   'settings where there are none',
   refused,
   plain,
-  { drawing: { temperature: 2 } },
-  /of plain:.*temperature/,
+  { sampling: { temperature: 2 } },
+  /plain: sampling\.temperature: .* no settings/,
 );
-test('a wrong setting', refused, able, { drawing: { temperature: -1 } }, /of able:[\s\S]*temperature/);
+test(
+  'a wrong setting',
+  refused,
+  able,
+  { sampling: { temperature: -1 } },
+  /able: sampling\.temperature: expected a number > 0/,
+);
 
 test(
   'seeds whose facts are asked for',
@@ -89,9 +127,9 @@ test(
   /takes labels and demographics from the real patients/,
 );
 
-test('warm needs somebody to build around', (t) => {
-  const nobody = new VisitColumnsBuilder().build();
-  t.throws(() => sampleRequests(able, { ...asked, seedMode: 'warm' }, cohort, nobody), {
+test('warm needs patients to build around', (t) => {
+  const none = new VisitColumnsBuilder().build();
+  t.throws(() => sampleRequests(able, { ...asked, seedMode: 'warm' }, cohort, none), {
     name: 'TooFewPatients',
   });
 });

@@ -1,10 +1,17 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
-import type { Generator, ImputeRequest, Sampler } from '../../../pipelines/generation/generator.ts';
+import {
+  type Capability,
+  capabilitiesOf,
+  type Generator,
+  type ImputeRequest,
+  type Sampler,
+  type TrainingData,
+} from '../../../pipelines/generation/generator.ts';
 import { generators } from '../../../pipelines/generators/registry.ts';
 import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import { deviceArrays } from '../../../pipelines/nn/ops/open-ops.ts';
-import { patientCount, visitCount } from '../../../pipelines/patients/visit-columns.ts';
+import { patientCount, type VisitColumns, visitCount } from '../../../pipelines/patients/visit-columns.ts';
 import { type TokenKind, tokenKinds } from '../../../schemas/ehr.ts';
 import { planted, quickSettings } from './planted-cohort.ts';
 
@@ -20,9 +27,9 @@ const data = {
 const { validation: held } = data;
 const kindOf = (code: number) => data.vocabulary.codes[code]?.modality;
 
-const opened = async (generator: Generator): Promise<Sampler> => {
+const opened = async (generator: Generator, on: TrainingData = data): Promise<Sampler> => {
   const config = generator.config.parse(quickSettings[generator.name] ?? {});
-  const fitting = await generator.fit(data, config, 1);
+  const fitting = await generator.fit(on, config, 1);
   for (let step = 0; step < 6 && !fitting.finished; step++) await fitting.step();
   const saved = await fitting.model();
   fitting.dispose();
@@ -31,15 +38,36 @@ const opened = async (generator: Generator): Promise<Sampler> => {
 
 test.before(() => startBackend());
 
-for (const [name, generator] of generators) {
-  test.serial(`${name}: tells each visit's codes their losses, or cannot condition at all`, async (t) => {
+const able = (capability: Capability) =>
+  [...generators].filter(([, generator]) => capabilitiesOf(generator).includes(capability));
+
+for (const [name, generator] of generators)
+  test.serial(`${name}: its sampler can do what the generator declares, and nothing else`, async (t) => {
     const sampler = await opened(generator);
-    if (!sampler.conditional) {
-      sampler.dispose();
-      t.pass();
-      return;
-    }
-    const scores = await drainAsync(sampler.conditional(held));
+    for (const capability of ['score', 'conditional', 'impute'] as const)
+      t.is(sampler[capability] !== undefined, generator.capabilities.includes(capability), capability);
+    sampler.dispose();
+  });
+
+for (const [name, generator] of able('score'))
+  test.serial(`${name}: scores every patient with a probability, the same again`, async (t) => {
+    const sampler = await opened(generator);
+    const score = () => drainAsync(sampler.score?.(held) ?? t.fail());
+    const scores = await score();
+    t.is(scores.logProbability.length, patientCount(held));
+    scores.logProbability.forEach((log, patient) => {
+      t.true(log <= 0, `${log}`);
+      t.true((scores.positives[patient] as number) <= (scores.cells[patient] as number));
+    });
+    t.deepEqual(await score(), scores);
+    sampler.dispose();
+  });
+
+for (const [name, generator] of able('conditional'))
+  test.serial(`${name}: gives the loss of each visit's codes, the same again`, async (t) => {
+    const sampler = await opened(generator);
+    const ask = () => drainAsync(sampler.conditional?.(held) ?? t.fail());
+    const scores = await ask();
     const cells = visitCount(held) * tokenKinds.length;
     for (const losses of [scores.longitudinal, scores.crossModal]) {
       t.is(losses.length, cells);
@@ -56,20 +84,16 @@ for (const [name, generator] of generators) {
     t.deepEqual(scores.codes, counts);
     t.is(scores.reference?.crossModal.length ?? held.codes.length, held.codes.length);
     const before = deviceArrays();
-    t.deepEqual(await drainAsync(sampler.conditional(held)), scores, 'the same again');
+    t.deepEqual(await ask(), scores, 'the same again');
     t.is(deviceArrays(), before, 'nothing stays on the device');
     sampler.dispose();
   });
 
-  test.serial(`${name}: fills records in, well formed and the same again, or cannot at all`, async (t) => {
+for (const [name, generator] of able('impute'))
+  test.serial(`${name}: fills records in, well formed and the same again`, async (t) => {
     const sampler = await opened(generator);
     const ask = (request: Partial<ImputeRequest>) =>
       drainAsync(sampler.impute?.({ columns: held, task: 'completion', ...request }) ?? t.fail());
-    if (!sampler.impute) {
-      sampler.dispose();
-      t.pass();
-      return;
-    }
     const requests: Partial<ImputeRequest>[] = [
       { task: 'completion' },
       { task: 'next-visit', kinds: ['rx'], top: 2 },
@@ -100,4 +124,39 @@ for (const [name, generator] of generators) {
     }
     sampler.dispose();
   });
-}
+
+/** `held` with one fact for every patient. */
+const aged = (age: number): VisitColumns => ({
+  ...held,
+  demographics: { age: { kind: 'numeric', values: new Float32Array(patientCount(held)).fill(age) } },
+});
+
+for (const [name, generator] of able('demographics'))
+  test.serial(`${name}: demographics that are asked for are given`, async (t) => {
+    const { demographics } = aged(40);
+    const train = {
+      ...data.train,
+      demographics: {
+        age: {
+          kind: 'numeric' as const,
+          values: new Float32Array(patientCount(data.train)).map((_, i) => 30 + i),
+        },
+      },
+    };
+    const sampler = await opened(generator, { ...data, train, validation: aged(50) });
+    t.is(sampler.features?.['age'], 'numeric');
+    const count = patientCount(held);
+    const columns = await sampler.sample({ first: 0, count, seed: 1, demographics });
+    t.deepEqual(columns.demographics?.['age'], demographics?.['age']);
+    sampler.dispose();
+  });
+
+for (const [name, generator] of able('seeds'))
+  test.serial(`${name}: patients built around real ones have as many visits as those`, async (t) => {
+    const sampler = await opened(generator);
+    const count = patientCount(held);
+    const columns = await sampler.sample({ first: 0, count, seed: 1, seeds: held });
+    t.deepEqual(columns.visitOffsets, held.visitOffsets);
+    t.notDeepEqual(columns.codes, held.codes);
+    sampler.dispose();
+  });

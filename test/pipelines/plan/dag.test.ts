@@ -30,7 +30,7 @@ test('an edge of the wrong kind, a list for one, or wrong params is a type error
   // @ts-expect-error params are checked against the stage's own schema
   t.throws(() => dag.add(train, { cohort, from: [] }, { generator: 1 }, { id: 'params' }), {
     name: 'InvalidConfig',
-    message: /params of params:(.|\n)*generator/,
+    message: /^params: params\.generator: expected text/,
   });
 });
 
@@ -117,7 +117,7 @@ test(
   'an unknown generator',
   refused,
   { generators: [{ name: 'hallo' }] },
-  /^generators\[0\]: no generator is called hallo; there are: .*halo/,
+  /^generators\[0\]: there is no generator "hallo"; did you mean halo\? \(there are: .*promptehr/,
 );
 test(
   'a generator twice',
@@ -138,10 +138,10 @@ test(
   /^generators\[0\]\.config\.epochs: /,
 );
 test(
-  'a way of drawing where there is but one',
+  'settings of sampling where there are none',
   refused,
-  { generators: [{ name: 'marginal', drawing: { temperature: 2 } }] },
-  /^generators\[0\]\.drawing: marginal draws in one way only/,
+  { generators: [{ name: 'marginal', sampling: { temperature: 2 } }] },
+  /^generators\[0\]\.sampling: marginal has no settings of sampling/,
 );
 test(
   'real patients as seeds of a generator that takes none',
@@ -159,20 +159,20 @@ test(
   'an unknown metric',
   refused,
   { similarity: { metrics: ['beauty'] } },
-  /^similarity\.metrics\[0\]: no metric is called beauty; there are: /,
+  /^similarity\.metrics\[0\]: there is no similarity metric "beauty" \(there are: /,
 );
 
 test(
   'a metric of another family',
   refused,
   { privacy: { metrics: ['code-pairs'] } },
-  /^privacy\.metrics\[0\]: no metric is called code-pairs; there are: .*copies/,
+  /^privacy\.metrics\[0\]: there is no privacy metric "code-pairs" \(there are: .*copies/,
 );
 test(
   'a wrong setting of a metric',
   refused,
   { privacy: { options: { copies: { nearShare: 2 } } } },
-  /options of copies: nearShare: /,
+  /^privacy\.options\.copies\.nearShare: expected/,
 );
 
 test('settings of metrics are in the plan with their defaults', (t) => {
@@ -182,22 +182,22 @@ test('settings of metrics are in the plan with their defaults', (t) => {
   });
 });
 
-test('how a generator draws is in the plan of its sampling, not of its training', (t) => {
-  const planOf = (drawing: object) =>
-    compile(nightly, config({ generators: ['marginal', { name: 'promptehr', drawing }] })).nodes;
+test('how a generator samples is in the plan of its sampling, not of its training', (t) => {
+  const planOf = (sampling: object) =>
+    compile(nightly, config({ generators: ['marginal', { name: 'promptehr', sampling }] })).nodes;
   const params = (nodes: ReturnType<typeof planOf>, id: string) =>
     nodes.find((node) => node.id === id)?.params;
   const [one, two] = [planOf({}), planOf({ method: 'sample', topP: 0.9 })];
   t.deepEqual(params(one, 'train:promptehr'), params(two, 'train:promptehr'));
-  t.like(params(one, 'generate:promptehr'), { drawing: { method: 'sample', temperature: 1 } });
-  t.like(params(two, 'generate:promptehr'), { drawing: { topP: 0.9 } });
-  t.like(params(two, 'generate:marginal'), { drawing: {} });
+  t.like(params(one, 'generate:promptehr'), { sampling: { method: 'sample', temperature: 1 } });
+  t.like(params(two, 'generate:promptehr'), { sampling: { topP: 0.9 } });
+  t.like(params(two, 'generate:marginal'), { sampling: {} });
 });
 test(
-  'a wrong way of drawing',
+  'a wrong setting of sampling',
   refused,
-  { generators: [{ name: 'promptehr', drawing: { temperature: 'hot' } }] },
-  /^generators\[0\]\.drawing\.temperature: /,
+  { generators: [{ name: 'promptehr', sampling: { temperature: 'hot' } }] },
+  /^generators\[0\]\.sampling\.temperature: expected a number, found "hot"/,
 );
 
 test('a training that starts from a model reads it from a node of its own, one for all sizes', (t) => {
@@ -248,7 +248,7 @@ test(
   'a model for a generator that cannot start from one',
   refused,
   { generators: [{ name: 'marginal', from: 'x' }] },
-  /^generators\[0\]\.from: marginal cannot start from a model; there are: .*halo/,
+  /^generators\[0\]\.from: marginal cannot start from a model; these can: .*halo/,
 );
 
 test('a dag is drawn anew for each config', (t) => {

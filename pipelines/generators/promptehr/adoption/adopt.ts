@@ -2,13 +2,18 @@
  * Takes over a checkpoint of the reference (RyanWangZf/PromptEHR) or of BART (Hugging Face's names), exported to
  * safetensors. Our streams have tokens that theirs lack: `<v>` around visits, an end among what a head says, and all
  * codes where BART never saw any. A code with a title starts as the mean of its pieces, where the tokenizer is given;
- * the other rows start at the mean of all with a little noise. `untaught` says which these are: they are to be trained.
+ * the other rows start at the mean of all with a little noise. `untaught` lists them: they are to be trained.
  */
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
-import { matrixNamed, tensorsOfShapes, withoutPrefix } from '../../../generation/checkpoint-tensors.ts';
-import type { Adopted, Checkpoint } from '../../../generation/generator.ts';
+import {
+  attentionHeads,
+  matrixNamed,
+  tensorsOfShapes,
+  withoutPrefix,
+} from '../../../generation/checkpoint-tensors.ts';
+import { defineImport } from '../../../generation/generator.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { RandomSource } from '../../../kernel/random.ts';
 import type { PromptArchitecture } from '../network/architecture.ts';
@@ -18,9 +23,26 @@ import type { PromptMarginals } from '../records/marginals.ts';
 import { interfaceOf, type PromptModel, writePromptModel } from '../records/prompt-model.ts';
 import { type StreamLayout, streamsOf } from '../records/streams.ts';
 import { gatheredRows, headTensors, streamRows } from './adopt-rows.ts';
-import { bytePairEncoder, readTokenizer } from './tokenizer.ts';
+import {
+  type BytePairs,
+  bytePairEncoder,
+  readTokenizer,
+  type TokenizerVocabulary,
+  tokenizerFile,
+  tokenizerVocabulary,
+} from './tokenizer.ts';
 
 type Tensors = Record<string, NamedArray>;
+
+const options = z.object({
+  tokenizer: tokenizerFile
+    .optional()
+    .describe(
+      'tokenizer.json of a language model such as BART: codes with a name in the vocabulary begin as the pieces of that name',
+    ),
+  heads: attentionHeads,
+});
+type Options = z.output<typeof options>;
 
 const malformed = (message: string): StageError => new StageError('SourceMalformed', message);
 const embedding = 'model.shared.weight';
@@ -32,7 +54,7 @@ const namedAsModel = (tensors: Tensors): Tensors => {
   return Object.fromEntries(Object.entries(bare).map(([name, array]) => [`model.${name}`, array]));
 };
 
-/** Nothing is known of patients but that they have a visit: weights tell nothing of that. */
+/** Nothing is known of patients but that they have a visit: weights hold nothing else of them. */
 const unknownMarginals = (features: PromptFeatures, labels: number): PromptMarginals => {
   const unknown = (levels: number) =>
     Array.from({ length: levels }, (_, level) => (level === levels - 1 ? 1 : 0));
@@ -71,7 +93,7 @@ const unknownMarginals = (features: PromptFeatures, labels: number): PromptMargi
 };
 
 /** Per code, the rows of the pieces of its title, as it stands inside a sentence; none without a tokenizer or title. */
-const nameRows = ({ codes }: Vocabulary, pieces: Checkpoint['pieces']): number[][] => {
+const nameRows = ({ codes }: Vocabulary, pieces: BytePairs | undefined): number[][] => {
   if (!pieces) return [];
   const piecesOf = bytePairEncoder(pieces);
   return codes.map(({ title }) => (title === undefined ? [] : piecesOf(` ${title.trim()}`)));
@@ -96,7 +118,7 @@ const architectureOf = (
   tensors: Tensors,
   streams: StreamLayout,
   features: PromptFeatures,
-  { heads }: Checkpoint,
+  { heads }: Options,
 ): PromptArchitecture => {
   const [, width] = matrixNamed(tensors, embedding, 'PromptEHR or BART');
   const [rows] = matrixNamed(tensors, 'model.encoder.embed_positions.weight', 'PromptEHR or BART');
@@ -118,22 +140,27 @@ const architectureOf = (
 };
 
 const noFeatures: PromptFeatures = { numeric: [], categorical: [], labels: [] };
-const toldFeatures = promptFeatures.omit({ labels: true });
+const namedFeatures = promptFeatures.omit({ labels: true });
 
-const featuresOf = ({ features }: Checkpoint): PromptFeatures => {
+const featuresOf = (features: unknown): PromptFeatures => {
   if (features === undefined) return noFeatures;
-  const parsed = toldFeatures.safeParse(features);
+  const parsed = namedFeatures.safeParse(features);
   if (parsed.success) return { ...parsed.data, labels: [] };
   throw malformed(`features of the vocabulary file: ${z.prettifyError(parsed.error)}`);
 };
 
-const notesOf = (tensors: Tensors, model: PromptModel, given: Checkpoint): string[] => {
+const notesOf = (
+  tensors: Tensors,
+  model: PromptModel,
+  { heads }: Options,
+  own: TokenizerVocabulary | undefined,
+): string[] => {
   const { drawn = [], named = [] } = model.untaught ?? {};
   const { codeBase, tokens } = model.streams;
   const fresh = drawn.filter((token) => token >= codeBase).length;
   const hasPrompts = Object.keys(tensors).some((name) => name.includes('_conditional_prompt.'));
   return [
-    ...(given.heads === undefined
+    ...(heads === undefined
       ? [`${model.architecture.attentionHeads} attention heads are assumed, 64 columns each`]
       : []),
     ...(fresh > 0
@@ -146,66 +173,79 @@ const notesOf = (tensors: Tensors, model: PromptModel, given: Checkpoint): strin
           `${named.length} of ${tokens - codeBase} codes are new to these weights and begin as the mean of the pieces of their names`,
         ]
       : []),
-    ...(hasPrompts && given.features === undefined
+    ...(hasPrompts && own?.features === undefined
       ? [
-          'its prompts are left out, as weights do not tell what they are about: name them as `features` in the vocabulary file',
+          'its prompts are left out, as weights do not show what they are about: name them as `features` in the vocabulary file',
         ]
       : []),
-    'brackets around visits and the end of a span are new to these weights; how many visits a record has they do not tell, so records drawn have one',
+    'brackets around visits and the end of a span are new to these weights; they do not show how many visits a record has, so sampled records have one',
   ];
 };
 
-/** A PromptEHR or BART checkpoint as a model of ours. Throws SourceMalformed where shapes and vocabulary do not fit. */
-export const adoptPrompt = (checkpoint: Checkpoint): Adopted => {
-  const tensors = namedAsModel(checkpoint.tensors);
-  const [height] = matrixNamed(tensors, embedding, 'PromptEHR or BART');
-  const { tokens } = checkpoint;
-  const places = tokens && readTokenizer(tokens, checkpoint.names);
-  const vocabulary = places?.vocabulary ?? checkpoint.vocabulary;
-  const streams = streamsOf(vocabulary);
-  const features = featuresOf(checkpoint);
-  const architecture = architectureOf(tensors, streams, features, checkpoint);
-  if (!architecture.tied && !places)
-    throw malformed(
-      'these weights have heads of their own: give the vocabulary of their tokenizer, {"<diag>": 50265, …}',
+/** A PromptEHR or BART checkpoint as a model of ours. */
+export const promptImport = defineImport({
+  options,
+  files: ['tokenizer'],
+  vocabulary: tokenizerVocabulary,
+  adopt(checkpoint, given) {
+    const tensors = namedAsModel(checkpoint.tensors);
+    const [height] = matrixNamed(tensors, embedding, 'PromptEHR or BART');
+    const own = 'tokens' in checkpoint.vocabulary ? checkpoint.vocabulary : undefined;
+    const places = own && readTokenizer(own);
+    const vocabulary = places?.vocabulary ?? (checkpoint.vocabulary as Vocabulary);
+    const streams = streamsOf(vocabulary);
+    const features = featuresOf(own?.features);
+    const architecture = architectureOf(tensors, streams, features, given);
+    if (!architecture.tied && !places)
+      throw malformed(
+        'these weights have heads of their own: give the vocabulary of their tokenizer, {"<diag>": 50265, …}',
+      );
+    const random = new RandomSource(checkpoint.seed, 'weights');
+    const rows = streamRows(
+      streams,
+      own?.tokens ?? given.tokenizer?.rows,
+      places,
+      nameRows(vocabulary, given.tokenizer),
+      height,
     );
-  const random = new RandomSource(checkpoint.seed, 'weights');
-  const rows = streamRows(
-    streams,
-    tokens ?? checkpoint.pieces?.rows,
-    places,
-    nameRows(vocabulary, checkpoint.pieces),
-    height,
-  );
-  const adopted = {
-    ...tensors,
-    [embedding]: gatheredRows(tensors[embedding] as NamedArray, rows, random, 0),
-    ...(places && !architecture.tied ? headTensors(tensors, streams, places, random) : {}),
-  };
-  const promptRows = features.numeric.length + features.categorical.length;
-  const model: PromptModel = {
-    architecture,
-    streams,
-    features,
-    marginals: unknownMarginals(features, vocabulary.labels.length),
-    settings: { contextTokens: architecture.positions - promptRows, order: 'shuffled' },
-    untaught: {
-      drawn: rows.flatMap((row, token) => (row === -1 ? [token] : [])),
-      named: rows.flatMap((row, token) => (Array.isArray(row) ? [token] : [])),
-    },
-  };
-  const { width, encoderLayers, decoderLayers, attentionHeads, feed, tied } = architecture;
-  return {
-    saved: {
-      arrays: tensorsOfShapes(adopted, referenceShapes(architecture), 'PromptEHR'),
-      json: writePromptModel(model),
-    },
-    vocabulary,
-    settings: { width, encoderLayers, decoderLayers, attentionHeads, feed, tied, ...model.settings },
-    parameters: allWeights(architecture).reduce(
-      (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-      0,
-    ),
-    notes: notesOf(tensors, model, checkpoint),
-  };
-};
+    const adopted = {
+      ...tensors,
+      [embedding]: gatheredRows(tensors[embedding] as NamedArray, rows, random, 0),
+      ...(places && !architecture.tied ? headTensors(tensors, streams, places, random) : {}),
+    };
+    const promptRows = features.numeric.length + features.categorical.length;
+    const model: PromptModel = {
+      architecture,
+      streams,
+      features,
+      marginals: unknownMarginals(features, vocabulary.labels.length),
+      settings: { contextTokens: architecture.positions - promptRows, order: 'shuffled' },
+      untaught: {
+        drawn: rows.flatMap((row, token) => (row === -1 ? [token] : [])),
+        named: rows.flatMap((row, token) => (Array.isArray(row) ? [token] : [])),
+      },
+    };
+    const { width, encoderLayers, decoderLayers, attentionHeads: heads, feed, tied } = architecture;
+    return {
+      saved: {
+        arrays: tensorsOfShapes(adopted, referenceShapes(architecture), 'PromptEHR'),
+        json: writePromptModel(model),
+      },
+      vocabulary,
+      settings: {
+        width,
+        encoderLayers,
+        decoderLayers,
+        attentionHeads: heads,
+        feed,
+        tied,
+        ...model.settings,
+      },
+      parameters: allWeights(architecture).reduce(
+        (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+        0,
+      ),
+      notes: notesOf(tensors, model, given, own),
+    };
+  },
+});

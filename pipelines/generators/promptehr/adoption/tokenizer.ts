@@ -1,10 +1,35 @@
 /**
- * What the authors' tokenizer says of the rows of a checkpoint: `<diag>` and `</diag>` around codes called `diag_12`,
+ * What the authors' tokenizer has of the rows of a checkpoint: `<diag>` and `</diag>` around codes called `diag_12`,
  * whose number is also the row of the kind's head (RyanWangZf/PromptEHR, modeling_config.py, ModelTokenizer).
  */
+import { z } from 'zod';
 import type { TokenKind } from '../../../../schemas/ehr.ts';
 import { StageError } from '../../../../schemas/errors.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
+
+const rowsByText = z
+  .record(z.string(), z.int().nonnegative())
+  .refine((rows) => Object.keys(rows).some((text) => `</${text.slice(1)}` in rows));
+
+/**
+ * The vocabulary file in the authors' form: rows of the embedding by token, known by its brackets; alone, or as
+ * `tokens` beside the `names` of its codes and the `features` that the model's prompts are about.
+ */
+export const tokenizerVocabulary = z.union([
+  rowsByText.transform((tokens): TokenizerVocabulary => ({ tokens })),
+  z.object({
+    tokens: rowsByText,
+    names: z.record(z.string(), z.string().min(1)).optional(),
+    features: z.unknown().optional(),
+  }),
+]);
+
+export interface TokenizerVocabulary {
+  tokens: Readonly<Record<string, number>>;
+  /** Codes by token, `diag_12` → `4019`; a code without one is called by its number. */
+  names?: Readonly<Record<string, string>>;
+  features?: unknown;
+}
 
 /** Names that code types have in the authors' code and data, and what we call them. */
 const kindNames: Readonly<Record<string, TokenKind>> = {
@@ -50,12 +75,9 @@ const numbered = (tokens: Readonly<Record<string, number>>, name: string): Map<n
 
 /**
  * Codes of a tokenizer, kind by kind, numbers without gaps: a head has a row also for a number that no code has.
- * `names` gives code texts by token; without one a code is called by its number. Throws SourceMalformed.
+ * Throws SourceMalformed.
  */
-export const readTokenizer = (
-  tokens: Readonly<Record<string, number>>,
-  names: Readonly<Record<string, string>> = {},
-): TokenizerPlaces => {
+export const readTokenizer = ({ tokens, names = {} }: TokenizerVocabulary): TokenizerPlaces => {
   const places: TokenizerPlaces = {
     vocabulary: { codes: [], labels: [] },
     rows: [],
@@ -97,6 +119,36 @@ export interface BytePairs {
   rows: Readonly<Record<string, number>>;
   merges: readonly (readonly [string, string])[];
 }
+
+const text = z.string().min(1);
+const merge = z.union([
+  z.tuple([text, text]),
+  z.string().transform((pair, context): [string, string] => {
+    const [left, right, ...more] = pair.split(' ');
+    if (left && right && more.length === 0) return [left, right];
+    context.addIssue({ code: 'custom', message: 'a merge should be two pieces' });
+    return z.NEVER;
+  }),
+]);
+
+const bytePairs = z.object({
+  model: z.object({
+    type: z.literal('BPE').optional(),
+    vocab: z.record(z.string(), z.int().nonnegative()),
+    merges: z.array(merge).min(1),
+  }),
+});
+
+/** The tokenizer of a language model: `tokenizer.json` of Hugging Face's tokenizers with byte-level byte pairs, as BART's. */
+export const tokenizerFile = z.unknown().transform((content, context): BytePairs => {
+  const { success, data } = bytePairs.safeParse(content);
+  if (success) return { rows: data.model.vocab, merges: data.model.merges };
+  context.addIssue({
+    code: 'custom',
+    message: 'expected a tokenizer.json with byte pairs (model.vocab and model.merges)',
+  });
+  return z.NEVER;
+});
 
 /** Letters that stand for bytes: a byte that prints is itself, the others follow from U+0100 on. */
 const letters: readonly string[] = (() => {

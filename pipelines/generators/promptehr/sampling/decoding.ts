@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** How spans are written: `generators[].drawing` of PromptEHR. */
-export const promptDrawing = z
+/** How spans are written: `generators[].sampling` of PromptEHR. */
+export const promptSampling = z
   .strictObject({
     method: z
       .enum(['sample', 'greedy', 'beam'])
@@ -33,7 +33,7 @@ export const promptDrawing = z
   .refine(({ method, topK, topP }) => method === 'sample' || (topK === undefined && topP === undefined), {
     message: 'topK and topP are settings of method: sample',
   });
-export type PromptDrawing = z.output<typeof promptDrawing>;
+export type PromptSampling = z.output<typeof promptSampling>;
 
 /** ln of the probabilities that logits mean among the allowed outputs; −∞ for the others. */
 export const logSoftmax = (logits: Float32Array, allowed: Uint8Array): Float64Array => {
@@ -82,7 +82,7 @@ const keepNucleus = (weights: Float64Array, topP: number): void => {
  */
 export const drawOutput = (
   logs: Float64Array,
-  { temperature, topK, topP }: Pick<PromptDrawing, 'temperature' | 'topK' | 'topP'>,
+  { temperature, topK, topP }: Pick<PromptSampling, 'temperature' | 'topK' | 'topP'>,
   uniform: number,
 ): number => {
   let highest = Number.NEGATIVE_INFINITY;

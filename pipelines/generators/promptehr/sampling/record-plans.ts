@@ -6,14 +6,14 @@ import { promptsOf } from '../records/features.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
 import { type SpanRules, spanRules } from '../records/span-grammar.ts';
 import { type StreamLayout, spansOf } from '../records/streams.ts';
-import type { PromptDrawing } from './decoding.ts';
+import type { PromptSampling } from './decoding.ts';
 import { type DrawnFacts, drawFacts } from './sample-facts.ts';
 import { type RecordPlan, type SpanPlan, spanStream } from './write-records.ts';
 
 /** Rules of a span that nothing but the model decides, `written` codes being in the visit before it. */
 const freeSpan = (
   { streams, settings }: PromptModel,
-  { spanCodes }: PromptDrawing,
+  { spanCodes }: PromptSampling,
   visit: number,
   kind: number,
   written: number,
@@ -38,7 +38,7 @@ const lastCodes = ({ kinds }: StreamLayout): number => kinds.findLastIndex((kind
  */
 export const coldStart = (
   model: PromptModel,
-  drawing: PromptDrawing,
+  sampling: PromptSampling,
   request: SampleRequest,
 ): { facts: DrawnFacts; plan: RecordPlan } => {
   const facts = drawFacts(model, request);
@@ -48,7 +48,7 @@ export const coldStart = (
     visits: facts.visits,
     prompts: promptsOf(model.features, { ...facts, visitOffsets }, patients),
     span: (_patient, visit, kind, written) => ({
-      rules: freeSpan(model, drawing, visit, kind, written),
+      rules: freeSpan(model, sampling, visit, kind, written),
       kept: [],
     }),
   };

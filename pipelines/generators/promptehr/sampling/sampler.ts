@@ -19,7 +19,7 @@ import type { PromptArchitecture } from '../network/architecture.ts';
 import type { PromptNetwork } from '../network/network.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
 import { conditionalByNetwork, scoringInquiry } from './conditional.ts';
-import { type PromptDrawing, promptDrawing } from './decoding.ts';
+import { type PromptSampling, promptSampling } from './decoding.ts';
 import { imputeByNetwork, imputingInquiry } from './impute.ts';
 import { coldStart, warmStart } from './record-plans.ts';
 import type { DrawnFacts } from './sample-facts.ts';
@@ -122,7 +122,7 @@ export class PromptSampler implements Sampler {
 
   async #sample(request: SampleRequest): Promise<VisitColumns> {
     const { first, count, seeds } = request;
-    const drawing = promptDrawing.parse(request.drawing ?? {});
+    const sampling = promptSampling.parse(request.sampling ?? {});
     const drawn = new GeneratedPatients();
     const [end, size] = [first + count, this.block];
     for (let block = Math.floor(first / size) * size; block < end; block += size) {
@@ -131,7 +131,7 @@ export class PromptSampler implements Sampler {
       const columns = seeds
         ? await this.#warm(
             request,
-            drawing,
+            sampling,
             selectPatients(
               seeds,
               wanted.map((patient) => patient - first),
@@ -139,7 +139,7 @@ export class PromptSampler implements Sampler {
             from,
           )
         : selectPatients(
-            await this.#cold(request, drawing, block),
+            await this.#cold(request, sampling, block),
             wanted.map((patient) => patient - block),
           );
       drawn.append(columns);
@@ -148,25 +148,25 @@ export class PromptSampler implements Sampler {
   }
 
   /** A whole block. */
-  async #cold(request: SampleRequest, drawing: PromptDrawing, block: number): Promise<VisitColumns> {
+  async #cold(request: SampleRequest, sampling: PromptSampling, block: number): Promise<VisitColumns> {
     const asked = widened(request, block - request.first, this.block);
     const { seed } = request;
     const whole = { first: block, count: this.block, seed, ...asked };
-    const { facts, plan } = coldStart(this.#model, drawing, whole);
+    const { facts, plan } = coldStart(this.#model, sampling, whole);
     const at = { seed, first: block };
-    return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
+    return columnsOf(await writeRecords(this.#network, this.#model, sampling, plan, at), facts);
   }
 
   async #warm(
     { seed }: SampleRequest,
-    drawing: PromptDrawing,
+    sampling: PromptSampling,
     seeds: VisitColumns,
     first: number,
   ): Promise<VisitColumns> {
     const at = { seed, first };
     const { facts, plan } = warmStart(this.#model, seeds, at);
     if (patientCount(seeds) === 0) return columnsOf([], facts);
-    return columnsOf(await writeRecords(this.#network, this.#model, drawing, plan, at), facts);
+    return columnsOf(await writeRecords(this.#network, this.#model, sampling, plan, at), facts);
   }
 
   dispose(): void {

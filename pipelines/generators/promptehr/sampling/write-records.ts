@@ -4,7 +4,7 @@ import { type Prompts, packSequences, type Sequences } from '../network/sequence
 import type { PromptModel } from '../records/prompt-model.ts';
 import { mustClose, type SpanRules } from '../records/span-grammar.ts';
 import { contextStream, type Spans, type StreamLayout, visitStream } from '../records/streams.ts';
-import type { PromptDrawing } from './decoding.ts';
+import type { PromptSampling } from './decoding.ts';
 import type { SpanNetwork, SpanTask } from './write-spans.ts';
 import { writeSpans } from './write-spans.ts';
 
@@ -87,11 +87,11 @@ const contextOf = ({ streams, spans }: Draft, kept: readonly number[], kind: num
   return contextStream(visits, model.settings.contextTokens).tokens;
 };
 
-/** Writes records with one network, model and way of drawing. */
+/** Writes records with one network, model and way of sampling. */
 class RecordWriter {
   readonly #network: RecordNetwork;
   readonly #model: PromptModel;
-  readonly #drawing: PromptDrawing;
+  readonly #sampling: PromptSampling;
   readonly #plan: RecordPlan;
   readonly #first: number;
   readonly #random: RandomSource;
@@ -100,13 +100,13 @@ class RecordWriter {
   constructor(
     network: RecordNetwork,
     model: PromptModel,
-    drawing: PromptDrawing,
+    sampling: PromptSampling,
     plan: RecordPlan,
     { seed, first }: { seed: number; first: number },
   ) {
     this.#network = network;
     this.#model = model;
-    this.#drawing = drawing;
+    this.#sampling = sampling;
     this.#plan = plan;
     this.#first = first;
     this.#random = new RandomSource(seed, 'patients');
@@ -164,7 +164,7 @@ class RecordWriter {
     );
     try {
       const tasks = group.map((question, context) => ({ ...question, context }));
-      return await writeSpans(this.#network, encoded, this.#model.streams, tasks, this.#drawing);
+      return await writeSpans(this.#network, encoded, this.#model.streams, tasks, this.#sampling);
     } finally {
       encoded.dispose();
     }
@@ -186,7 +186,7 @@ class RecordWriter {
 export const writeRecords = (
   network: RecordNetwork,
   model: PromptModel,
-  drawing: PromptDrawing,
+  sampling: PromptSampling,
   plan: RecordPlan,
   at: { seed: number; first: number },
-): Promise<number[][][]> => new RecordWriter(network, model, drawing, plan, at).write();
+): Promise<number[][][]> => new RecordWriter(network, model, sampling, plan, at).write();

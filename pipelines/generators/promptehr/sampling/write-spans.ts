@@ -3,7 +3,7 @@ import type { EncodedContexts } from '../network/encode-contexts.ts';
 import type { SpanDecoder } from '../network/span-decoder.ts';
 import { allowedOutputs, mustClose, type SpanRules } from '../records/span-grammar.ts';
 import { beginOf, type StreamLayout } from '../records/streams.ts';
-import { drawOutput, likeliest, logSoftmax, type PromptDrawing } from './decoding.ts';
+import { drawOutput, likeliest, logSoftmax, type PromptSampling } from './decoding.ts';
 
 /** One span to be written. */
 export interface SpanTask {
@@ -218,12 +218,12 @@ export const writeSpans = (
   encoded: EncodedContexts,
   layout: StreamLayout,
   tasks: readonly SpanTask[],
-  drawing: PromptDrawing,
+  sampling: PromptSampling,
 ): Promise<number[][]> => {
-  if (drawing.method === 'beam') return searchSpans(network, encoded, layout, tasks, drawing.beams);
+  if (sampling.method === 'beam') return searchSpans(network, encoded, layout, tasks, sampling.beams);
   const choose =
-    drawing.method === 'greedy'
+    sampling.method === 'greedy'
       ? (logs: Float64Array) => likeliest(logs, 1)[0] ?? 0
-      : (logs: Float64Array, uniform: () => number) => drawOutput(logs, drawing, uniform());
+      : (logs: Float64Array, uniform: () => number) => drawOutput(logs, sampling, uniform());
   return drawSpans(network, encoded, layout, tasks, choose);
 };

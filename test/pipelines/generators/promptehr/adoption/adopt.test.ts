@@ -31,8 +31,7 @@ const features = {
     { name: 'admission', levels: ['a', 'b', 'c'] },
   ],
 };
-const nobody = { codes: [], labels: [] };
-const given = { vocabulary: nobody, tokens, features, heads: 2, seed: 3 };
+const given = { vocabulary: { tokens, features }, options: { heads: 2 }, seed: 3 };
 const io = decodeSafetensors(await readFile(tinyFile('io'))).arrays;
 
 test.before(() => startBackend());
@@ -146,31 +145,37 @@ test.serial('an imported checkpoint is a model: it draws, scores and fills in', 
   });
 });
 
-test.serial('what does not fit is told', async (t) => {
+test.serial('what does not fit is refused, with numbers', async (t) => {
   const { arrays } = decodeSafetensors(await readFile(tinyFile('weights')));
   const adopt =
-    (change: object, tensors = arrays) =>
+    (vocabulary: object, heads: number | undefined = 2, tensors = arrays) =>
     () =>
-      promptehr.adopt?.({ ...given, tensors, ...change } as never);
+      promptehr.importCheckpoint?.adopt({ tensors, vocabulary, seed: 3 }, { heads });
+  const own = { tokens, features };
+  const withTokens = (changes: object) => adopt({ ...own, tokens: { ...tokens, ...changes } });
+  const noHeads = { tensors: arrays, vocabulary: own, seed: 3 };
   const cases: [run: () => unknown, message: RegExp][] = [
-    [adopt({ heads: undefined }), /cannot be seen in its weights \(width 32\): give --heads/],
-    [adopt({ heads: 5 }), /5 heads do not divide the width of 32/],
-    [adopt({ tokens: undefined }), /heads of their own: give the vocabulary of their tokenizer/],
-    [adopt({ tokens: { ...tokens, diag_40: 290 } }), /lm_head\.diag\.weight has 23 rows, and .* go up to 40/],
-    [adopt({ tokens: { ...tokens, diag_7: 500 } }), /names row 500 of the embedding, which has 299/],
+    [
+      () => promptehr.importCheckpoint?.adopt(noHeads, {}),
+      /cannot be seen in its weights \(width 32\): give --heads/,
+    ],
+    [adopt(own, 5), /5 heads do not divide the width of 32/],
+    [adopt({ codes: [], labels: [] }), /heads of their own: give the vocabulary of their tokenizer/],
+    [withTokens({ diag_40: 290 }), /lm_head\.diag\.weight has 23 rows, and .* go up to 40/],
+    [withTokens({ diag_7: 500 }), /names row 500 of the embedding, which has 299/],
     [adopt({ tokens: { '<s>': 0, '</s>': 2 } }), /the tokenizer has no codes/],
     [adopt({ tokens: { '<thing>': 5, '</thing>': 6, thing_0: 7 } }), /codes of a type thing; known are diag/],
-    [adopt({ tokens: { ...tokens, diag_x: 290 } }), /diag code that does not end in its number/],
-    [adopt({ features: { numeric: 7 } }), /features of the vocabulary file/],
+    [withTokens({ diag_x: 290 }), /diag code that does not end in its number/],
+    [adopt({ tokens, features: { numeric: 7 } }), /features of the vocabulary file/],
     [
-      adopt({}, { x: { shape: [2], data: new Float32Array(2) } }),
+      adopt(own, 2, { x: { shape: [2], data: new Float32Array(2) } }),
       /expected a matrix model\.shared\.weight, found x/,
     ],
   ];
   for (const [run, message] of cases)
     t.throws(run, { instanceOf: StageError, code: 'SourceMalformed', message });
   const wide = { ...features, categorical: [{ name: 'sex', levels: ['F', 'M', 'X'] }] };
-  t.throws(adopt({ features: wide }), {
+  t.throws(adopt({ tokens, features: wide }), {
     message: /cat_tokenizer\.embeddings\.weight is \[5, 16\], expected \[3, 16\]/,
   });
 });

@@ -45,7 +45,7 @@ test.serial('BART: its own rows stay, codes are new, the same seed gives the sam
   await withFolder(async (folder) => {
     const read = (bare: boolean, seed: number) =>
       bartFile(folder, bare).then((file) =>
-        importCheckpoint(promptehr, file, { vocabulary, heads: 2, seed }),
+        importCheckpoint(promptehr, file, { vocabulary, options: { heads: 2 }, seed }),
       );
     const one = await read(false, 3);
     const other = await read(true, 3);
@@ -89,7 +89,11 @@ test.serial('BART with its tokenizer: a code begins as the mean of the pieces of
   };
   await withFolder(async (folder) => {
     const file = await bartFile(folder, true);
-    const one = await importCheckpoint(promptehr, file, { vocabulary, pieces, heads: 2, seed: 3 });
+    const one = await importCheckpoint(promptehr, file, {
+      vocabulary,
+      options: { tokenizer: pieces, heads: 2 },
+      seed: 3,
+    });
     t.true(one.notes.some((note) => /^2 of 3 codes are new to these weights: they know nothing/.test(note)));
     t.true(one.notes.some((note) => /^1 of 3 codes are new .* mean of the pieces of their names/.test(note)));
     const { model, network } = await openImported(one);
@@ -135,8 +139,11 @@ test.serial('BART with its tokenizer: a code begins as the mean of the pieces of
     t.is(begun?.json['untaught'], undefined);
     fitting?.dispose();
     const far = { ...pieces, rows: { ...rows, b: 999 } };
-    await t.throwsAsync(importCheckpoint(promptehr, file, { vocabulary, pieces: far, heads: 2, seed: 3 }), {
-      message: /names row 999 of the embedding, which has 299/,
-    });
+    await t.throwsAsync(
+      importCheckpoint(promptehr, file, { vocabulary, options: { tokenizer: far, heads: 2 }, seed: 3 }),
+      {
+        message: /names row 999 of the embedding, which has 299/,
+      },
+    );
   });
 });

@@ -1,8 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { readTokenizerFile } from '../../../../../pipelines/exchange/models/tokenizer-file.ts';
-import { bytePairEncoder } from '../../../../../pipelines/generators/promptehr/adoption/tokenizer.ts';
+import { readImportOptions } from '../../../../../pipelines/exchange/models/import-checkpoint.ts';
+import {
+  type BytePairs,
+  bytePairEncoder,
+  tokenizerFile,
+} from '../../../../../pipelines/generators/promptehr/adoption/tokenizer.ts';
+import promptehr from '../../../../../pipelines/generators/promptehr.ts';
 import { tempFolder } from '../../../../helpers/temp-folder.ts';
 import { golden } from '../../../metrics/golden-cohorts.ts';
 
@@ -11,10 +16,13 @@ const { tokenizer, cases } = golden<{
   cases: { text: string; ids: number[] }[];
 }>('byte_pairs.json');
 
-test('texts fall into the pieces that Hugging Face’s tokenizers give', async (t) => {
-  const file = join(await tempFolder(t), 'tokenizer.json');
-  await writeFile(file, JSON.stringify(tokenizer));
-  const piecesOf = bytePairEncoder(await readTokenizerFile(file));
+const readTokenizerFile = async (file: string): Promise<BytePairs> => {
+  const { tokenizer: read } = await readImportOptions(promptehr, { tokenizer: file });
+  return read as BytePairs;
+};
+
+test('texts fall into the pieces that Hugging Face’s tokenizers give', (t) => {
+  const piecesOf = bytePairEncoder(tokenizerFile.parse(tokenizer));
   for (const { text, ids } of cases) t.deepEqual(piecesOf(text), ids, text);
   t.deepEqual(piecesOf(''), []);
   t.deepEqual(bytePairEncoder({ rows: { a: 7 }, merges: [] })('ab'), [7], 'what has no row is left out');

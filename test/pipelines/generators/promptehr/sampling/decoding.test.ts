@@ -8,7 +8,7 @@ import {
   drawOutput,
   likeliest,
   logSoftmax,
-  promptDrawing,
+  promptSampling,
 } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
 import type {
   SpanNetwork,
@@ -46,8 +46,8 @@ test('the likeliest come first, of equals the lower', (t) => {
 });
 
 /** Shares of outputs over a grid of uniforms: exact up to the grid. */
-const shares = (logs: Float64Array, drawing: Parameters<typeof drawOutput>[1]): number[] => {
-  const drawn = Array.from({ length: 10_000 }, (_, i) => drawOutput(logs, drawing, (i + 0.5) / 10_000));
+const shares = (logs: Float64Array, sampling: Parameters<typeof drawOutput>[1]): number[] => {
+  const drawn = Array.from({ length: 10_000 }, (_, i) => drawOutput(logs, sampling, (i + 0.5) / 10_000));
   return Array.from(logs, (_, output) => drawn.filter((found) => found === output).length / 10_000);
 };
 const nearly = (found: number[], expected: number[]): boolean =>
@@ -71,7 +71,7 @@ test('draws follow temperature, top-k and nucleus', (t) => {
 });
 
 test('settings that do nothing are refused', (t) => {
-  t.deepEqual(promptDrawing.parse({}), { method: 'sample', temperature: 1, beams: 4 });
+  t.deepEqual(promptSampling.parse({}), { method: 'sample', temperature: 1, beams: 4 });
   for (const wrong of [
     { method: 'greedy', topK: 3 },
     { method: 'beam', topP: 0.5 },
@@ -79,7 +79,7 @@ test('settings that do nothing are refused', (t) => {
     { topP: 1.5 },
     { width: 3 },
   ])
-    t.false(promptDrawing.safeParse(wrong).success, JSON.stringify(wrong));
+    t.false(promptSampling.safeParse(wrong).success, JSON.stringify(wrong));
 });
 
 const codes = 5;
@@ -138,8 +138,8 @@ const taskOf = (context: number, rules: SpanRules = canonical, stream = context)
   rules,
   uniform: uniformOf(stream),
 });
-const write = (tasks: SpanTask[], drawing: object, network = new TableNetwork()) =>
-  writeSpans(network, encoded, layout, tasks, promptDrawing.parse(drawing));
+const write = (tasks: SpanTask[], sampling: object, network = new TableNetwork()) =>
+  writeSpans(network, encoded, layout, tasks, promptSampling.parse(sampling));
 
 /** ln of a span's probability under the table and the grammar. */
 const logOf = (context: number, said: readonly number[], rules: SpanRules): number => {
@@ -217,11 +217,11 @@ for (const order of ['canonical', 'shuffled'] as const)
   });
 
 test('a span does not depend on who is written beside it', async (t) => {
-  for (const drawing of [{}, { topK: 3 }, { topP: 0.8, temperature: 1.3 }, { method: 'beam' }]) {
+  for (const sampling of [{}, { topK: 3 }, { topP: 0.8, temperature: 1.3 }, { method: 'beam' }]) {
     const tasks = Array.from({ length: 40 }, (_, i) => taskOf(i));
-    const together = await write(tasks, drawing);
-    for (const i of [0, 7, 39]) t.deepEqual((await write([tasks[i] as SpanTask], drawing))[0], together[i]);
-    t.deepEqual(await write(tasks.toReversed(), drawing), together.toReversed());
+    const together = await write(tasks, sampling);
+    for (const i of [0, 7, 39]) t.deepEqual((await write([tasks[i] as SpanTask], sampling))[0], together[i]);
+    t.deepEqual(await write(tasks.toReversed(), sampling), together.toReversed());
   }
 });
 
@@ -229,8 +229,8 @@ test('finished spans are dropped, and what the grammar decides is not asked', as
   const network = new TableNetwork();
   const closed = spanRules({ outputs: codes + 1, order: 'canonical', most: 0 });
   const single = spanRules({ outputs: codes + 1, order: 'canonical', least: 1, most: 1 });
-  for (const drawing of [{}, { method: 'greedy' }, { method: 'beam', beams: 2 }]) {
-    const spans = await write([taskOf(1, closed), taskOf(2, single)], drawing, network);
+  for (const sampling of [{}, { method: 'greedy' }, { method: 'beam', beams: 2 }]) {
+    const spans = await write([taskOf(1, closed), taskOf(2, single)], sampling, network);
     t.deepEqual(spans[0], []);
     t.is(spans[1]?.length, 1);
   }

@@ -16,7 +16,7 @@ import {
 } from '../../../../../pipelines/generators/promptehr/records/streams.ts';
 import {
   logSoftmax,
-  promptDrawing,
+  promptSampling,
 } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
 import { coldStart } from '../../../../../pipelines/generators/promptehr/sampling/record-plans.ts';
 import {
@@ -49,9 +49,9 @@ test.serial('whatever the weights, records are well formed', async (t) => {
       { method: 'beam' },
       { spanCodes: 2 },
     ]) {
-      const drawing = promptDrawing.parse(given);
-      const { plan, facts } = coldStart({ ...rest, settings }, drawing, base);
-      const records = await writeRecords(own, { ...rest, settings }, drawing, plan, base);
+      const sampling = promptSampling.parse(given);
+      const { plan, facts } = coldStart({ ...rest, settings }, sampling, base);
+      const records = await writeRecords(own, { ...rest, settings }, sampling, plan, base);
       t.deepEqual(
         records.map(({ length }) => length),
         [...facts.visits],
@@ -63,7 +63,7 @@ test.serial('whatever the weights, records are well formed', async (t) => {
           const gaps = codes.filter((code) => kindOf(code) === 'gap').length;
           t.true(codes.length > gaps, 'a visit has a code');
           t.true(gaps <= (visit === 0 ? 0 : 1));
-          if (drawing.spanCodes) t.true(codes.filter((code) => kindOf(code) === 'dx').length <= 2);
+          if (sampling.spanCodes) t.true(codes.filter((code) => kindOf(code) === 'dx').length <= 2);
         }
     }
   shuffled.network.dispose();
@@ -130,12 +130,12 @@ test.serial('sampled frequencies are the teacher-forced probabilities, span afte
     sex: { kind: 'categorical' as const, levels: ['F', 'M'], values: new Int32Array(count) },
   };
   const labels = Uint8Array.from({ length: 2 * count }, (_, i) => i % 2);
-  const drawing = promptDrawing.parse({});
-  const { plan, facts } = coldStart(model, drawing, { first: 0, count, seed: 8, labels, demographics });
+  const sampling = promptSampling.parse({});
+  const { plan, facts } = coldStart(model, sampling, { first: 0, count, seed: 8, labels, demographics });
   t.deepEqual(facts.labels, labels);
   t.deepEqual(facts.demographics, demographics);
   const single = { ...plan, visits: new Int32Array(count).fill(1) };
-  const records = await writeRecords(network, model, drawing, single, { seed: 8, first: 0 });
+  const records = await writeRecords(network, model, sampling, single, { seed: 8, first: 0 });
   const of = (kind: string) => records.map(([codes = []]) => codes.filter((code) => kindOf(code) === kind));
   const prompts = promptsOf(model.features, { visitOffsets: Int32Array.of(0, 1), labels, demographics }, [0]);
   // Mean f, standard deviation √(2f): within four of them.
@@ -157,16 +157,16 @@ test.serial('sampled frequencies are the teacher-forced probabilities, span afte
   t.true(fits(second), `procedures: χ² ${second.squares} of ${second.freedom}`);
 });
 
-const drawings = [{}, { topK: 3, temperature: 0.7 }, { method: 'beam', beams: 3 }];
+const samplings = [{}, { topK: 3, temperature: 0.7 }, { method: 'beam', beams: 3 }];
 test.serial('a patient is the same in any batch and from any first', async (t) => {
-  for (const drawing of drawings) {
-    const whole = await sampler.sample({ first: 200, count: 100, seed: 5, drawing });
+  for (const sampling of samplings) {
+    const whole = await sampler.sample({ first: 200, count: 100, seed: 5, sampling });
     t.is(patientCount(whole), 100);
     for (const [first, count] of [
       [203, 1],
       [250, 10],
     ] as const) {
-      const part = await sampler.sample({ first, count, seed: 5, drawing });
+      const part = await sampler.sample({ first, count, seed: 5, sampling });
       const indices = Array.from({ length: count }, (_, i) => first - 200 + i);
       t.deepEqual(part, selectPatients(whole, indices));
     }
@@ -186,7 +186,7 @@ test.serial('greedy and beam ask no chance: equal facts, equal records', async (
   };
   const labels = new Uint8Array(2 * count);
   for (const method of ['greedy', 'beam']) {
-    const asked = { first: 0, count, demographics, labels, drawing: { method } };
+    const asked = { first: 0, count, demographics, labels, sampling: { method } };
     const drawn = await sampler.sample({ ...asked, seed: 1 });
     const other = await sampler.sample({ ...asked, seed: 2 });
     const firstVisit = (columns: VisitColumns, p: number) => {
@@ -243,7 +243,7 @@ test('a wide model has small blocks', (t) => {
 
 test.serial('nothing is left on the device', async (t) => {
   const before = network.ops.held;
-  for (const drawing of drawings) await sampler.sample({ ...base, count: 3, drawing });
+  for (const sampling of samplings) await sampler.sample({ ...base, count: 3, sampling });
   await sampler.sample({ first: 0, count: 3, seed: 1, seeds: selectPatients(cohort, [0, 1, 2]) });
   t.is(network.ops.held, before);
 });

@@ -1,5 +1,6 @@
-import type { z } from 'zod';
-import { didYouMean } from './suggest.ts';
+import { z } from 'zod';
+import { StageError } from '../../schemas/errors.ts';
+import { didYouMean } from './names.ts';
 
 const words: Record<string, string> = {
   string: 'text',
@@ -52,7 +53,7 @@ const sizeText = (issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): str
     : `${what} ${sign} ${String(limit)}`;
 };
 
-/** One zod issue as "expected …, found …". `value` is what was found there, `keys` what would be known there. */
+/** One zod issue as "expected …, found …". `value` is what was found there, `keys` the keys that exist there. */
 export const issueText = (issue: z.core.$ZodIssue, value: unknown, keys: string[] = []): string => {
   const found = `, found ${shown(value)}`;
   switch (issue.code) {
@@ -77,4 +78,40 @@ export const issueText = (issue: z.core.$ZodIssue, value: unknown, keys: string[
     default:
       return issue.message;
   }
+};
+
+type Node = z.core.JSONSchema.JSONSchema;
+
+/** A part of a JSON Schema; `true` and `false`, which say nothing of its shape, are an empty one. */
+export const asNode = (node: Node | boolean | undefined): Node => (typeof node === 'object' ? node : {});
+
+/** A zod schema as JSON Schema of its input; parts that JSON Schema cannot describe become "any value". */
+export const inputSchema = (schema: z.ZodType): Node =>
+  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+
+const objectIn = (node: Node): Node | undefined =>
+  node.properties ? node : (node.anyOf ?? []).map(asNode).find((choice) => choice.properties);
+
+const childOf = (node: Node, key: PropertyKey): Node => {
+  if (typeof key === 'number') return asNode(Array.isArray(node.items) ? node.items[0] : node.items);
+  return asNode(objectIn(node)?.properties?.[String(key)]);
+};
+
+/** The keys that an object schema takes at `path`; empty where anything goes. */
+export const keysAt = (schema: z.ZodType, path: readonly PropertyKey[]): string[] =>
+  Object.keys(objectIn(path.reduce<Node>(childOf, inputSchema(schema)))?.properties ?? {});
+
+/**
+ * A value as its schema fills it, every default decided. Throws InvalidConfig with one line per problem: where it
+ * is (`where` and the path below it, `generators[0].config.epochs`), what was expected and what was found.
+ */
+export const parseConfig = <S extends z.ZodType>(schema: S, given: unknown, where: string): z.output<S> => {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const path = pathText(issue.path);
+    const isApart = path !== '' && !path.startsWith('[');
+    return `${where}${isApart ? '.' : ''}${path}: ${issueText(issue, valueAt(given, issue.path), keysAt(schema, issue.path))}`;
+  });
+  throw new StageError('InvalidConfig', problems.join('\n'));
 };
