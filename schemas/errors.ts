@@ -1,4 +1,6 @@
-/** Every way a stage can fail, once. Retry policy, CLI exit status and docs/errors.md derive from this table. */
+/**
+ * Every way a stage can fail, once. Retry policy, CLI exit status and docs/errors.md derive from this table.
+ */
 export const failures = {
   InvalidUsage: { retryable: false, exit: 64, hint: 'see `understudy --help`' },
   InvalidConfig: {

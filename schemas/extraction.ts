@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 const counts = z.record(z.string(), z.int());
 
-/** `extraction.json` of an `events` artifact: what became of every row. `read` = `kept` + all of `rejected`. */
+/**
+ * `extraction.json` of an `events` artifact: what became of every row. `read` = `kept` + all of `rejected`.
+ */
 export const extraction = z.object({
   layout: z.string(),
   tables: z.record(

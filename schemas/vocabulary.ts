@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { tokenKind } from './ehr.ts';
 
-/** The numbers that a bucket token stands for: low ≤ value < high; a sampled token is given a uniform one of them. */
+/**
+ * The numbers that a bucket token stands for: low ≤ value < high; a sampled token is given a uniform one of
+ * them.
+ */
 const bucket = z.object({
   low: z.number(),
   high: z.number(),

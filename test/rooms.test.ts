@@ -174,3 +174,28 @@ test('the tests of a room lie where the room lies', async (t) => {
   }
   t.deepEqual(strays, []);
 });
+
+/** Rooms whose comments are not wrapped yet. A room that is done leaves the list. */
+const notYetWrapped = [
+  'activities/',
+  'infra/',
+  'workflows/',
+  'pipelines/nn/',
+  'pipelines/generation/',
+  'pipelines/generators/',
+  'pipelines/verdicts/',
+  'pipelines/report/',
+  'pipelines/exchange/',
+  'pipelines/plan/',
+  'schemas/stages/',
+];
+
+test('no comment line is longer than 110 columns, as no line of code is', async (t) => {
+  const long: string[] = [];
+  for (const file of files.filter((name) => !notYetWrapped.some((room) => name.startsWith(room)))) {
+    const lines = (await readFile(join(repository, file), 'utf8')).split('\n');
+    for (const [at, line] of lines.entries())
+      if (line.length > 110 && /^\s*(\/\/|\/\*|\*)/.test(line)) long.push(`${file}:${at + 1}`);
+  }
+  t.deepEqual(long, []);
+});

@@ -197,9 +197,9 @@ async function* inPhases(
 
 /**
  * Events to cohort. Visits are admissions with at least one code in any modality, in order of admission
- * (ties: discharge, then hadm_id); patients are ordered by subject. DuckDB sorts and counts in a scratch folder
- * of the draft, gone afterwards; rows stream into typed arrays. Throws TooFewPatients when a split that was
- * asked for is empty.
+ * (ties: discharge, then hadm_id); patients are ordered by subject. DuckDB sorts and counts in a scratch
+ * folder of the draft, gone afterwards; rows stream into typed arrays. Throws TooFewPatients when a split
+ * that was asked for is empty.
  */
 export async function* assembleCohort(
   paths: Record<CohortTable, string>,

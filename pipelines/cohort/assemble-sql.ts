@@ -72,7 +72,9 @@ const yearsOld = 'age_days / 365.2425';
 const age = `CASE WHEN age_days < 0 THEN NULL WHEN ${yearsOld} >= 150 THEN ${yearsOld} - 300 + 91.4
   ELSE ${yearsOld} END`;
 
-/** Tables `stay` (every admission), `candidate` (those with a code, numbered), `visit` (those that are kept). */
+/**
+ * Tables `stay` (every admission), `candidate` (those with a code, numbered), `visit` (those that are kept).
+ */
 export const visits = ({ minVisits, minAge }: CohortFilter): string[] => [
   `CREATE TABLE stay AS SELECT *, ${age} AS age FROM (
     SELECT a.*, p.sex, ${days('a.admit_time', 'p.birth_time')} AS age_days,
@@ -90,7 +92,9 @@ export const visits = ({ minVisits, minAge }: CohortFilter): string[] => [
     FROM candidate WHERE visits >= ${minVisits} AND coalesce(first_age, 0) >= ${minAge}`,
 ];
 
-/** Queries that count the patients, and the admissions, left out. Unknown age is too young for any `minAge`. */
+/**
+ * Queries that count the patients, and the admissions, left out. Unknown age is too young for any `minAge`.
+ */
 export const visitCounts = ({ minVisits, minAge }: CohortFilter): [patients: string, stays: string] => [
   `SELECT (SELECT count(*) FROM patients ANTI JOIN candidate USING (subject_id)) AS noVisits,
     count_if(visits < ${minVisits}) AS tooFewVisits,

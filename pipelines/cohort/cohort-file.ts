@@ -146,7 +146,9 @@ const cohortFrom = (bytes: Uint8Array): Omit<Cohort, 'labelNames' | 'dictionary'
   };
 };
 
-/** Reads a `cohort` artifact as views on its bytes. Throws ArtifactCorrupt when the file has another shape. */
+/**
+ * Reads a `cohort` artifact as views on its bytes. Throws ArtifactCorrupt when the file has another shape.
+ */
 export const readCohort = async (artifact: Pick<OpenArtifact, 'bytes' | 'json'>): Promise<Cohort> => {
   const dictionary = dictionarySchema.parse(await artifact.json('dictionary.json'));
   const bytes = await artifact.bytes('cohort.arrow');

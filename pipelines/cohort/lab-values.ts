@@ -32,8 +32,9 @@ const concentration = (unit: string): number | undefined => {
 };
 
 /**
- * By how much to multiply a number in `from` to have it in `to`, both in lower case; `''` is a unit that nobody wrote
- * down and counts as `to`. Undefined where it takes more than a power of ten: moles, cells, other kinds of things.
+ * By how much to multiply a number in `from` to have it in `to`, both in lower case; `''` is a unit that
+ * nobody wrote down and counts as `to`. Undefined where it takes more than a power of ten: moles, cells,
+ * other kinds of things.
  */
 export const unitFactor = (from: string, to: string): number | undefined => {
   const [own, wanted] = [sameUnit[from] ?? from, sameUnit[to] ?? to];
@@ -102,9 +103,10 @@ const countRows = `SELECT count(*) AS rows, count_if(NOT coalesce(isfinite(numbe
     SEMI JOIN admissions USING (subject_id, hadm_id)) LEFT JOIN lab_unit USING (code, folded)`;
 
 /**
- * Puts one number per admission and test into table `lab_value`. Numbers in other units than the test's commonest are
- * converted where a power of ten does it and left out where not. Of several measurements the choice stands for all: the
- * HALO code keeps the last of each hour, where its visits are hours and ours are admissions.
+ * Puts one number per admission and test into table `lab_value`. Numbers in other units than the test's
+ * commonest are converted where a power of ten does it and left out where not. Of several measurements the
+ * choice stands for all: the HALO code keeps the last of each hour, where its visits are hours and ours are
+ * admissions.
  */
 export const placeLabValues = async (
   database: Database,

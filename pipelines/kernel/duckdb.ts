@@ -22,8 +22,8 @@ export const literal = (text: string): string => `'${text.replaceAll("'", "''")}
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
- * Opens a database file in `scratch`. One thread, insertion order kept and joins built as written, so that equal
- * sources give equal bytes.
+ * Opens a database file in `scratch`. One thread, insertion order kept and joins built as written, so that
+ * equal sources give equal bytes.
  */
 export const openDatabase = async (scratch: string, folders: string[]): Promise<Database> => {
   const instance = await DuckDBInstance.create(join(scratch, 'extract.duckdb'), {

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 
 /**
- * The default exports of the TypeScript files directly in a folder, by name, in the order of their names. The file's
- * name must be the `name` of what it exports; throws Error where it is not. `except` lists files that are no entry.
+ * The default exports of the TypeScript files directly in a folder, by name, in the order of their names. The
+ * file's name must be the `name` of what it exports; throws Error where it is not. `except` lists files that
+ * are no entry.
  */
 export const loadFolder = async <T extends { name: string }>(
   folder: URL,

@@ -1,6 +1,6 @@
 /**
- * Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as
- * 1, 2, 3; SC 2011). A draw is a pure function of (seed, purpose, counter), so there is no state to save,
+ * Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy
+ * as 1, 2, 3; SC 2011). A draw is a pure function of (seed, purpose, counter), so there is no state to save,
  * and a patient's draws depend neither on the batch nor on the order nor on the worker.
  */
 
@@ -86,7 +86,10 @@ export class RandomSource {
     }
   }
 
-  /** 32 random bits at every `word`, four words to a counter; `out` takes those from `from`, which four divides. */
+  /**
+   * 32 random bits at every `word`, four words to a counter; `out` takes those from `from`, which four
+   * divides.
+   */
   words(out: Uint32Array, from: number, major: number, minor = 0): void {
     const block = this.#block;
     for (let at = 0; at < out.length; at += 4) {

@@ -87,8 +87,9 @@ function* encoding(arrays: Arrays, metadata: Record<string, string>): Generator<
 }
 
 /**
- * Bytes of a safetensors file (huggingface/safetensors, format 0.4). Same arrays, same bytes: tensors are ordered
- * by element size, then by name, so that each starts aligned. Throws RangeError when a shape does not fit its data.
+ * Bytes of a safetensors file (huggingface/safetensors, format 0.4). Same arrays, same bytes: tensors are
+ * ordered by element size, then by name, so that each starts aligned. Throws RangeError when a shape does not
+ * fit its data.
  */
 export const encodeSafetensors = (arrays: Arrays, metadata: Record<string, string> = {}): Uint8Array => {
   const steps = encoding(arrays, metadata);
@@ -157,8 +158,8 @@ const readArray = (bytes: Uint8Array, from: number, { dtype, shape }: TensorHead
 };
 
 /**
- * Reads a safetensors file. Arrays are views on `bytes` where aligned; 16-bit floats become 32-bit ones, truth values
- * bytes. Throws ArtifactCorrupt.
+ * Reads a safetensors file. Arrays are views on `bytes` where aligned; 16-bit floats become 32-bit ones,
+ * truth values bytes. Throws ArtifactCorrupt.
  */
 export const decodeSafetensors = (bytes: Uint8Array): SafetensorsFile => {
   const { entries, start } = readHeader(bytes);

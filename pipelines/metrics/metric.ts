@@ -51,12 +51,14 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
       | 'unresolved'
     >
   > & {
-    /** Where `n` counts codes, pairs, labels or tests and not people, so that few of them are no small group. */
+    /**
+     * Where `n` counts codes, pairs, labels or tests and not people, so that few of them are no small group.
+     */
     nIs?: 'keys';
     /**
-     * Patients of the group that `real`, `value` and `holdout` are shares of: those who have what the row is about.
-     * `judged` ones are real where real patients stand in for the synthetic ones. Small groups are not told of;
-     * these counts are never written.
+     * Patients of the group that `real`, `value` and `holdout` are shares of: those who have what the row is
+     * about. `judged` ones are real where real patients stand in for the synthetic ones. Small groups are not
+     * told of; these counts are never written.
      */
     behind?: { real: number; judged: number; holdout?: number };
   };
@@ -87,9 +89,10 @@ export interface Metric<Options extends z.ZodType = z.ZodType, Result extends Co
   range: [number, number];
   needs: readonly MetricNeed[];
   /**
-   * Where the rows' `holdout` comes from: a second computation in which real patients no generator has seen take
-   * the place of the synthetic ones. `holdout`: all of them; `halves`: one random half, while the other half
-   * stays the holdout; `none`: no second computation, as the metric has its own reference or none makes sense.
+   * Where the rows' `holdout` comes from: a second computation in which real patients no generator has seen
+   * take the place of the synthetic ones. `holdout`: all of them; `halves`: one random half, while the other
+   * half stays the holdout; `none`: no second computation, as the metric has its own reference or none makes
+   * sense.
    */
   reference: 'holdout' | 'halves' | 'none';
   /** Settings and their defaults; a run config gives them under `<family>.options.<metric>`. */
@@ -100,8 +103,8 @@ export interface Metric<Options extends z.ZodType = z.ZodType, Result extends Co
   /** It trains networks of its own, which takes minutes where the others take seconds. */
   trains?: true;
   /**
-   * Called only when all that it needs is there. What cannot be had of the patients there are is a row of `null`
-   * with a sentence; an error thrown is a fault of the code and fails the stage.
+   * Called only when all that it needs is there. What cannot be had of the patients there are is a row of
+   * `null` with a sentence; an error thrown is a fault of the code and fails the stage.
    */
   compute(input: MetricInput<z.output<Options>>): Result;
 }

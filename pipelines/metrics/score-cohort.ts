@@ -36,13 +36,16 @@ const ends = ([least, greatest]: Metric['range']): [number | null, number | null
 
 const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
 
-/** Whom a model has seen is what attacks and its own scores are about; all else is about what the data are like. */
+/**
+ * Whom a model has seen is what attacks and its own scores are about; all else is about what the data are
+ * like.
+ */
 const asksWhoWasLearned = ({ family, needs }: Metric): boolean =>
   family === 'privacy' || needs.includes('model');
 
 /**
- * Scores a synthetic cohort metric by metric; those that sum up the others come last. The order of the patients
- * in a cohort has no influence on anything.
+ * Scores a synthetic cohort metric by metric; those that sum up the others come last. The order of the
+ * patients in a cohort has no influence on anything.
  */
 export async function* scoreCohort(
   scoring: Scoring,

@@ -69,9 +69,10 @@ export const metricOptions = ({ name, family, options }: Metric, given: unknown 
   options ? parseConfig(options, given, `${family}.options.${name}`) : {};
 
 /**
- * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its place,
- * whose values become the rows' `holdout`, with their intervals. A metric whose needs are not met gives rows with a sentence. What is about
- * fewer real patients than `suppressBelow` is not told, see small-groups.ts.
+ * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its
+ * place, whose values become the rows' `holdout`, with their intervals. A metric whose needs are not met
+ * gives rows with a sentence. What is about fewer real patients than `suppressBelow` is not told, see
+ * small-groups.ts.
  */
 export async function* scoreMetric(
   metric: Metric,

@@ -2,9 +2,9 @@ import type { PartialRow, ScoredRow, Series } from './metric.ts';
 import { lengthBins } from './statistics/length-bins.ts';
 
 /**
- * The one rule on small groups, applied before a number is written anywhere: what is about fewer real patients than
- * `below` is not told. A group is what patients are picked out by: a code, a pair, a label, a rule, a length. Rates
- * over a whole cohort (copies, attacks) are no groups, however few are found.
+ * The one rule on small groups, applied before a number is written anywhere: what is about fewer real
+ * patients than `below` is not told. A group is what patients are picked out by: a code, a pair, a label, a
+ * rule, a length. Rates over a whole cohort (copies, attacks) are no groups, however few are found.
  */
 const isSmall = (count: number, below: number): boolean => count > 0 && count < below;
 
@@ -40,9 +40,9 @@ const isSmallRow = ({ patients, n, nIs }: PartialRow, below: number): boolean =>
   (patients !== undefined && patients < below) || (nIs !== 'keys' && isSmall(n, below));
 
 /**
- * A row as it may be written. `standIn` is the same row with real patients in the place of the synthetic ones, whose
- * value becomes `holdout`. What is not told is null or gone, and the note says so; who reads the card still sees that
- * the row is there.
+ * A row as it may be written. `standIn` is the same row with real patients in the place of the synthetic
+ * ones, whose value becomes `holdout`. What is not told is null or gone, and the note says so; who reads the
+ * card still sees that the row is there.
  */
 export const toldRow = (
   { nIs, behind, ...row }: ScoredRow & Pick<PartialRow, 'nIs' | 'behind'>,
@@ -107,8 +107,8 @@ const chosen = (column: number[] | string[], kept: readonly number[]): number[] 
 export const leftOutPlot = 'left-out';
 
 /**
- * Plots as they may be written: lengths and ranges in an order are taken together, other points that too few real
- * patients stand behind (column `patients`) are gone, and `left-out` says how many of which plot.
+ * Plots as they may be written: lengths and ranges in an order are taken together, other points that too few
+ * real patients stand behind (column `patients`) are gone, and `left-out` says how many of which plot.
  */
 export const toldSeries = (plots: Record<string, Series>, below: number): Record<string, Series> => {
   const told: Record<string, Series> = {};

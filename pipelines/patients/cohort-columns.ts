@@ -32,7 +32,10 @@ export interface Cohort {
   visitLabels: Uint8Array;
   /** Per patient, as first said at a visit that was kept: age in years, sex, ethnicity, … */
   demographics: Record<string, Demographic>;
-  /** Per visit: age, admission type, length of stay, days since the last admission and discharge, death in hospital. */
+  /**
+   * Per visit: age, admission type, length of stay, days since the last admission and discharge, death in
+   * hospital.
+   */
   visitFacts: Record<string, Demographic>;
   codes: Record<Modality, ModalityColumns>;
   /** The number behind each entry of `codes.lab.indices`, NaN where the test gave none. */

@@ -5,7 +5,10 @@ export type Demographic =
   | { kind: 'numeric'; values: Float32Array }
   | { kind: 'categorical'; levels: string[]; values: Int32Array };
 
-/** Patients → visits → tokens as typed arrays with offsets. Views on Arrow buffers where they come from a file. */
+/**
+ * Patients → visits → tokens as typed arrays with offsets. Views on Arrow buffers where they come from a
+ * file.
+ */
 export interface VisitColumns {
   /** `[patients + 1]`: visits of patient p are `visitOffsets[p] … visitOffsets[p + 1] - 1`. */
   visitOffsets: Int32Array;
@@ -15,9 +18,13 @@ export interface VisitColumns {
   codes: Int32Array;
   /** `[patients, labels]` row-major, 0 or 1. */
   labels: Uint8Array;
-  /** `[codes]` the number behind each bucket token, NaN behind all others; absent where no token is a bucket. */
+  /**
+   * `[codes]` the number behind each bucket token, NaN behind all others; absent where no token is a bucket.
+   */
   values?: Float32Array;
-  /** Per patient: age at first admission, sex, ethnicity, insurance, admission type; absent where nobody says. */
+  /**
+   * Per patient: age at first admission, sex, ethnicity, insurance, admission type; absent where nobody says.
+   */
   demographics?: Record<string, Demographic>;
 }
 

@@ -48,7 +48,10 @@ const codeRules = z.object({
 });
 export type CodeRules = z.output<typeof codeRules>;
 
-/** Codes that contradict each other, by ICD-9-CM; the file says where from. A rule about an unknown set is an Error. */
+/**
+ * Codes that contradict each other, by ICD-9-CM; the file says where from. A rule about an unknown set is an
+ * Error.
+ */
 export const readCodeRules = async (): Promise<CodeRules> => {
   const found = codeRules.parse(
     parse(await readFile(new URL('./code-rules.yaml', import.meta.url), 'utf8'), { schema: 'failsafe' }),
@@ -69,8 +72,8 @@ const isIcd9 = ({ modality, code }: Vocabulary['codes'][number]): boolean =>
 const enough = 0.9;
 
 /**
- * Whether the codes can be read as ICD-9-CM at all. Codes with the prefix of another system (`ICD10:…`) say nothing
- * against the others.
+ * Whether the codes can be read as ICD-9-CM at all. Codes with the prefix of another system (`ICD10:…`) say
+ * nothing against the others.
  */
 export const speaksIcd9 = ({ codes }: Vocabulary): boolean => {
   const claimed = codes.filter(

@@ -3,7 +3,10 @@ import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { keepTokens, patientCount, type VisitColumns } from '../patients/visit-columns.ts';
 import { type CodeRules, setBits, speaksIcd9 } from './code-rules.ts';
 
-/** The rules that speak of sex and age; the others of `code-rules.yaml` are counted by the metric and left alone. */
+/**
+ * The rules that speak of sex and age; the others of `code-rules.yaml` are counted by the metric and left
+ * alone.
+ */
 const removingRules = ['both-sexes', 'newborn-adult', 'born-later'] as const;
 type RemovingRule = (typeof removingRules)[number];
 
@@ -130,9 +133,10 @@ const withCodes = ({ codeOffsets }: VisitColumns): number =>
   codeOffsets.subarray(1).filter((end, visit) => end > (codeOffsets[visit] as number)).length;
 
 /**
- * Takes away the codes that contradict a patient's sex or age. Sex and age are those that the generator drew; where it
- * draws none, the patient is what most of the codes say, as the plausibility metric judges by codes alone. Labels stay.
- * Throws InvalidConfig where the codes do not look like ICD-9-CM, which is what the rules are written in.
+ * Takes away the codes that contradict a patient's sex or age. Sex and age are those that the generator drew;
+ * where it draws none, the patient is what most of the codes say, as the plausibility metric judges by codes
+ * alone. Labels stay. Throws InvalidConfig where the codes do not look like ICD-9-CM, which is what the rules
+ * are written in.
  */
 export const removeContradictions = (
   columns: VisitColumns,

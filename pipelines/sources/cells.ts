@@ -21,7 +21,10 @@ const matching = (cell: string, pattern: string, value: string) =>
 
 const text: Read = { sql: (cell) => cell, expected: 'text' };
 
-/** Every way a cell is read. DuckDB's own casts alone are too kind: 1.5 → 2, `epoch` → 1970, 64-01-01 → year 64. */
+/**
+ * Every way a cell is read. DuckDB's own casts alone are too kind: 1.5 → 2, `epoch` → 1970, 64-01-01 → year
+ * 64.
+ */
 export const reads: Record<ReadName, Read> = {
   /** `142345` or, as pandas writes columns with gaps, `142345.0`. */
   id: {

@@ -119,9 +119,10 @@ async function* extractAll(
 }
 
 /**
- * Reads the tables of a source folder into one Parquet file per event table, at `draft.path('<table>.parquet')`.
- * Scratch files lie in the draft, too, so that a killed worker leaves patient data nowhere else; they are gone
- * when it returns or throws. Equal sources give equal bytes. Throws SourceMissing and SourceMalformed.
+ * Reads the tables of a source folder into one Parquet file per event table, at
+ * `draft.path('<table>.parquet')`. Scratch files lie in the draft, too, so that a killed worker leaves
+ * patient data nowhere else; they are gone when it returns or throws. Equal sources give equal bytes. Throws
+ * SourceMissing and SourceMalformed.
  */
 export async function* extractTables(
   layout: SourceLayout,

@@ -56,7 +56,9 @@ const formats: { bytes: number[]; is: string; format?: SourceFile['format']; men
   { bytes: [0xfe, 0xff], is: 'UTF-16 text', mend: 'Export it as UTF-8' },
 ];
 
-/** Throws SourceMalformed where the first bytes of a file are not what its name says, or where there are none. */
+/**
+ * Throws SourceMalformed where the first bytes of a file are not what its name says, or where there are none.
+ */
 export const checkFirstBytes = async (file: SourceFile): Promise<void> => {
   const handle = await open(file.path);
   const first = Buffer.alloc(4);

@@ -92,7 +92,10 @@ const checkReadable = async (database: Database, file: SourceFile, counts: Count
   }
 };
 
-/** Throws SourceMalformed where what came out cannot be meant: no patients, no row kept, a column never readable. */
+/**
+ * Throws SourceMalformed where what came out cannot be meant: no patients, no row kept, a column never
+ * readable.
+ */
 export const checkOutcome = async (
   database: Database,
   file: SourceFile,

@@ -10,8 +10,9 @@ const blanks = "' ' || chr(9) || chr(10) || chr(13)";
 const numeric = /INT|FLOAT|DOUBLE|DECIMAL/;
 
 /**
- * SQL that reads a Parquet source as trimmed text, with the row number (from 1) as `line`, and the number of rows. Throws SourceMalformed for a
- * damaged file, a missing column, or a type that cannot be right: codes kept as numbers have lost their zeros.
+ * SQL that reads a Parquet source as trimmed text, with the row number (from 1) as `line`, and the number of
+ * rows. Throws SourceMalformed for a damaged file, a missing column, or a type that cannot be right: codes
+ * kept as numbers have lost their zeros.
  */
 export const openParquet = async (
   database: Database,
@@ -50,7 +51,10 @@ export const openParquet = async (
   return { reader, read: counted?.n ?? 0 };
 };
 
-/** What a failure of DuckDB means while it reads a Parquet source: a damaged file, unless the machine is at its end. */
+/**
+ * What a failure of DuckDB means while it reads a Parquet source: a damaged file, unless the machine is at
+ * its end.
+ */
 export const toParquetError = (error: unknown, file: SourceFile): unknown => {
   if (error instanceof Error && /Out of Memory|No space left/.test(error.message)) return error;
   return new StageError(

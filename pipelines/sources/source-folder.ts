@@ -57,8 +57,8 @@ const fileOf = (table: SourceTable, folder: string, entries: string[]): SourceFi
 };
 
 /**
- * The files of a layout in a folder, in the layout's order; optional tables may be absent.
- * Throws SourceMissing (naming what the folder holds) and SourceMalformed (a table is there twice, or is no file).
+ * The files of a layout in a folder, in the layout's order; optional tables may be absent. Throws
+ * SourceMissing (naming what the folder holds) and SourceMalformed (a table is there twice, or is no file).
  */
 export const findSourceFiles = async (layout: SourceLayout, folder: string): Promise<SourceFile[]> => {
   const entries = await entriesOf(folder);

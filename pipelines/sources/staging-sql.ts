@@ -93,7 +93,8 @@ export const stagingSql = (table: SourceTable, reader: string): string => {
   const refers = table.refersTo ?? [];
   const key = table.key?.join(', ');
   const repeated = `row_number() OVER (PARTITION BY ${key}, fault IS NULL ORDER BY line) > 1`;
-  // Joined rows come along as structs, so that `subject_id` is the row's own and `patients.subject_id` is not.
+  // Joined rows come along as structs, so that `subject_id` is the row's own and `patients.subject_id` is
+  // not.
   return `CREATE OR REPLACE TABLE staged AS
     WITH cells AS (${cellsSql(table, reader)}),
     typed AS (SELECT *, ${values.join(', ')} FROM cells),

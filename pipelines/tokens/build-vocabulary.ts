@@ -16,7 +16,9 @@ export interface TokenColumn {
   offsets: Int32Array;
   /** -1: not in the vocabulary. */
   tokens: Int32Array;
-  /** The number behind each token that is a bucket; NaN elsewhere. Absent where no token of the column is one. */
+  /**
+   * The number behind each token that is a bucket; NaN elsewhere. Absent where no token of the column is one.
+   */
   values?: Float32Array;
 }
 

@@ -61,7 +61,10 @@ const visitsOf = (offsets: Int32Array): Int32Array => {
   return visits;
 };
 
-/** Finds the candidates of a cohort; they stand by modality, code and bucket, modalities as they were asked for. */
+/**
+ * Finds the candidates of a cohort; they stand by modality, code and bucket, modalities as they were asked
+ * for.
+ */
 export class CandidateFinder {
   readonly candidates: Candidate[] = [];
   readonly #cohort: Cohort;
@@ -116,7 +119,10 @@ export class CandidateFinder {
     for (const entry of entries) candidates[entry] = candidate;
   }
 
-  /** A candidate per range of the numbers; gives the entries that have none, which are all where too few have any. */
+  /**
+   * A candidate per range of the numbers; gives the entries that have none, which are all where too few have
+   * any.
+   */
   #bucketed(
     { unit, ...code }: Named,
     entries: Int32Array,

@@ -7,8 +7,8 @@ import { buildVocabulary, type TokenColumn } from './build-vocabulary.ts';
 import type { TokenRules } from './candidate-columns.ts';
 
 /**
- * Per split: code occurrences outside the vocabulary, the visits and patients left with no token, and, where lab tests
- * are buckets, numbers of tests that have none.
+ * Per split: code occurrences outside the vocabulary, the visits and patients left with no token, and, where
+ * lab tests are buckets, numbers of tests that have none.
  */
 export type TokenLosses = Record<'codes' | 'visits' | 'patients', SplitSizes> & { numbers?: SplitSizes };
 
@@ -111,8 +111,9 @@ const checkSplits = (before: Uint8Array, after: Uint8Array): void => {
 
 /**
  * Cohort to tokens. A visit left with no code is dropped, and so is a patient left with no visit: an empty
- * visit would teach a generator to make them. Its days go to the gap of the visit after it. Labels stay those of all diagnoses. Throws InvalidConfig when
- * the vocabulary is empty, TooFewPatients when a split is emptied.
+ * visit would teach a generator to make them. Its days go to the gap of the visit after it. Labels stay those
+ * of all diagnoses. Throws InvalidConfig when the vocabulary is empty, TooFewPatients when a split is
+ * emptied.
  */
 export const tokenizeCohort = (
   cohort: Cohort,

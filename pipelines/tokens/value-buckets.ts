@@ -1,8 +1,8 @@
 /**
- * Numbers as ranges, and back (HALO, "Generation of continuous variables": granular buckets, uniform draws inside).
- * Where the paper takes ranges from clinicians, ours are quantiles of the training split. All arithmetic is in whole
- * steps of the precision that a test is written down in, so that draws look like measurements: a bucket of sodium from
- * 138 to 140 gives 138 or 139.
+ * Numbers as ranges, and back (HALO, "Generation of continuous variables": granular buckets, uniform draws
+ * inside). Where the paper takes ranges from clinicians, ours are quantiles of the training split. All
+ * arithmetic is in whole steps of the precision that a test is written down in, so that draws look like
+ * measurements: a bucket of sodium from 138 to 140 gives 138 or 139.
  */
 
 /** How many ranges, and how many people must stand behind each. */
@@ -61,7 +61,10 @@ const placeOf = (steps: readonly number[], edge: number): number => {
   return low;
 };
 
-/** Quantiles, and both sides of every number that is a bucket's worth by itself: what half the visits have stays exact. */
+/**
+ * Quantiles, and both sides of every number that is a bucket's worth by itself: what half the visits have
+ * stays exact.
+ */
 const candidates = (steps: readonly number[], count: number): number[] => {
   const edges = new Set<number>();
   const n = steps.length;
@@ -94,9 +97,10 @@ const within = (value: number, least: number, greatest: number): number =>
   Math.min(greatest, Math.max(least, Math.round(value)));
 
 /**
- * The two ends. They lie where the middle of the outer bucket is the mean of the numbers in it (outliers moved to the
- * next number that is none), and never beyond those: an end is a mean of many, not the number of the one patient who
- * has the highest. One bucket alone has the mean of all in its middle and at most their spread.
+ * The two ends. They lie where the middle of the outer bucket is the mean of the numbers in it (outliers
+ * moved to the next number that is none), and never beyond those: an end is a mean of many, not the number of
+ * the one patient who has the highest. One bucket alone has the mean of all in its middle and at most their
+ * spread.
  */
 const outerEdges = (
   trimmed: readonly number[],
@@ -119,7 +123,9 @@ const outerEdges = (
   ];
 };
 
-/** Consecutive ranges that together take every number: what is below the first belongs to it, and so above. */
+/**
+ * Consecutive ranges that together take every number: what is below the first belongs to it, and so above.
+ */
 export class Buckets {
   readonly decimals: number;
   /** Ascending, in steps; one more than there are buckets. */

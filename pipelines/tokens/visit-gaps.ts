@@ -1,8 +1,8 @@
 import type { Cohort } from '../patients/cohort-columns.ts';
 
 /**
- * Days from one kept visit's admission to the next's, per visit: NaN at a patient's first kept visit and at visits that
- * are not kept. What lies between two kept visits belongs to the later one's gap.
+ * Days from one kept visit's admission to the next's, per visit: NaN at a patient's first kept visit and at
+ * visits that are not kept. What lies between two kept visits belongs to the later one's gap.
  */
 export const gapsBetween = ({ visitOffsets, visitFacts }: Cohort, isKept: Uint8Array): Float32Array => {
   const since = visitFacts['days_since_admission'];

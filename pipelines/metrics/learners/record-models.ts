@@ -44,7 +44,9 @@ export interface RecordTask {
   cases: readonly RecordCase[];
 }
 
-/** Records that every model is asked about. `tell` gets the log odds of one case, which are overwritten later. */
+/**
+ * Records that every model is asked about. `tell` gets the log odds of one case, which are overwritten later.
+ */
 export interface RecordQuery extends RecordTask {
   tell(task: number, index: number, logits: Float32Array): void;
 }
@@ -166,8 +168,8 @@ const groupsOf = (tasks: readonly RecordTask[]): number[][] => {
 const chunkOf = (outputs: number): number => Math.max(1, Math.min(512, Math.floor(2 ** 21 / outputs)));
 
 /**
- * Trains a model for each task, those of alike size as one batched network, and asks all of them the queries. Every
- * task needs cases. Safe points at every batch; throws Diverged on numbers that are not finite.
+ * Trains a model for each task, those of alike size as one batched network, and asks all of them the queries.
+ * Every task needs cases. Safe points at every batch; throws Diverged on numbers that are not finite.
  */
 export async function* askRecordModels(
   tasks: readonly RecordTask[],

@@ -143,7 +143,9 @@ const tokensOf = ({ codes }: Vocabulary, names: readonly string[]) => {
   };
 };
 
-/** PromptEHR (Wang and Sun 2022), sections 3.6 and 4.4; no code of it is published: docs/privacy-metrics.md. */
+/**
+ * PromptEHR (Wang and Sun 2022), sections 3.6 and 4.4; no code of it is published: docs/privacy-metrics.md.
+ */
 export default defineMetric({
   name: 'attribute-imputation',
   family: 'privacy',

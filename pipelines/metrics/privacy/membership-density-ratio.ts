@@ -3,7 +3,10 @@ import { defineMetric } from '../metric.ts';
 import { attackRows, ours, rocSeries } from './engine/attack-rows.ts';
 import { densityRatioAttack } from './engine/density-ratio.ts';
 
-/** In the manner of DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on sets of codes: docs/privacy-metrics.md. */
+/**
+ * In the manner of DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on sets of codes:
+ * docs/privacy-metrics.md.
+ */
 export default defineMetric({
   name: 'membership-density-ratio',
   family: 'privacy',

@@ -14,7 +14,9 @@ const published: AttackVariant = {
 const perCell = (logs: Float64Array, cells: Int32Array): Float64Array =>
   logs.map((log, patient) => log / Math.max(1, cells[patient] as number));
 
-/** The model attack of HALO (Theodorou et al. 2023, Table 4); evaluate_privacy_membership.py lines 125–145. */
+/**
+ * The model attack of HALO (Theodorou et al. 2023, Table 4); evaluate_privacy_membership.py lines 125–145.
+ */
 export default defineMetric({
   name: 'membership-model',
   family: 'privacy',

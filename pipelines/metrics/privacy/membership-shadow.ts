@@ -13,7 +13,9 @@ const published: AttackVariant = {
 
 const { width, learningRate, updates } = attackerTrainingDefaults;
 
-/** PromptEHR (Wang and Sun 2022), sections 3.6 and 4.2; no code of it is published: docs/privacy-metrics.md. */
+/**
+ * PromptEHR (Wang and Sun 2022), sections 3.6 and 4.2; no code of it is published: docs/privacy-metrics.md.
+ */
 export default defineMetric({
   name: 'membership-shadow',
   family: 'privacy',

@@ -127,7 +127,9 @@ const whyMissing = (view: View, keys: number): string => {
 /** The counts of some keys, patients or occurrences, tallied over both sides. */
 export type Tallied = (counts: View['counts']) => CountPairs;
 
-/** Tallies each kind of counts once, when it is asked for; `members` are the keys, all of them unless told. */
+/**
+ * Tallies each kind of counts once, when it is asked for; `members` are the keys, all of them unless told.
+ */
 export const tallied = ({ real, synthetic }: OccurrenceCounts, members?: Int32Array): Tallied => {
   const known: Partial<Record<View['counts'], CountPairs>> = {};
   return (counts) => {
@@ -156,15 +158,18 @@ const viewRows = (pairs: CountPairs, view: View): PartialRow[] => {
   });
 };
 
-/** R², Pearson and Spearman of real against synthetic frequencies, for each view; `n` is the size of the union. */
+/**
+ * R², Pearson and Spearman of real against synthetic frequencies, for each view; `n` is the size of the
+ * union.
+ */
 export const agreementRows = (keys: Tallied, views: readonly View[]): PartialRow[] =>
   views.flatMap((view) => viewRows(keys(view.counts), view));
 
 const seriesLimit = { codes: 8000, pairs: 4000, sequences: 4000 };
 
 /**
- * The keys that have the given ranks (ascending) when ordered from many real patients to few, where keys with equally
- * many keep their order. Nothing is sorted: how many keys have each count tells where the ranks are.
+ * The keys that have the given ranks (ascending) when ordered from many real patients to few, where keys with
+ * equally many keep their order. Nothing is sorted: how many keys have each count tells where the ranks are.
  */
 const keysRanked = (patients: Uint32Array, ranks: readonly number[]): number[] => {
   const keysWith = new Uint32Array(patients.reduce((max, count) => Math.max(max, count), 0) + 1);

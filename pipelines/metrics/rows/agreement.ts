@@ -25,9 +25,9 @@ export interface Part {
 }
 
 /**
- * Entries (patient, key) of both sides that resamples are counted from. Above it a random part of the patients
- * stands for all, drawn from as often as there are patients: the bag of little bootstraps with one bag (Kleiner,
- * Talwalkar, Sarkar, Jordan 2014).
+ * Entries (patient, key) of both sides that resamples are counted from. Above it a random part of the
+ * patients stands for all, drawn from as often as there are patients: the bag of little bootstraps with one
+ * bag (Kleiner, Talwalkar, Sarkar, Jordan 2014).
  */
 const entriesBudget = 2 ** 24;
 
@@ -139,8 +139,8 @@ const partsOf = (keys: number, parts: readonly Part[]): Uint32Array => {
 };
 
 /**
- * R², Pearson and Spearman of each part and view, with intervals from resampled patients of both cohorts. Keys
- * stay those that either cohort has, also where a resample has none of them.
+ * R², Pearson and Spearman of each part and view, with intervals from resampled patients of both cohorts.
+ * Keys stay those that either cohort has, also where a resample has none of them.
  */
 export function* agreement(
   keys: Keys,

@@ -12,7 +12,10 @@ export interface ModelConditionals {
 export const noConditionals =
   'this model does not tell how likely the codes of a visit are given other parts of the record: HALO, for one, gives a code’s probability from the codes before it in the order of its vocabulary only';
 
-/** Opens the fitted model, asks it about both cohorts and closes it. Undefined where the model cannot condition. */
+/**
+ * Opens the fitted model, asks it about both cohorts and closes it. Undefined where the model cannot
+ * condition.
+ */
 export async function* modelConditionals({
   model,
   train,

@@ -16,7 +16,9 @@ const gainOf = ({ value, n, interval, note }: Measure): Measure =>
 const copied =
   'Below a coin: real patients have copies among the synthetic ones, which teach the classifier the wrong side.';
 
-/** No code of the two papers has it; the classifier and its folds are in metrics/learners/discriminator.ts. */
+/**
+ * No code of the two papers has it; the classifier and its folds are in metrics/learners/discriminator.ts.
+ */
 export default defineMetric({
   name: 'discriminator',
   family: 'similarity',

@@ -41,7 +41,9 @@ const presence = ({ tests, visits }: Side, weights: Int32Array): number[] => {
 interface Compared {
   real: number;
   synthetic: number;
-  /** By how many real standard deviations the synthetic mean is off; undefined where real numbers do not vary. */
+  /**
+   * By how many real standard deviations the synthetic mean is off; undefined where real numbers do not vary.
+   */
   shift: number | undefined;
   ks: number;
 }
@@ -173,7 +175,9 @@ const withoutNumbers = headings
 const nameOf = ({ code, title, unit }: LabTest): string =>
   `${title ?? code}${unit === undefined ? '' : `, ${unit}`}`;
 
-/** Lab tests and lab values of HALO (Theodorou et al. 2023, Fig. 4c and 4d); continuous_variables/evaluate.py. */
+/**
+ * Lab tests and lab values of HALO (Theodorou et al. 2023, Fig. 4c and 4d); continuous_variables/evaluate.py.
+ */
 export default defineMetric({
   name: 'lab-values',
   family: 'similarity',

@@ -20,7 +20,9 @@ const anyRule = (found: readonly Found[], patients: number): Found => {
   return { concerned: Int32Array.from({ length: patients }, (_, p) => p), contradicts };
 };
 
-/** Share of those concerned who contradict, each patient as often as drawn; null where nobody is concerned. */
+/**
+ * Share of those concerned who contradict, each patient as often as drawn; null where nobody is concerned.
+ */
 const share = ({ concerned, contradicts }: Found, drawn?: Int32Array): number | null => {
   let all = 0;
   let bad = 0;

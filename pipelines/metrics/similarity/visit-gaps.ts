@@ -62,7 +62,10 @@ const shareUntold = ({ later, untold }: GapColumns, weights: Int32Array): number
   return all === 0 ? null : sum(untold) / all;
 };
 
-/** Mean absolute difference over the pools that both sides have, each weighing as many real patients as it has. */
+/**
+ * Mean absolute difference over the pools that both sides have, each weighing as many real patients as it
+ * has.
+ */
 const lengthDifference = (
   [real, synthetic]: Sides,
   pools: readonly LengthPool[],

@@ -113,9 +113,9 @@ export const bootstrapIntervals = (task: Bootstrap): (Interval | undefined)[] =>
 const narrowest = 1e-12;
 
 /**
- * The same, moved so that the median of the resamples lies on the value itself, and cut to what is possible: for
- * statistics that resampling shifts (R², distances), whose percentile interval need not hold the value. Undefined
- * also where all resamples agree, which says that they cannot tell, not that the value is certain.
+ * The same, moved so that the median of the resamples lies on the value itself, and cut to what is possible:
+ * for statistics that resampling shifts (R², distances), whose percentile interval need not hold the value.
+ * Undefined also where all resamples agree, which says that they cannot tell, not that the value is certain.
  */
 export function* centeredIntervals(
   task: BatchedBootstrap,

@@ -1,4 +1,6 @@
-/** Pairs of counts, and how many keys have each: nearly all keys are rare, so few pairs stand for millions. */
+/**
+ * Pairs of counts, and how many keys have each: nearly all keys are rare, so few pairs stand for millions.
+ */
 export interface CountPairs {
   keys: number;
   x: Float64Array;
@@ -77,14 +79,17 @@ const sum = (times: Float64Array, a: Float64Array, b?: Float64Array): number => 
 
 const whole = (times: Float64Array, a: Float64Array, b?: Float64Array): bigint => BigInt(sum(times, a, b));
 
-/** Σ (a − ā)(b − b̄) times the number of keys squared: a whole number, in which nothing is lost by cancellation. */
+/**
+ * Σ (a − ā)(b − b̄) times the number of keys squared: a whole number, in which nothing is lost by
+ * cancellation.
+ */
 const scatter = ({ keys, times }: CountPairs, a: Float64Array, b: Float64Array): bigint =>
   BigInt(keys) * whole(times, a, b) - whole(times, a) * whole(times, b);
 
 /**
- * Coefficient of determination of the shares x / perX (observed) and y / perY (predicted):
- * 1 − Σ(observed − predicted)² / Σ(observed − mean)². Not a squared correlation: not symmetric, and below 0 when the
- * mean would predict better. Null when x is constant. Over whole numbers, so exact but for the last division.
+ * Coefficient of determination of the shares x / perX (observed) and y / perY (predicted): 1 − Σ(observed −
+ * predicted)² / Σ(observed − mean)². Not a squared correlation: not symmetric, and below 0 when the mean
+ * would predict better. Null when x is constant. Over whole numbers, so exact but for the last division.
  */
 export const pairsR2 = (pairs: CountPairs, perX: number, perY: number): number | null => {
   const { keys, times, x, y } = pairs;

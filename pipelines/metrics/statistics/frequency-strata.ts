@@ -21,7 +21,8 @@ const leastCount = (keysWith: Uint32Array, most: number): number => {
 
 /**
  * The stratum of each key (an index into `strata`) by how many real patients have it. Keys that tie are never
- * parted: a group that does not fit above a cut goes below it. Keys that only synthetic patients have are rare.
+ * parted: a group that does not fit above a cut goes below it. Keys that only synthetic patients have are
+ * rare.
  */
 export const stratify = (patients: Uint32Array, cuts: Cuts): Uint8Array => {
   const keysWith = new Uint32Array(patients.reduce((most, count) => Math.max(most, count), 0) + 1);

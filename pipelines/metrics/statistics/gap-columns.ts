@@ -51,7 +51,10 @@ export interface LengthPool {
   patients: number;
 }
 
-/** Record lengths from 2 on, each taken together with the next until enough patients with a gap stand behind it. */
+/**
+ * Record lengths from 2 on, each taken together with the next until enough patients with a gap stand behind
+ * it.
+ */
 export const lengthPools = ({ gaps, visits }: GapColumns, enough: number): LengthPool[] => {
   const longest = visits.reduce((most, length) => Math.max(most, length), 0);
   const counts = new Int32Array(longest + 1);

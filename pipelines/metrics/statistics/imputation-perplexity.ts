@@ -1,6 +1,7 @@
 /**
- * Perplexities of Wang and Sun 2022 (PromptEHR), equations 6–8: how well a model that conditions foresees the codes
- * of a visit. All losses are −ln probabilities; one entry per visit and kind means `[visits, kinds]` row-major.
+ * Perplexities of Wang and Sun 2022 (PromptEHR), equations 6–8: how well a model that conditions foresees the
+ * codes of a visit. All losses are −ln probabilities; one entry per visit and kind means `[visits, kinds]`
+ * row-major.
  */
 import { quantile } from './bootstrap.ts';
 
@@ -54,14 +55,16 @@ const perPatient =
     });
 
 /**
- * Equation 6 per patient, over the kinds asked for: e to the mean over visits of the mean loss per code. Visits
- * without a code of these kinds do not count; NaN for a patient who has no other, ∞ where a code is impossible.
+ * Equation 6 per patient, over the kinds asked for: e to the mean over visits of the mean loss per code.
+ * Visits without a code of these kinds do not count; NaN for a patient who has no other, ∞ where a code is
+ * impossible.
  */
 export const longitudinalPerplexities = perPatient(perCode);
 
 /**
- * Equations 7 and 8 per patient, over the kinds asked for: e to the mean over visits of the mean over the kinds that
- * the visit has (K in the paper, which says nothing of absent ones) of the mean loss per code. NaN and ∞ as above.
+ * Equations 7 and 8 per patient, over the kinds asked for: e to the mean over visits of the mean over the
+ * kinds that the visit has (K in the paper, which says nothing of absent ones) of the mean loss per code. NaN
+ * and ∞ as above.
  */
 export const crossModalPerplexities = perPatient(perKind);
 
@@ -81,8 +84,8 @@ export const rankPatients = (perplexities: Float64Array): RankedPatients => {
 };
 
 /**
- * The paper's summary of patients: their median, each counted as often as `counts` says where it is given. Between
- * two values their mean; null where nobody counts.
+ * The paper's summary of patients: their median, each counted as often as `counts` says where it is given.
+ * Between two values their mean; null where nobody counts.
  */
 export const medianPerplexity = (
   { patients, perplexities }: RankedPatients,
@@ -102,9 +105,10 @@ export const medianPerplexity = (
 };
 
 /**
- * By what factor patients are dearer to one model than to another: the geometric mean over patients of the ratio of
- * their perplexities, each patient counted as often as `counts` says where it is given. Paired by patient, it tells
- * apart models whose medians drown in how much patients differ. NaN patients are left out; null where nobody counts.
+ * By what factor patients are dearer to one model than to another: the geometric mean over patients of the
+ * ratio of their perplexities, each patient counted as often as `counts` says where it is given. Paired by
+ * patient, it tells apart models whose medians drown in how much patients differ. NaN patients are left out;
+ * null where nobody counts.
  */
 export const perplexityRatio = (
   own: Float64Array,
@@ -125,10 +129,10 @@ export const perplexityRatio = (
 const published = 1e-16;
 
 /**
- * As the authors' code computes it (RyanWangZf/PromptEHR 7e3751e: model.py 144–155, evaluator.py 28–38): per batch
- * 1/(p + 1e-16) of the code in the middle, the lower one of two as torch.median takes it; then the median over
- * batches, the mean of two as numpy takes it. It is no mean over codes, and it depends on the batches. Batches
- * without a code do not count; null where none has any.
+ * As the authors' code computes it (RyanWangZf/PromptEHR 7e3751e: model.py 144–155, evaluator.py 28–38): per
+ * batch 1/(p + 1e-16) of the code in the middle, the lower one of two as torch.median takes it; then the
+ * median over batches, the mean of two as numpy takes it. It is no mean over codes, and it depends on the
+ * batches. Batches without a code do not count; null where none has any.
  */
 export const publishedPerplexity = (lossesByBatch: readonly ArrayLike<number>[]): number | null => {
   const ofBatch = lossesByBatch

@@ -17,7 +17,9 @@ const most = 24;
 const total = (values: readonly number[], from: number, end: number): number =>
   values.slice(from, end).reduce((sum, value) => sum + value, 0);
 
-/** Cuts of equal width, the ends pooled until they hold enough patients; null if a bin in between does not. */
+/**
+ * Cuts of equal width, the ends pooled until they hold enough patients; null if a bin in between does not.
+ */
 const cutsOfWidth = (patients: readonly number[], width: number, enough: number): number[] | null => {
   const first = Math.max(
     0,
@@ -36,8 +38,8 @@ const cutsOfWidth = (patients: readonly number[], width: number, enough: number)
 
 /**
  * The narrowest equal bins, at most 24, of which each holds no real patient or `enough` (a patient counts
- * once per length). Short and long ends are pooled, so that nobody rare stands out. What is shorter than any real
- * length comes first, in a bin of its own.
+ * once per length). Short and long ends are pooled, so that nobody rare stands out. What is shorter than any
+ * real length comes first, in a bin of its own.
  */
 export const lengthBins = ({ real, synthetic, patients }: Lengths, enough: number): LengthBin[] => {
   if (patients.length === 0) return [];

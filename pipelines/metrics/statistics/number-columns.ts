@@ -46,8 +46,8 @@ const total = ({ patients }: NumberColumn, weights: Int32Array): number => {
 };
 
 /**
- * The greatest gap between the two cumulative shares (Kolmogorov–Smirnov), and the area between them (Wasserstein-1, in
- * units of the numbers). Null where either side has no number.
+ * The greatest gap between the two cumulative shares (Kolmogorov–Smirnov), and the area between them
+ * (Wasserstein-1, in units of the numbers). Null where either side has no number.
  */
 export const numberDistance = (
   [a, b]: readonly [NumberColumn, NumberColumn],
@@ -74,7 +74,10 @@ const average = (values: readonly number[]): number =>
 
 const isConstant = (values: readonly number[]): boolean => values.every((value) => value === values[0]);
 
-/** Coefficient of determination, 1 − Σ(observed − predicted)² / Σ(observed − mean)²; null where `observed` is constant. */
+/**
+ * Coefficient of determination, 1 − Σ(observed − predicted)² / Σ(observed − mean)²; null where `observed` is
+ * constant.
+ */
 export const valueR2 = (observed: readonly number[], predicted: readonly number[]): number | null => {
   if (isConstant(observed)) return null;
   const mean = average(observed);

@@ -197,8 +197,8 @@ export const tokensOf = (cohorts: readonly Pick<VisitColumns, 'codes'>[]): numbe
 };
 
 /**
- * Counts keys in two cohorts. Pairs are counted first token by first token, over an inverted index: every pair
- * costs one touch of an array that fits the cache, and memory grows with the distinct keys only.
+ * Counts keys in two cohorts. Pairs are counted first token by first token, over an inverted index: every
+ * pair costs one touch of an array that fits the cache, and memory grows with the distinct keys only.
  */
 export const countOccurrences = (
   real: VisitColumns,

@@ -3,8 +3,8 @@ import type { OccurrenceCounts, SideCounts } from './occurrence-counts.ts';
 import { eachCode, type Keys, postingSize, postingsOf } from './postings.ts';
 
 /**
- * Keys that are tallied together: those of the same parts, and of the same kind. Their slots follow each other.
- * Most keys are of one patient alone and stand nowhere: they are counted with that patient.
+ * Keys that are tallied together: those of the same parts, and of the same kind. Their slots follow each
+ * other. Most keys are of one patient alone and stand nowhere: they are counted with that patient.
  */
 export interface KeyGroup {
   /** Which parts the keys belong to, a bit each. */
@@ -73,9 +73,9 @@ const groupsOf = (
 };
 
 /**
- * Lays keys out group by group. Inside a group, keys with equally many patients on both sides stand together: loops
- * over their entries are then equally long, which the processor predicts (twice as fast as in the order of the keys).
- * `parts` has a bit per part that the key belongs to.
+ * Lays keys out group by group. Inside a group, keys with equally many patients on both sides stand together:
+ * loops over their entries are then equally long, which the processor predicts (twice as fast as in the order
+ * of the keys). `parts` has a bit per part that the key belongs to.
  */
 export const layOutKeys = (
   counts: OccurrenceCounts,
@@ -175,9 +175,9 @@ class EntryWriter {
 }
 
 /**
- * Entries of one side for the keys that were counted; `kept` says of which patients. Keys of one patient alone are
- * added to their group. Two walks over the postings the counts come from: memory is little more than four bytes an
- * entry.
+ * Entries of one side for the keys that were counted; `kept` says of which patients. Keys of one patient
+ * alone are added to their group. Two walks over the postings the counts come from: memory is little more
+ * than four bytes an entry.
  */
 export const patientEntries = (
   columns: VisitColumns,

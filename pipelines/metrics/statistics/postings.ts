@@ -1,15 +1,21 @@
 import type { VisitColumns } from '../../patients/visit-columns.ts';
 
-/** What is counted: codes, unordered pairs within a visit (smaller token first), or (code, code of next visit). */
+/**
+ * What is counted: codes, unordered pairs within a visit (smaller token first), or (code, code of next
+ * visit).
+ */
 export type Keys = 'codes' | 'pairs' | 'sequences';
 
 /**
- * Per token, where its partners stand: an inverted index over the flat `codes` of a cohort. What a posting says lies
- * side by side, because looking it up in one column per fact costs a cache miss each: most of the time there was.
+ * Per token, where its partners stand: an inverted index over the flat `codes` of a cohort. What a posting
+ * says lies side by side, because looking it up in one column per fact costs a cache miss each: most of the
+ * time there was.
  */
 export interface Postings {
   codes: Int32Array;
-  /** `[tokens + 1]`: postings of token t are numbers `offsets[t] … offsets[t + 1] - 1`, patients ascending. */
+  /**
+   * `[tokens + 1]`: postings of token t are numbers `offsets[t] … offsets[t + 1] - 1`, patients ascending.
+   */
   offsets: Int32Array;
   /** Per posting: first position of the partners in `codes`, the position after the last, and the patient. */
   records: Int32Array;
@@ -60,7 +66,9 @@ export const postingsOf = (columns: VisitColumns, tokens: number, keys: Exclude<
   return { codes, offsets, records };
 };
 
-/** Patients of a cohort who have a token, and how often each has it: `meet(token, patient)` per occurrence. */
+/**
+ * Patients of a cohort who have a token, and how often each has it: `meet(token, patient)` per occurrence.
+ */
 export const eachCode = (
   { visitOffsets, codeOffsets, codes }: VisitColumns,
   meet: (token: number, patient: number) => void,

@@ -1,4 +1,6 @@
-/** What an attack thinks of the people it was asked about: the higher, the surer that they were trained on. */
+/**
+ * What an attack thinks of the people it was asked about: the higher, the surer that they were trained on.
+ */
 export interface AttackScores {
   members: Float64Array;
   nonMembers: Float64Array;
@@ -13,7 +15,9 @@ export interface Ranking {
   memberCount: number;
 }
 
-/** A ROC curve in counts: members and non-members called members at each threshold, from nobody to everybody. */
+/**
+ * A ROC curve in counts: members and non-members called members at each threshold, from nobody to everybody.
+ */
 export interface RocSteps {
   hits: Float64Array;
   alarms: Float64Array;
@@ -67,7 +71,9 @@ export function areaUnder({ hits, alarms }: RocSteps): number {
   return area / 2 / (last(hits) * last(alarms));
 }
 
-/** Highest true positive rate of any threshold whose false positive rate is at most `rate`; not interpolated. */
+/**
+ * Highest true positive rate of any threshold whose false positive rate is at most `rate`; not interpolated.
+ */
 export function truePositiveRateAt({ hits, alarms }: RocSteps, rate: number): number {
   // A hair of slack: 0.1 × 30 must allow 3.
   const allowed = rate * last(alarms) * (1 + 1e-12);

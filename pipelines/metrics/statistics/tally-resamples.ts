@@ -15,8 +15,8 @@ type Tallies = readonly [CountTally, CountTally, CountTally, CountTally];
 const newTallies = (): Tallies => [new CountTally(), new CountTally(), new CountTally(), new CountTally()];
 
 /**
- * Tallies the slots of a group by the weights of their entries. Unrolled, and whole numbers told as such: a third
- * faster.
+ * Tallies the slots of a group by the weights of their entries. Unrolled, and whole numbers told as such: a
+ * third faster.
  */
 const tallyEntries = (
   { weights: w, entries: a }: WeightedSide,

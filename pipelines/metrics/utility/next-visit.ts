@@ -68,7 +68,10 @@ const count = z.int().positive();
 const { epochs, leastUpdates, patience, learningRate, batchSize, embedding, hidden, middle } =
   nextVisitTrainingDefaults;
 
-/** PromptEHR (Wang and Sun 2022, section 4.5, figures 5 to 7); no published code computes it: docs/utility-metrics.md. */
+/**
+ * PromptEHR (Wang and Sun 2022, section 4.5, figures 5 to 7); no published code computes it:
+ * docs/utility-metrics.md.
+ */
 export default defineMetric({
   name: 'next-visit',
   family: 'utility',

@@ -2,7 +2,9 @@ import type { PartialRow, Series } from '../../metric.ts';
 import { measureRow } from '../../rows/measure-row.ts';
 import { type AttackResult, falsePositiveRates } from './attack-scores.ts';
 
-/** One way to make an attack: `''` is ours, the published ones have a prefix that begins with `reference-`. */
+/**
+ * One way to make an attack: `''` is ours, the published ones have a prefix that begins with `reference-`.
+ */
 export interface AttackVariant {
   prefix: string;
   /** Added to the titles: `, as HALO's script does it`. */

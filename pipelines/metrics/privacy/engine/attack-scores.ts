@@ -34,7 +34,9 @@ export interface ThresholdResult {
 /** Everything the report says about one membership attack. */
 export interface AttackResult {
   auc: Measure;
-  /** In the order of `falsePositiveRates`: the best true positive rate at no more false positives than that. */
+  /**
+   * In the order of `falsePositiveRates`: the best true positive rate at no more false positives than that.
+   */
   truePositiveRates: Measure[];
   /** Members are those above the median score of all, ties are not: the reference scripts' rule. */
   atMedian: ThresholdResult;

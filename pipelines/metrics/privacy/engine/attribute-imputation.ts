@@ -43,7 +43,9 @@ export interface ImputationResult {
   attack: BeliefResult;
   /** The same asked about real patients nobody trained on. */
   strangers: BeliefResult;
-  /** A model of real strangers in the place of that of the synthetic patients, asked about training patients. */
+  /**
+   * A model of real strangers in the place of that of the synthetic patients, asked about training patients.
+   */
   control: BeliefResult;
   /** AUC of the attack less that on strangers: what the cohort gives away of its own training patients. */
   excess: Measure;
@@ -61,8 +63,8 @@ export const imputationDefaults = {
 } as const;
 
 /**
- * Fewer passes than a shadow's, as every code that is there makes a case of its own, and as a prior that knows its
- * patients by heart knows nothing of others.
+ * Fewer passes than a shadow's, as every code that is there makes a case of its own, and as a prior that
+ * knows its patients by heart knows nothing of others.
  */
 export const imputationTraining = { batchSize: 128, epochs: 10, leastUpdates: 150 } as const;
 
@@ -97,7 +99,9 @@ type Five<T> = [T, T, T, T, T];
 
 interface Sides {
   attacked: VisitColumns;
-  /** Two halves of the test patients: one is what the attacker knows of people, the other is compared with. */
+  /**
+   * Two halves of the test patients: one is what the attacker knows of people, the other is compared with.
+   */
   known: VisitColumns;
   strangers: VisitColumns;
 }
@@ -144,9 +148,9 @@ const resultsOf = (
 };
 
 /**
- * PromptEHR's attribute inference (Wang and Sun 2022, section 3.6, after Zhang et al. 2021): the attacker knows a
- * record but for one code, and believes that the code is there where a model of the synthetic patients finds it
- * likelier by a factor e^δ than a prior does.
+ * PromptEHR's attribute inference (Wang and Sun 2022, section 3.6, after Zhang et al. 2021): the attacker
+ * knows a record but for one code, and believes that the code is there where a model of the synthetic
+ * patients finds it likelier by a factor e^δ than a prior does.
  */
 export async function* attributeImputation(
   cohorts: PrivacyCohorts,

@@ -10,7 +10,9 @@ export interface AttributeOptions {
   replicates: number;
   /** Nearest synthetic patients who vote on each unknown code; HALO takes 1. */
   neighbors?: number;
-  /** The attacker knows the labels, and which of these codes a patient has: a list, or the most common ones. */
+  /**
+   * The attacker knows the labels, and which of these codes a patient has: a list, or the most common ones.
+   */
   knownCodes?: number | readonly number[];
   /** Most patients taken from each cohort. */
   size?: number;
@@ -157,7 +159,8 @@ const difference = (a: number | null, b: number | null): number | null =>
 
 /**
  * HALO's attribute inference (evaluate_privacy_attribute.py:38-69): from a training patient's labels and
- * common codes, guess the other codes as those of the nearest synthetic patients. Codes are pooled over visits.
+ * common codes, guess the other codes as those of the nearest synthetic patients. Codes are pooled over
+ * visits.
  */
 export function* attributeInference(
   cohorts: PrivacyCohorts,

@@ -153,8 +153,8 @@ export interface GroupedBelief {
 }
 
 /**
- * AUC and success of several attacks, and differences of the AUCs of those `compared`. Intervals resample patients, with
- * all their codes; attacks on one group are resampled together.
+ * AUC and success of several attacks, and differences of the AUCs of those `compared`. Intervals resample
+ * patients, with all their codes; attacks on one group are resampled together.
  */
 export const beliefResults = (
   attacks: readonly GroupedBelief[],

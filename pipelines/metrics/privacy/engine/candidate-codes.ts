@@ -31,8 +31,8 @@ const patientsWith = (cohort: VisitColumns, tokens: number): Int32Array => {
 };
 
 /**
- * Up to `most` codes worth asking about, ascending: at least `least` patients have them and as many have not. Spread
- * evenly over the ranks of frequency, so that common and rare codes are both there.
+ * Up to `most` codes worth asking about, ascending: at least `least` patients have them and as many have not.
+ * Spread evenly over the ranks of frequency, so that common and rare codes are both there.
  */
 export const spreadCodes = (
   cohort: VisitColumns,
@@ -62,9 +62,9 @@ export interface HiddenCodes extends RecordTask {
 }
 
 /**
- * The whole record of every patient, which asks about all codes that are not there, and for each code that is there
- * the record without it, which asks about that one alone. Each code of each patient is thus asked about once, given all
- * the others: p(v | record \ v) of PromptEHR's section 3.6.
+ * The whole record of every patient, which asks about all codes that are not there, and for each code that is
+ * there the record without it, which asks about that one alone. Each code of each patient is thus asked about
+ * once, given all the others: p(v | record \ v) of PromptEHR's section 3.6.
  */
 export const hideOneByOne = (cohort: VisitColumns, codes: readonly number[]): HiddenCodes => {
   const present = presence(cohort, codes);
@@ -95,7 +95,10 @@ export const attributeQuestion = (tasks: readonly HiddenCodes[], codes: readonly
   };
 };
 
-/** ln p that each patient has each code, by model: `logs[model]` is `[patients, codes]`, filled in as it is asked. */
+/**
+ * ln p that each patient has each code, by model: `logs[model]` is `[patients, codes]`, filled in as it is
+ * asked.
+ */
 export const askHidden = (
   { cohort, cases, codes, present }: HiddenCodes,
   models: number,

@@ -49,7 +49,9 @@ const share = (flags: Uint8Array, counts?: Int32Array): number => {
   return sum / flags.length;
 };
 
-/** Of a difference of two shares: from the ends of theirs, which is wider than need be and never too narrow. */
+/**
+ * Of a difference of two shares: from the ends of theirs, which is wider than need be and never too narrow.
+ */
 const differenceInterval = (a: Interval | undefined, b: Interval | undefined): Interval | undefined =>
   a && b && [a[0] - b[1], a[1] - b[0]];
 

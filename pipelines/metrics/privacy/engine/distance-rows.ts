@@ -85,7 +85,9 @@ function emptyRow(set: KeySets, first: number, end: number, visits: number, dist
   return row;
 }
 
-/** Subtracts 2 from the row for every key that query and reference share. The hot loop: one step a shared key. */
+/**
+ * Subtracts 2 from the row for every key that query and reference share. The hot loop: one step a shared key.
+ */
 function subtractShared(
   row: Int32Array,
   keys: Int32Array,

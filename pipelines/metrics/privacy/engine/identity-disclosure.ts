@@ -5,7 +5,9 @@ import { certainShareInterval } from '../../statistics/certain-share.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { type PrivacyCohorts, whoIsMissing } from '../../statistics/samples.ts';
 
-/** Above this a release of health data is commonly held too risky (El Emam et al. 2020; EMA, Health Canada). */
+/**
+ * Above this a release of health data is commonly held too risky (El Emam et al. 2020; EMA, Health Canada).
+ */
 export const identityRiskThreshold = 0.09;
 
 export interface IdentityOptions {

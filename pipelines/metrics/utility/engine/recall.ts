@@ -52,8 +52,8 @@ export class RecallTally {
   }
 
   /**
-   * Recall here less that of `other`, over the same visits of the same patients: intervals resample patients on both
-   * sides at once, so that what makes a patient easy or hard to predict cancels.
+   * Recall here less that of `other`, over the same visits of the same patients: intervals resample patients
+   * on both sides at once, so that what makes a patient easy or hard to predict cancels.
    */
   less(other: RecallTally, seed: number, replicates: number): Recalls {
     const gaps = new Map<number, Float64Array>();
