@@ -28,7 +28,7 @@ const countByPlace = (training: VisitColumns, vocabulary: number): Map<number, n
 /**
  * Synthetic patient i is held against training patient i, counted around where there are more synthetic patients; both
  * numbers are 0 where either side is empty. A sampler that starts from nothing real has a fraction near `byChance`; the
- * published PromptEHR sampler copies half of each visit (METRICS.md, defect 17).
+ * published PromptEHR sampler copies half of each visit (docs/reference-code.md, defect 17).
  */
 export const copiedCodes = (
   synthetic: VisitColumns,

@@ -13,7 +13,7 @@ export interface LossScale {
 
 /**
  * By default the cells of real rows, as the paper says. `padded` is what the reference does: all cells of a grid of
- * maxVisits + 1 predicting positions, so that its loss shrinks as the context grows (METRICS.md, defect 8).
+ * maxVisits + 1 predicting positions, so that its loss shrinks as the context grows (docs/reference-code.md, defect 8).
  */
 export const lossCells = (batch: Batch, width: number, scale: LossScale): number =>
   (scale.normalization === 'cells' ? batch.rows : batch.patients * (scale.maxVisits + 1)) * width;

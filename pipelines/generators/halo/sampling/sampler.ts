@@ -216,7 +216,7 @@ export class HaloSampler implements Sampler {
   }
 }
 
-/** The visits' codes. A visit that drew none is left out, as the reference does (METRICS.md, section 3). */
+/** The visits' codes. A visit that drew none is left out, as the reference does (docs/reference-code.md). */
 const visitsOf = (sets: DrawnRecord, codes: number): number[][] =>
   sets
     .slice(2)

@@ -79,7 +79,7 @@ const excluded = (groups: Int32Array, outputs: ReadonlySet<number>): Set<number>
 /**
  * Patients built around real ones, for comparison with what was published: each code of each real visit stays with
  * probability one half, and the network adds as many others as were dropped; facts, number of visits and of codes are
- * the real patient's (the authors' promptehr.py:615-738; METRICS.md, defect 17). Not for release: half is copied.
+ * the real patient's (the authors' promptehr.py:615-738; docs/reference-code.md, defect 17). Not for release: half is copied.
  * Defects 18 and 19 are not repeated, nor the cut at 20 codes.
  */
 export const warmStart = (
