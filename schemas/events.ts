@@ -1,6 +1,6 @@
 /**
  * The tables of an `events` artifact: one `<name>.parquet` each, typed, whatever layout the source had.
- * Types are DuckDB's. Text is trimmed and empty text is NULL; codes stay text, so leading zeros live.
+ * Types are DuckDB's. Text is trimmed and empty text is NULL; codes stay text, so leading zeros survive.
  */
 export const eventTables = {
   patients: { subject_id: 'INTEGER', sex: 'VARCHAR', birth_time: 'TIMESTAMP', death_time: 'TIMESTAMP' },
@@ -57,7 +57,7 @@ export const eventTables = {
     category: 'VARCHAR',
     loinc_code: 'VARCHAR',
   },
-  /** One row per source row that was turned away: patient-level, so it never leaves the store. */
+  /** One row per rejected source row: patient-level, so it never leaves the store. */
   rejects: { source_table: 'VARCHAR', line: 'BIGINT', reason: 'VARCHAR', detail: 'VARCHAR' },
 } as const satisfies Record<string, Record<string, string>>;
 

@@ -15,7 +15,7 @@ export const extraction = z.object({
       sha256: z.string().nullable(),
       read: z.int(),
       kept: z.int(),
-      rejected: counts.describe('rows turned away, by reason'),
+      rejected: counts.describe('rejected rows, by reason'),
       notes: counts.describe('oddities of kept rows, by kind; `unreadable-cell <column>` per column'),
     }),
   ),

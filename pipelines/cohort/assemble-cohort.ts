@@ -12,7 +12,7 @@ import {
   type ModalityColumns,
 } from '../patients/cohort-columns.ts';
 import { Float32Gatherer, gather, Int32Gatherer, LevelGatherer } from '../patients/query-columns.ts';
-import type { Demographic } from '../patients/visit-columns.ts';
+import { type Demographic, toOffsets } from '../patients/visit-columns.ts';
 import {
   type CohortFilter,
   type CohortTable,
@@ -38,7 +38,7 @@ export interface CohortRules extends CohortFilter {
 }
 
 /** A cohort and what was left out on the way to it. */
-export interface AssembledCohort {
+interface AssembledCohort {
   cohort: Cohort;
   splits: SplitSizes;
   dropped: DroppedCounts;
@@ -78,12 +78,11 @@ const readVisits = async (database: Database): Promise<VisitPart> => {
     age: numeric['age'] as Demographic,
     ...named([...visitLevelNames, ...patientLevelNames], categorical),
   };
-  const atFirst = Object.entries(perPatient).map(([name, fact]) => [name, atFirstVisit(fact, visitOffsets)]);
   return {
     subjectIds: Int32Array.from(starts, (visit) => visitSubjects[visit] as number),
     hadmIds,
     visitOffsets,
-    demographics: Object.fromEntries(atFirst),
+    demographics: atFirstVisit(perPatient, visitOffsets),
     visitFacts: perVisit,
   };
 };
@@ -98,8 +97,7 @@ const readCodes = async (
   else await gather(database, codeRows(modality), [rows, indices]);
   const offsets = new Int32Array(visitCount + 1);
   for (const visit of rows.finish()) offsets[visit + 1] = (offsets[visit + 1] as number) + 1;
-  for (let visit = 0; visit < visitCount; visit++)
-    offsets[visit + 1] = (offsets[visit + 1] as number) + (offsets[visit] as number);
+  toOffsets(offsets);
   return { offsets, indices: indices.finish(), values: values.finish() };
 };
 
@@ -114,7 +112,10 @@ const readDictionary = async (
   );
   return rows.map(({ code, title }) => {
     const unit = modality === 'lab' ? units.get(code) : undefined;
-    return { code, ...(title !== null && { title }), ...(unit !== undefined && { unit }) };
+    const entry: CodeTitle = { code };
+    if (title !== null) entry.title = title;
+    if (unit !== undefined) entry.unit = unit;
+    return entry;
   });
 };
 
@@ -141,7 +142,7 @@ const placeVisits = async (database: Database, rules: CohortRules) => {
   return { dropped, part: { ...part, split }, splits: checkedSplitSizes(split, rules.split) };
 };
 
-/** The work of one phase, begun only after a safe point; says where it is every two seconds. */
+/** The work of one phase, begun only after a safe point; reports progress every two seconds. */
 async function* during<T>(
   progress: Progress,
   database: Database,

@@ -26,7 +26,7 @@ import type { SplitSizes } from './patient-split.ts';
 const counts = z.record(z.string(), z.int().nonnegative());
 
 /** What was left out of a cohort, by reason. Rows are counted per modality, before anything else. */
-export const droppedCounts = z.object({
+const droppedCounts = z.object({
   patients: counts.describe('without a kept visit, with too few visits, too young'),
   visits: counts.describe('of unknown patients, without any code, of patients left out'),
   rows: z.partialRecord(modality, counts).describe('all rows, and those that add no code to a visit'),
@@ -44,7 +44,7 @@ export const cohortHeader = z.object({
   codes: z.record(modality, z.object({ distinct: z.int(), occurrences: z.int() })),
   labels: z.array(z.object({ name: z.string(), patients: z.int(), visits: z.int() })),
 });
-export type CohortHeader = z.output<typeof cohortHeader>;
+type CohortHeader = z.output<typeof cohortHeader>;
 
 const codeTitle = z.object({ code: z.string(), title: z.string().optional(), unit: z.string().optional() });
 const dictionarySchema = z.object({

@@ -7,10 +7,10 @@ export type LabChoice = 'last' | 'first' | 'median';
 export type LabUnits = ReadonlyMap<string, string>;
 
 /** What became of the lab rows of admissions. */
-export interface LabCounts {
+interface LabCounts {
   /** `rows` less all others is how many numbers there are. */
   labNumbers: Record<'rows' | 'withoutNumber' | 'otherUnit' | 'superseded', number>;
-  /** Rows whose number was converted, and rows that say no unit, which count as the commonest. */
+  /** Rows whose number was converted, and rows without a unit, which count as having the commonest. */
   labUnits: Record<'converted' | 'assumed', number>;
 }
 
@@ -33,7 +33,7 @@ const concentration = (unit: string): number | undefined => {
 
 /**
  * By how much to multiply a number in `from` to have it in `to`, both in lower case; `''` is a unit that
- * nobody wrote down and counts as `to`. Undefined where it takes more than a power of ten: moles, cells,
+ * is not recorded and counts as `to`. Undefined where it takes more than a power of ten: moles, cells,
  * other kinds of things.
  */
 export const unitFactor = (from: string, to: string): number | undefined => {

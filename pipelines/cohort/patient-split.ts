@@ -15,9 +15,9 @@ const position = (subjectId: number, seed: number): number =>
   createHash('sha256').update(`split:${seed}:${subjectId}`).digest().readUIntBE(0, 6) / 2 ** 48;
 
 /**
- * The split of one patient, as an index into `splits`. No other patient has a say in it, so patients that
- * come or go move nobody; shares are therefore met on average, not exactly. The holdout does not depend on
- * the validation share.
+ * The split of one patient, as an index into `splits`. It depends on no other patient, so patients that are
+ * added or removed move no other; shares are therefore met on average, not exactly. The holdout does not
+ * depend on the validation share.
  */
 export const splitOf = (subjectId: number, seed: number, shares: SplitShares): number => {
   const at = position(subjectId, seed);

@@ -27,7 +27,7 @@ export const readPhenotypes = async (): Promise<Phenotypes> => {
   const labelOf = new Map<string, number>();
   names.forEach((name, label) => {
     for (const code of groups[name]?.codes ?? []) {
-      if (labelOf.has(code)) throw new Error(`phenotypes.yaml: ${code} stands under two phenotypes`);
+      if (labelOf.has(code)) throw new Error(`phenotypes.yaml: ${code} is listed under two phenotypes`);
       labelOf.set(code, label);
     }
   });

@@ -22,7 +22,12 @@ import {
 import type { NamedArray, Saved } from '../kernel/checkpointable.ts';
 import { RandomSource } from '../kernel/random.ts';
 import type { AsyncSteps } from '../kernel/steps.ts';
-import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../patients/visit-columns.ts';
+import {
+  lengthHistogram,
+  patientCount,
+  type VisitColumns,
+  VisitColumnsBuilder,
+} from '../patients/visit-columns.ts';
 import { conditionalByMarginals, countCodes } from './marginal/conditional.ts';
 import { imputeByMarginals } from './marginal/impute.ts';
 import { type Marginals, scoreByMarginals } from './marginal/score.ts';
@@ -33,9 +38,11 @@ const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
   train.labels.forEach((label, i) => {
     labels[i % labels.length] = (labels[i % labels.length] as number) + label;
   });
-  const lengths = Array.from({ length: patients }, (_, p) => visitsOf(train, p));
-  const visitsUpTo = Float64Array.from({ length: Math.max(...lengths) + 1 }, (_, most) => {
-    return lengths.filter((length) => length <= most).length / patients;
+  const { counts } = lengthHistogram(train.visitOffsets);
+  let upTo = 0;
+  const visitsUpTo = counts.map((count) => {
+    upTo += count;
+    return upTo / patients;
   });
   return {
     ...countCodes(train, vocabulary.codes.length),
@@ -43,9 +50,6 @@ const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
     visitsUpTo,
   };
 };
-
-const visitsOf = ({ visitOffsets }: VisitColumns, patient: number): number =>
-  (visitOffsets[patient + 1] as number) - (visitOffsets[patient] as number);
 
 /** Mean binary cross-entropy per cell of a visit: what any model pays that knows the prevalences alone. */
 const entropy = (shares: Float64Array): number => {

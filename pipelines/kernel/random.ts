@@ -5,7 +5,7 @@
  */
 
 /** Streams that never meet, even under one seed. */
-export const purposes = {
+const purposes = {
   weights: 1,
   order: 2,
   patients: 3,
@@ -16,7 +16,7 @@ export const purposes = {
   values: 7,
   imputation: 9,
 } as const;
-export type Purpose = keyof typeof purposes;
+type Purpose = keyof typeof purposes;
 
 const multiplierA = 0xd2511f53;
 const multiplierB = 0xcd9e8d57;

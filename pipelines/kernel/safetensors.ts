@@ -29,7 +29,7 @@ const tensorHeader = z.object({
 type TensorHeader = z.output<typeof tensorHeader>;
 
 /** What a safetensors file holds; `metadata` is its optional string-to-string map. */
-export interface SafetensorsFile {
+interface SafetensorsFile {
   arrays: Record<string, NamedArray>;
   metadata: Record<string, string>;
 }

@@ -1,5 +1,5 @@
 import type { Modality } from '../../schemas/ehr.ts';
-import type { Demographic } from './visit-columns.ts';
+import { type Demographic, selectFacts } from './visit-columns.ts';
 
 /** One code of a modality, with its title where a dictionary has one. */
 export interface CodeTitle {
@@ -30,7 +30,7 @@ export interface Cohort {
   labels: Uint8Array;
   /** `[visits, labels]`: a diagnosis of the visit has the label. */
   visitLabels: Uint8Array;
-  /** Per patient, as first said at a visit that was kept: age in years, sex, ethnicity, … */
+  /** Per patient, as at the first visit that was kept: age in years, sex, ethnicity, … */
   demographics: Record<string, Demographic>;
   /**
    * Per visit: age, admission type, length of stay, days since the last admission and discharge, death in
@@ -44,13 +44,11 @@ export interface Cohort {
   dictionary: Record<Modality, CodeTitle[]>;
 }
 
-/** The value each patient has at the first visit; rows of `fact` are visits. */
-export const atFirstVisit = (fact: Demographic, visitOffsets: Int32Array): Demographic => {
-  const first = visitOffsets.subarray(0, -1);
-  return fact.kind === 'numeric'
-    ? { kind: 'numeric', values: Float32Array.from(first, (visit) => fact.values[visit] as number) }
-    : { ...fact, values: first.map((visit) => fact.values[visit] as number) };
-};
+/** The values each patient has at the first visit; rows of the facts are visits. */
+export const atFirstVisit = (
+  facts: Record<string, Demographic>,
+  visitOffsets: Int32Array,
+): Record<string, Demographic> => selectFacts(facts, visitOffsets.subarray(0, -1));
 
 /** Labels of visits by their diagnoses, and of patients by their visits; rows are row-major. */
 export const labelColumns = (

@@ -2,7 +2,7 @@ import type { Database } from '../kernel/duckdb.ts';
 import type { Demographic } from './visit-columns.ts';
 
 /** Takes the values of one result column one by one and ends as a typed array. */
-export interface Gatherer {
+interface Gatherer {
   add(value: unknown): void;
 }
 

@@ -72,10 +72,10 @@ const isIcd9 = ({ modality, code }: Vocabulary['codes'][number]): boolean =>
 const enough = 0.9;
 
 /**
- * Whether the codes can be read as ICD-9-CM at all. Codes with the prefix of another system (`ICD10:…`) say
- * nothing against the others.
+ * Whether the codes can be read as ICD-9-CM at all. Codes with the prefix of another system (`ICD10:…`) do
+ * not count.
  */
-export const speaksIcd9 = ({ codes }: Vocabulary): boolean => {
+export const usesIcd9 = ({ codes }: Vocabulary): boolean => {
   const claimed = codes.filter(
     ({ modality, code }) => (modality === 'dx' || modality === 'px') && !code.includes(':'),
   );

@@ -1,4 +1,10 @@
-import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
+import {
+  codeRange,
+  patientCount,
+  type VisitColumns,
+  visitCount,
+  visitRange,
+} from '../patients/visit-columns.ts';
 import type { CodeRule, CodeRules } from './code-rules.ts';
 
 /** What a rule finds in one cohort; patients ascending. */
@@ -11,15 +17,17 @@ export interface Found {
 
 /** Sets that occur in each visit, as bits. */
 const visitBits = (columns: VisitColumns, bitsOf: Int32Array): Int32Array => {
-  const { codes, codeOffsets } = columns;
   const bits = new Int32Array(visitCount(columns));
-  for (let visit = 0; visit < bits.length; visit++)
-    for (let i = codeOffsets[visit] as number; i < (codeOffsets[visit + 1] as number); i++)
-      bits[visit] = (bits[visit] as number) | (bitsOf[codes[i] as number] ?? 0);
+  for (let visit = 0; visit < bits.length; visit++) {
+    const [from, to] = codeRange(columns, visit);
+    let own = 0;
+    for (let i = from; i < to; i++) own |= bitsOf[columns.codes[i] as number] ?? 0;
+    bits[visit] = own;
+  }
   return bits;
 };
 
-/** Whether the visits of one patient, in order and each told by its bits, contradict a rule. */
+/** Whether the visits of one patient, in order and each given by its bits, contradict a rule. */
 const contradiction = (rule: CodeRule, bits: readonly number[]): ((visits: Int32Array) => boolean) => {
   const [first = 0, second = 0] = bits;
   const has = (visit: number, set: number) => (visit & set) !== 0;
@@ -43,8 +51,9 @@ const contradiction = (rule: CodeRule, bits: readonly number[]): ((visits: Int32
 };
 
 /**
- * Who contradicts each rule, in the order of the rules. `bitsOf` are the sets of each token. Sex and age of a
- * patient are not asked for, as synthetic patients have none: codes can only contradict codes.
+ * The patients who contradict each rule, in the order of the rules. `bitsOf` are the sets of each token. Sex
+ * and age of a patient are not used, as synthetic patients need not have them: codes can only contradict
+ * codes.
  */
 export const contradictions = (
   columns: VisitColumns,
@@ -53,13 +62,13 @@ export const contradictions = (
 ): Found[] => {
   const bits = visitBits(columns, bitsOf);
   const order = Object.keys(sets);
-  const ofPatient = (p: number) => bits.subarray(columns.visitOffsets[p], columns.visitOffsets[p + 1]);
-  const everyone = Int32Array.from({ length: patientCount(columns) }, (_, p) => p);
+  const ofPatient = (p: number) => bits.subarray(...visitRange(columns, p));
+  const patients = Int32Array.from({ length: patientCount(columns) }, (_, p) => p);
   return rules.map((rule) => {
     const own = rule.sets.map((name) => 1 << order.indexOf(name));
     const any = own.reduce((all, set) => all | set, 0);
     const isContradiction = contradiction(rule, own);
-    const concerned = everyone.filter((p) => ofPatient(p).some((visit) => (visit & any) !== 0));
+    const concerned = patients.filter((p) => ofPatient(p).some((visit) => (visit & any) !== 0));
     return {
       concerned,
       contradicts: Uint8Array.from(concerned, (p) => (isContradiction(ofPatient(p)) ? 1 : 0)),

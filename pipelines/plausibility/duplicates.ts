@@ -1,28 +1,37 @@
-import { patientCount, type VisitColumns } from '../patients/visit-columns.ts';
+import {
+  codesOfVisit,
+  patientCount,
+  recordRange,
+  type VisitColumns,
+  visitRange,
+  visitsOf,
+} from '../patients/visit-columns.ts';
 
 /** How many patients share each record, patients without a code aside. */
 export interface RecordGroups {
-  /** Sizes of the groups of patients whose visits hold the same codes; 1 where nobody else has the record. */
+  /**
+   * Sizes of the groups of patients whose visits hold the same codes; 1 where no other patient has the
+   * record.
+   */
   sizes: Int32Array;
   /** Patients in all groups. */
   n: number;
 }
 
-const recordOf = ({ visitOffsets, codeOffsets, codes }: VisitColumns, patient: number): string => {
+const recordOf = (columns: VisitColumns, patient: number): string => {
   let record = '';
-  for (let v = visitOffsets[patient] as number; v < (visitOffsets[patient + 1] as number); v++)
-    record += `${codes.subarray(codeOffsets[v], codeOffsets[v + 1]).join()};`;
+  const [first, end] = visitRange(columns, patient);
+  for (let visit = first; visit < end; visit++) record += `${codesOfVisit(columns, visit).join()};`;
   return record;
 };
 
 /** Patients with a code and `leastVisits` visits, grouped by record; labels are not looked at. */
 export const recordGroups = (columns: VisitColumns, leastVisits: number): RecordGroups => {
-  const { visitOffsets, codeOffsets } = columns;
   const found = new Map<string, number>();
   let n = 0;
   for (let p = 0; p < patientCount(columns); p++) {
-    const [from, to] = [visitOffsets[p] as number, visitOffsets[p + 1] as number];
-    if (to - from < leastVisits || codeOffsets[from] === codeOffsets[to]) continue;
+    const [from, to] = recordRange(columns, p);
+    if (visitsOf(columns, p) < leastVisits || from === to) continue;
     const record = recordOf(columns, p);
     found.set(record, (found.get(record) ?? 0) + 1);
     n++;

@@ -1,22 +1,30 @@
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
-import { keepTokens, patientCount, type VisitColumns } from '../patients/visit-columns.ts';
-import { type CodeRules, setBits, speaksIcd9 } from './code-rules.ts';
+import {
+  codeRange,
+  keepTokens,
+  patientCount,
+  type Range,
+  recordRange,
+  type VisitColumns,
+  visitRange,
+} from '../patients/visit-columns.ts';
+import { type CodeRules, setBits, usesIcd9 } from './code-rules.ts';
 
 /**
- * The rules that speak of sex and age; the others of `code-rules.yaml` are counted by the metric and left
+ * The rules about sex and age; the others of `code-rules.yaml` are counted by the metric and left
  * alone.
  */
 const removingRules = ['both-sexes', 'newborn-adult', 'born-later'] as const;
 type RemovingRule = (typeof removingRules)[number];
 
 /** What a rule took away. */
-export interface Removal {
+interface Removal {
   patients: number;
   codes: number;
 }
 
-export interface Cleared {
+interface Cleared {
   columns: VisitColumns;
   /** By rule; a code that two rules take away counts for the first. */
   removed: Record<RemovingRule, Removal>;
@@ -30,7 +38,7 @@ type Sex = 'male' | 'female';
 const adultFrom = 10;
 const newbornUntil = 1;
 
-const drawnSex = ({ demographics }: VisitColumns, patient: number): Sex | undefined => {
+const sampledSex = ({ demographics }: VisitColumns, patient: number): Sex | undefined => {
   const fact = demographics?.['sex'];
   if (fact?.kind !== 'categorical') return undefined;
   const level = fact.levels[fact.values[patient] as number]?.trim().toLowerCase() ?? '';
@@ -38,7 +46,7 @@ const drawnSex = ({ demographics }: VisitColumns, patient: number): Sex | undefi
   return level.startsWith('m') ? 'male' : undefined;
 };
 
-const drawnAge = ({ demographics }: VisitColumns, patient: number): number | undefined => {
+const sampledAge = ({ demographics }: VisitColumns, patient: number): number | undefined => {
   const fact = demographics?.['age'];
   const age = fact?.kind === 'numeric' ? (fact.values[patient] as number) : Number.NaN;
   return Number.isNaN(age) ? undefined : age;
@@ -66,25 +74,24 @@ class Clearing {
   }
 
   clear(patient: number): void {
-    const { visitOffsets, codeOffsets } = this.#columns;
-    const [first, end] = [visitOffsets[patient] as number, visitOffsets[patient + 1] as number];
-    const record = [codeOffsets[first] as number, codeOffsets[end] as number] as const;
+    const [first, end] = visitRange(this.#columns, patient);
+    const record = recordRange(this.#columns, patient);
     this.#remove('both-sexes', this.#ofOtherSex(patient, record));
-    const age = drawnAge(this.#columns, patient);
-    const wrong: number[] = [];
-    const later: number[] = [];
+    const age = sampledAge(this.#columns, patient);
+    const wrong: number[][] = [];
+    const later: number[][] = [];
     for (let visit = first; visit < end; visit++) {
-      const span = [codeOffsets[visit] as number, codeOffsets[visit + 1] as number] as const;
+      const span = codeRange(this.#columns, visit);
       const isFirst = visit === first;
-      if (!isFirst) later.push(...this.#entries(span, 'born'));
-      wrong.push(...this.#ofOtherAge(span, record, isFirst, age));
+      if (!isFirst) later.push(this.#entries(span, 'born'));
+      wrong.push(this.#ofOtherAge(span, record, isFirst, age));
     }
-    this.#remove('newborn-adult', wrong);
-    this.#remove('born-later', later);
+    this.#remove('newborn-adult', wrong.flat());
+    this.#remove('born-later', later.flat());
   }
 
   /** Entries that stay so far and are in a set. */
-  #entries([from, to]: readonly [number, number], set: string): number[] {
+  #entries([from, to]: Range, set: string): number[] {
     const bit = this.#bitOf(set);
     const found: number[] = [];
     for (let i = from; i < to; i++)
@@ -93,26 +100,21 @@ class Clearing {
     return found;
   }
 
-  #ofOtherSex(patient: number, record: readonly [number, number]): number[] {
+  #ofOtherSex(patient: number, record: Range): number[] {
     const own = { male: this.#entries(record, 'male'), female: this.#entries(record, 'female') };
-    const sex = drawnSex(this.#columns, patient);
+    const sex = sampledSex(this.#columns, patient);
     if (sex) return own[sex === 'male' ? 'female' : 'male'];
     if (own.male.length === 0 || own.female.length === 0) return [];
     if (own.male.length !== own.female.length)
       return own.male.length < own.female.length ? own.male : own.female;
-    // As many of both: what stands first in the record says it.
+    // As many of both: what comes first in the record decides.
     return (own.male[0] as number) < (own.female[0] as number) ? own.female : own.male;
   }
 
-  #ofOtherAge(
-    visit: readonly [number, number],
-    record: readonly [number, number],
-    isFirst: boolean,
-    age: number | undefined,
-  ): number[] {
+  #ofOtherAge(visit: Range, record: Range, isFirst: boolean, age: number | undefined): number[] {
     const [newborn, adult] = [this.#entries(visit, 'newborn'), this.#entries(visit, 'adult')];
     if (age !== undefined && age >= newbornUntil) return newborn;
-    // How old somebody is at a later visit, nobody says.
+    // The age at a later visit is not known.
     if (age !== undefined && isFirst && age < adultFrom) return adult;
     if (newborn.length === 0 || adult.length === 0) return [];
     if (newborn.length !== adult.length) return newborn.length < adult.length ? newborn : adult;
@@ -143,7 +145,7 @@ export const removeContradictions = (
   vocabulary: Vocabulary,
   rules: CodeRules,
 ): Cleared => {
-  if (!speaksIcd9(vocabulary))
+  if (!usesIcd9(vocabulary))
     throw new StageError(
       'InvalidConfig',
       'generate.rules: the rules are about ICD-9-CM codes without dots, and the codes of this vocabulary do not look ' +

@@ -3,9 +3,9 @@ import type { RejectReason } from './reasons.ts';
 export type ReadName = 'id' | 'time' | 'number' | 'flag' | 'sex' | 'code' | 'text' | 'drug' | 'ndc';
 
 /** How text becomes a value. `sql` takes a trimmed, non-empty cell and gives NULL where it is unreadable. */
-export interface Read {
+interface Read {
   sql(cell: string): string;
-  /** Said when nothing in a column can be read. */
+  /** For the error message where no cell of a column can be read. */
   expected: string;
   /** Reason and wording where a row cannot do without the cell; absent where any text will do. */
   fault?: { reason: RejectReason; is: string };
@@ -80,6 +80,6 @@ const words: readonly ReadName[] = ['text', 'drug'];
 export const cellSql = (column: string, read: ReadName): string =>
   words.includes(read) ? column : known(column);
 
-/** A cell with letters and digits masked: tells its form without telling its content. */
+/** A cell with letters and digits masked: shows its form and not its content. */
 export const form = (cell: string): string =>
   `left(regexp_replace(regexp_replace(${cell}, '[0-9]', '9', 'g'), '\\pL', 'a', 'g'), 40)`;

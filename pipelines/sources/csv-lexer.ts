@@ -12,7 +12,7 @@ const comma = 0x2c;
 const unitSeparator = 0x1f;
 const separatorText = String.fromCharCode(unitSeparator);
 
-// What the lexer is in the middle of. Ordinary bytes need no look at the first two.
+// The state of the lexer. In the first two, ordinary bytes need no further look.
 const unquoted = 0;
 const quoted = 1;
 const fieldStart = 2;
@@ -52,7 +52,7 @@ export class CsvLexer {
   /** Records after the header so far, rejected ones among them. */
   records = 0;
 
-  /** `onHeader` says which columns are wanted. */
+  /** `onHeader` decides which columns are wanted. */
   constructor(onHeader: (cells: string[]) => boolean[]) {
     this.#onHeader = onHeader;
   }
@@ -61,7 +61,7 @@ export class CsvLexer {
     return this.#wanted !== undefined;
   }
 
-  /** Reads from `from` on and gives where it stopped: `chunk.length`, or before, when `drain` is due. */
+  /** Reads from `from` on and returns where it stopped: `chunk.length`, or before, when `drain` is due. */
   consume(chunk: Uint8Array, from: number): number {
     const out = this.#out;
     for (let at = from; at < chunk.length; at++) {
@@ -123,7 +123,7 @@ export class CsvLexer {
 
   #outsideQuotes(byte: number): void {
     if (this.#state === broken) return;
-    // Tabs of the header stay, so that a file separated by them can be told.
+    // Tabs of the header stay, so that a file separated by tabs can be recognized.
     const isBlank = byte <= space && (byte !== tab || this.sawHeader);
     if (isBlank && this.#state !== unquoted) return;
     if (this.#blank) this.#beginRecord();

@@ -8,7 +8,7 @@ import { checkColumns, neededColumns } from './header.ts';
 import type { SourceFile } from './source-folder.ts';
 
 /** What a scan leaves behind: two files without quotes, `chr(31)` between fields, a line number first. */
-export interface CsvScan {
+interface CsvScan {
   /** Columns of `rows` after the line number. */
   columns: string[];
   /** Records in the file, rejected ones among them. */
@@ -26,7 +26,7 @@ const bytesOf = (file: SourceFile): Readable => {
   return pipeline(raw, createGunzip({ chunkSize: chunkBytes }), () => {});
 };
 
-/** Says what went wrong in words of the file; anything unknown passes unchanged. */
+/** The error in terms of the file; an unknown error passes unchanged. */
 const explain = (error: unknown, file: SourceFile): unknown => {
   if (error instanceof CsvFault) return new StageError('SourceMalformed', `${file.name}: ${error.message}`);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

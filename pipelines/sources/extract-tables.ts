@@ -15,7 +15,7 @@ import { emptySql, faultsOf, keptSql, keyFault, stagingSql } from './staging-sql
 
 type Outcome = Extraction['tables'][string];
 
-interface Workshop {
+interface Extractor {
   database: Database;
   scratch: string;
   /** Path of an event table's Parquet file. */
@@ -28,16 +28,16 @@ const textReader = (path: string, columns: string[]): string => {
     columns = {'line': 'BIGINT', ${types}})`;
 };
 
-/** Gives the SQL that reads a source as text; structural rejects go into table `rejects` on the way. */
+/** Returns the SQL that reads a source as text; structural rejects go into table `rejects` on the way. */
 async function* openTable(
   file: SourceFile,
-  shop: Workshop,
+  extractor: Extractor,
 ): AsyncGenerator<void, { reader: string; read: number }> {
   await checkFirstBytes(file);
-  if (file.format === 'parquet') return await openParquet(shop.database, file);
-  const paths = { rows: join(shop.scratch, 'rows'), rejects: join(shop.scratch, 'rejects') };
+  if (file.format === 'parquet') return await openParquet(extractor.database, file);
+  const paths = { rows: join(extractor.scratch, 'rows'), rejects: join(extractor.scratch, 'rejects') };
   const { columns, records } = yield* scanCsv(file, paths);
-  await shop.database.run(
+  await extractor.database.run(
     `INSERT INTO rejects SELECT ${literal(file.table.source)}, line, reason, detail
      FROM ${textReader(paths.rejects, ['reason', 'detail'])}`,
   );
@@ -53,16 +53,16 @@ const rejectFaultsSql = (table: SourceTable): string => {
 };
 
 /** Writes a Parquet file and lets the tables after it refer to its rows. */
-const writeTable = async (select: string, target: EventTable, { database, path }: Workshop) => {
+const writeTable = async (select: string, target: EventTable, { database, path }: Extractor) => {
   const file = literal(path(target));
   await database.run(`COPY (${select}) TO ${file} (FORMAT parquet, COMPRESSION zstd)`);
   await database.run(`CREATE VIEW ${identifier(target)} AS SELECT * FROM read_parquet(${file})`);
 };
 
-async function* extractTable(file: SourceFile, shop: Workshop): AsyncGenerator<void, Outcome> {
-  const { database } = shop;
+async function* extractTable(file: SourceFile, extractor: Extractor): AsyncGenerator<void, Outcome> {
+  const { database } = extractor;
   const { table } = file;
-  const { reader, read } = yield* openTable(file, shop);
+  const { reader, read } = yield* openTable(file, extractor);
   const staging = database.run(stagingSql(table, reader)).catch((error) => {
     throw file.format === 'parquet' ? toParquetError(error, file) : error;
   });
@@ -70,7 +70,7 @@ async function* extractTable(file: SourceFile, shop: Workshop): AsyncGenerator<v
   yield* steadily(database, database.run(rejectFaultsSql(table)));
   const counts = yield* takeCounts(database, table, read);
   await checkOutcome(database, file, counts, reader);
-  yield* steadily(database, writeTable(keptSql(table), table.target, shop));
+  yield* steadily(database, writeTable(keptSql(table), table.target, extractor));
   return { target: table.target, file: file.name, sha256: await digestFile(file.path), ...counts };
 }
 
@@ -87,20 +87,20 @@ const absent = (target: EventTable): Outcome => ({
 async function* extractAll(
   layout: SourceLayout,
   files: SourceFile[],
-  shop: Workshop,
+  extractor: Extractor,
 ): AsyncGenerator<Progress, Extraction> {
   const tables: Extraction['tables'] = {};
   const of = layout.tables.length;
-  await shop.database.run(`CREATE TABLE rejects AS ${emptySql('rejects')}`);
+  await extractor.database.run(`CREATE TABLE rejects AS ${emptySql('rejects')}`);
   for (const [step, table] of layout.tables.entries()) {
     yield { step, of, phase: table.source };
     const file = files.find((found) => found.table === table);
     if (!file) {
-      await writeTable(emptySql(table.target), table.target, shop);
+      await writeTable(emptySql(table.target), table.target, extractor);
       tables[table.source] = absent(table.target);
       continue;
     }
-    const work = extractTable(file, shop);
+    const work = extractTable(file, extractor);
     try {
       let next = await work.next();
       for (; !next.done; next = await work.next()) yield { step, of, phase: table.source };
@@ -110,9 +110,9 @@ async function* extractAll(
     }
   }
   const order = layout.tables.map(({ source }) => literal(source)).join(', ');
-  await shop.database.run(
+  await extractor.database.run(
     `COPY (SELECT * FROM rejects ORDER BY list_position([${order}], source_table), line)
-     TO ${literal(shop.path('rejects'))} (FORMAT parquet, COMPRESSION zstd)`,
+     TO ${literal(extractor.path('rejects'))} (FORMAT parquet, COMPRESSION zstd)`,
   );
   yield { step: of, of, phase: 'rejects' };
   return { layout: layout.name, tables };

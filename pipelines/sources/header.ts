@@ -41,19 +41,19 @@ export const checkColumns = (file: SourceFile, cells: string[]): string[] => {
   return names;
 };
 
-const formats: { bytes: number[]; is: string; format?: SourceFile['format']; mend: string }[] = [
-  { bytes: [0x1f, 0x8b], is: 'gzip', format: 'csv.gz', mend: 'Name it .csv.gz' },
-  { bytes: [0x50, 0x41, 0x52, 0x31], is: 'Parquet', format: 'parquet', mend: 'Name it .parquet' },
+const formats: { bytes: number[]; is: string; format?: SourceFile['format']; fix: string }[] = [
+  { bytes: [0x1f, 0x8b], is: 'gzip', format: 'csv.gz', fix: 'Name it .csv.gz' },
+  { bytes: [0x50, 0x41, 0x52, 0x31], is: 'Parquet', format: 'parquet', fix: 'Name it .parquet' },
   {
     bytes: [0x50, 0x4b, 0x03, 0x04],
     is: 'a zip archive or a workbook',
-    mend: 'Unpack it or export it as CSV',
+    fix: 'Unpack it or export it as CSV',
   },
-  { bytes: [0x42, 0x5a, 0x68], is: 'bzip2', mend: 'Unpack it' },
-  { bytes: [0xfd, 0x37, 0x7a, 0x58], is: 'xz', mend: 'Unpack it' },
-  { bytes: [0x28, 0xb5, 0x2f, 0xfd], is: 'zstd', mend: 'Unpack it' },
-  { bytes: [0xff, 0xfe], is: 'UTF-16 text', mend: 'Export it as UTF-8' },
-  { bytes: [0xfe, 0xff], is: 'UTF-16 text', mend: 'Export it as UTF-8' },
+  { bytes: [0x42, 0x5a, 0x68], is: 'bzip2', fix: 'Unpack it' },
+  { bytes: [0xfd, 0x37, 0x7a, 0x58], is: 'xz', fix: 'Unpack it' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], is: 'zstd', fix: 'Unpack it' },
+  { bytes: [0xff, 0xfe], is: 'UTF-16 text', fix: 'Export it as UTF-8' },
+  { bytes: [0xfe, 0xff], is: 'UTF-16 text', fix: 'Export it as UTF-8' },
 ];
 
 /**
@@ -66,7 +66,9 @@ export const checkFirstBytes = async (file: SourceFile): Promise<void> => {
   if (bytesRead === 0) throw malformed(`${file.name} is empty: there is not even a header line`);
   const found = formats.find(({ bytes }) => bytes.every((byte, at) => first[at] === byte));
   if (found && found.format !== file.format)
-    throw malformed(`${file.name} is ${found.is}, not ${file.format}. ${found.mend}`);
+    throw malformed(`${file.name} is ${found.is}, not ${file.format}. ${found.fix}`);
   if (!found && file.format !== 'csv')
-    throw malformed(`${file.name} is not ${file.format}: its first bytes say otherwise. Is it plain .csv?`);
+    throw malformed(
+      `${file.name} is not ${file.format}: its first bytes are those of another format. Is it plain .csv?`,
+    );
 };

@@ -7,7 +7,7 @@ import type { SourceFile } from './source-folder.ts';
 import { cellsSql, notesOf, stagedCountSql } from './staging-sql.ts';
 
 /** What became of the rows of one table. */
-export type Counts = Pick<Extraction['tables'][string], 'read' | 'kept' | 'rejected' | 'notes'>;
+type Counts = Pick<Extraction['tables'][string], 'read' | 'kept' | 'rejected' | 'notes'>;
 
 // A column of fewer cells may be all wrong by chance.
 const enoughCells = 10;
@@ -71,7 +71,7 @@ const checkAnyKept = async (database: Database, file: SourceFile, counts: Counts
   const hint = column ? `; ${await expectation(database, table, reader, column)}` : '';
   throw new StageError(
     'SourceMalformed',
-    `${name}: every one of its ${counts.read} rows was turned away, ${worst?.n} because ${worst?.detail} ` +
+    `${name}: all ${counts.read} rows were rejected, ${worst?.n} because ${worst?.detail} ` +
       `(first on line ${worst?.line})${hint}`,
   );
 };
@@ -105,7 +105,7 @@ export const checkOutcome = async (
   if (counts.read === 0 && file.table.needsRows)
     throw new StageError(
       'SourceMalformed',
-      `${file.name} has a header but no rows; nothing can be made of no ${file.table.target}`,
+      `${file.name} has a header but no rows; a cohort needs ${file.table.target}`,
     );
   if (counts.read > 0 && counts.kept === 0) await checkAnyKept(database, file, counts, reader);
   await checkReadable(database, file, counts, reader);

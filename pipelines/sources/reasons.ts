@@ -1,9 +1,9 @@
-/** Why a row is turned away: code in rejects.parquet → what it means. docs/sources.md repeats this table. */
+/** Why a row is rejected: code in rejects.parquet → what it means. docs/sources.md repeats this table. */
 export const rejectReasons = {
   'too-few-fields': 'the line has fewer fields than the header',
   'too-many-fields': 'the line has more fields than the header',
   'broken-quote': 'text follows a closing quote: a quote inside quoted text must be doubled',
-  'missing-value': 'a cell the row cannot do without is empty',
+  'missing-value': 'a required cell is empty',
   'not-an-integer': 'an identifier is not a whole number, or does not fit 32 bits',
   'not-a-timestamp': 'the moment of the row is not a date of the form YYYY-MM-DD, with or without HH:MM:SS',
   'not-a-code': 'a code holds something other than letters and digits (ICD-9 is written without its dot)',
@@ -17,12 +17,13 @@ export const rejectReasons = {
 } as const;
 export type RejectReason = keyof typeof rejectReasons;
 
-/** What is odd about rows that are kept all the same: counted per table in extraction.json. */
+/** What is unusual about rows that are kept: counted per table in extraction.json. */
 export const noteKinds = {
-  'unreadable-cell': 'a cell the row can do without is not what its column should hold; it became NULL',
+  'unreadable-cell': 'an optional cell is not what its column should hold; it became NULL',
   'no-birth-time': 'the patient has no date of birth, so no age',
   'no-sex': 'the patient has no sex',
-  'shifted-birth': 'more than 150 years between birth and admission: MIMIC-III hides ages above 89 so',
+  'shifted-birth':
+    'more than 150 years between birth and admission: this is how MIMIC-III hides ages above 89',
   'early-discharge': 'the discharge is earlier than the admission, on the same day',
   'ends-before-start': 'the row ends before it starts',
   'no-start': 'the prescription has no start',
@@ -31,6 +32,6 @@ export const noteKinds = {
   'no-number': 'the result is text only (`NEG`, `<0.01`) or empty',
   'outside-admission': 'the row lies before the admission or after the discharge it names',
   'untitled-code': 'the code is not in the dictionary of the source',
-  'repeated-row': 'an earlier kept row says the same; both stay, for code sets are made later',
+  'repeated-row': 'an earlier kept row is the same; both stay, as code sets are made later',
 } as const;
 export type NoteKind = keyof typeof noteKinds;

@@ -4,15 +4,15 @@ import { cellSql, reads } from './cells.ts';
 import type { SourceColumn, SourceTable } from './layout.ts';
 import type { NoteKind, RejectReason } from './reasons.ts';
 
-/** A condition that turns rows away; its place in the list is what the `fault` column holds. */
-export interface Fault {
+/** A condition that rejects rows; its place in the list is what the `fault` column holds. */
+interface Fault {
   reason: RejectReason;
   detail: string;
   when: string;
 }
 
 /** A condition that is counted over kept rows; its place in the list is the number of its `note` column. */
-export interface RowNote {
+interface RowNote {
   kind: NoteKind;
   /** Source column, where the note is about one. */
   column?: string;

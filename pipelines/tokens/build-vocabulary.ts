@@ -10,7 +10,7 @@ import {
   type TokenRules,
 } from './candidate-columns.ts';
 
-/** What the visits say in one modality, in tokens: those of visit v are at `offsets[v] …`. */
+/** The visits' codes of one modality, as tokens: those of visit v are at `offsets[v] …`. */
 export interface TokenColumn {
   kind: TokenKind;
   offsets: Int32Array;
@@ -23,7 +23,7 @@ export interface TokenColumn {
 }
 
 /** A vocabulary, and the visits of the cohort in its tokens. */
-export interface TokenMap {
+interface TokenMap {
   vocabulary: Vocabulary;
   columns: TokenColumn[];
 }
@@ -62,7 +62,7 @@ const checkRules = ({ labs, modalities: chosen }: TokenRules): void => {
   if (labs === 'buckets' && !chosen.includes('lab'))
     throw new StageError(
       'InvalidConfig',
-      'tokens: `labs: buckets` asks for the numbers of lab tests, and `modalities` has no lab; add it, or leave `labs` out',
+      'tokens: `labs: buckets` needs the numbers of lab tests, but `modalities` does not list `lab`; add it, or leave `labs` out',
     );
 };
 

@@ -1,8 +1,8 @@
 import { type Modality, splits, type TokenKind } from '../../schemas/ehr.ts';
 import type { Bucket, Vocabulary } from '../../schemas/vocabulary.ts';
 import type { CodeTitle, Cohort } from '../patients/cohort-columns.ts';
+import { toOffsets } from '../patients/visit-columns.ts';
 import { type BucketRules, fitBuckets } from './value-buckets.ts';
-import { gapsBetween } from './visit-gaps.ts';
 
 /** What decides which codes become tokens, and in which order. */
 export interface TokenRules {
@@ -23,7 +23,7 @@ export interface Candidate extends CodeTitle {
   bucket?: Bucket;
 }
 
-/** What the visits say in one modality, as indices of candidates: those of visit v are at `offsets[v] …`. */
+/** The visits' codes of one modality, as indices of candidates: those of visit v are at `offsets[v] …`. */
 export interface CandidateColumn {
   modality: TokenKind;
   offsets: Int32Array;
@@ -41,8 +41,7 @@ const gapCode: Named = { modality: 'gap', code: 'gap', title: 'days since the la
 const byCode = (indices: Int32Array, width: number): { starts: Int32Array; entries: Int32Array } => {
   const starts = new Int32Array(width + 1);
   for (const index of indices) starts[index + 1] = (starts[index + 1] as number) + 1;
-  for (let code = 0; code < width; code++)
-    starts[code + 1] = (starts[code + 1] as number) + (starts[code] as number);
+  toOffsets(starts);
   const next = starts.slice();
   const entries = new Int32Array(indices.length);
   indices.forEach((index, entry) => {
@@ -54,7 +53,7 @@ const byCode = (indices: Int32Array, width: number): { starts: Int32Array; entri
 };
 
 /** Visit of each entry of a ragged column. */
-const visitsOf = (offsets: Int32Array): Int32Array => {
+const visitOfEntries = (offsets: Int32Array): Int32Array => {
   const visits = new Int32Array(offsets.at(-1) as number);
   for (let visit = 0; visit + 1 < offsets.length; visit++)
     visits.fill(visit, offsets[visit], offsets[visit + 1]);
@@ -62,9 +61,26 @@ const visitsOf = (offsets: Int32Array): Int32Array => {
 };
 
 /**
- * Finds the candidates of a cohort; they stand by modality, code and bucket, modalities as they were asked
- * for.
+ * Days from one kept visit's admission to the next's, per visit: NaN at a patient's first kept visit and at
+ * visits that are not kept. What lies between two kept visits belongs to the later one's gap.
  */
+const gapsBetween = ({ visitOffsets, visitFacts }: Cohort, isKept: Uint8Array): Float32Array => {
+  const since = visitFacts['days_since_admission'];
+  const gaps = new Float32Array(isKept.length).fill(Number.NaN);
+  if (since?.kind !== 'numeric') return gaps;
+  for (let patient = 0; patient + 1 < visitOffsets.length; patient++) {
+    let days = Number.NaN;
+    for (let v = visitOffsets[patient] as number; v < (visitOffsets[patient + 1] as number); v++) {
+      days += since.values[v] as number;
+      if (isKept[v] === 0) continue;
+      gaps[v] = days;
+      days = 0;
+    }
+  }
+  return gaps;
+};
+
+/** Finds the candidates of a cohort, in the order of the modalities asked for, their codes and buckets. */
 export class CandidateFinder {
   readonly candidates: Candidate[] = [];
   readonly #cohort: Cohort;
@@ -86,7 +102,7 @@ export class CandidateFinder {
   codes(modality: Modality): CandidateColumn {
     const { offsets, indices } = this.#cohort.codes[modality];
     const inBuckets = modality === 'lab' && this.#rules.labs === 'buckets';
-    const visits = visitsOf(offsets);
+    const visits = visitOfEntries(offsets);
     const candidates = new Int32Array(indices.length).fill(-1);
     const { starts, entries } = byCode(indices, this.#cohort.dictionary[modality].length);
     const values = new Float32Array(inBuckets ? indices.length : 0).fill(Number.NaN);
@@ -95,7 +111,7 @@ export class CandidateFinder {
       if (inBuckets) own = this.#bucketed({ modality, ...code }, own, visits, candidates, values);
       this.#present({ modality, ...code }, own, visits, candidates);
     });
-    return { modality, offsets, candidates, ...(inBuckets && { values }) };
+    return { modality, offsets, candidates, values: inBuckets ? values : undefined };
   }
 
   /** Days since the last admission, for the visits that are kept. */
@@ -120,8 +136,8 @@ export class CandidateFinder {
   }
 
   /**
-   * A candidate per range of the numbers; gives the entries that have none, which are all where too few have
-   * any.
+   * A candidate per range of the numbers. Returns the entries without a number: all of them where too few
+   * have one.
    */
   #bucketed(
     { unit, ...code }: Named,
@@ -142,9 +158,12 @@ export class CandidateFinder {
     );
     if (!buckets) return entries;
     const first = this.candidates.length;
-    const common = { ...(unit !== undefined && { unit }), decimals: buckets.decimals };
     for (let i = 0; i < buckets.count; i++)
-      this.candidates.push({ ...code, visits: 0, bucket: { ...buckets.range(i), ...common } });
+      this.candidates.push({
+        ...code,
+        visits: 0,
+        bucket: { ...buckets.range(i), unit, decimals: buckets.decimals },
+      });
     for (const entry of numbered) {
       const candidate = first + buckets.of(numbers[entry] as number);
       candidates[entry] = candidate;

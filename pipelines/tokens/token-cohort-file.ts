@@ -26,7 +26,7 @@ const tally = z.record(z.string(), z.int().nonnegative());
 
 const share = z.number().min(0).max(1);
 
-/** How a synthetic cohort was drawn, as far as that says whose codes may stand in it; see `copiedCodes`. */
+/** How a synthetic cohort was sampled, as far as real codes may stand in it; see `copiedCodes`. */
 export const syntheticOrigin = z.object({
   seedMode: z.enum(seedModes).describe('cold: from the model alone; warm: around real training patients'),
   copiedCodeFraction: share.describe(
@@ -38,7 +38,7 @@ export type SyntheticOrigin = z.output<typeof syntheticOrigin>;
 
 /** `token-cohort.json`: what is in the artifact, in numbers that name no patient. */
 export const tokenCohortHeader = z.object({
-  generator: z.string().optional().describe('who made it; absent in real cohorts'),
+  generator: z.string().optional().describe('which generator made it; absent in real cohorts'),
   patients: z.int(),
   visits: z.int(),
   codes: z.int().describe('code occurrences, each once per visit'),
@@ -52,10 +52,10 @@ export const tokenCohortHeader = z.object({
   changed: z
     .record(z.string(), tally)
     .optional()
-    .describe('what was taken out of a synthetic cohort after it was drawn: reason → what → count'),
+    .describe('what was removed from a synthetic cohort after sampling: reason → what → count'),
   ...syntheticOrigin.partial().shape,
 });
-export type TokenCohortHeader = z.output<typeof tokenCohortHeader>;
+type TokenCohortHeader = z.output<typeof tokenCohortHeader>;
 
 const fixedColumns = ['visits', 'values', 'labels', 'split'];
 
@@ -102,17 +102,15 @@ interface Remarks {
 }
 
 const headerOf = (cohort: TokenCohort, { dropped, origin, changed }: Remarks): TokenCohortHeader => ({
-  ...(cohort.generator === undefined ? {} : { generator: cohort.generator }),
+  generator: cohort.generator,
   patients: patientCount(cohort),
   visits: visitCount(cohort),
   codes: cohort.codes.length,
   vocabulary: cohort.vocabulary.codes.length,
-  ...(cohort.vocabulary.order && { order: cohort.vocabulary.order }),
-  ...(cohort.split
-    ? { splits: Object.fromEntries(splits.map((name, i) => [name, patientsIn(cohort, i).length])) }
-    : {}),
-  ...(dropped ? { dropped } : {}),
-  ...(changed && Object.keys(changed).length > 0 && { changed }),
+  order: cohort.vocabulary.order,
+  splits: cohort.split && Object.fromEntries(splits.map((name, i) => [name, patientsIn(cohort, i).length])),
+  dropped,
+  changed: changed && Object.keys(changed).length > 0 ? changed : undefined,
   ...origin,
 });
 
@@ -139,18 +137,17 @@ const cohortFrom = (bytes: Uint8Array, vocabulary: Vocabulary, generator?: strin
   const { visits, values, labels, split, ...others } = columns;
   const outer = listParts(visits);
   const inner = listParts(outer.child);
-  const demographics = demographicsOf(others);
   const cohort: TokenCohort = {
     visitOffsets: outer.offsets,
     codeOffsets: inner.offsets,
     codes: int32Values(inner.child),
-    ...(values && { values: float32Values(listParts(listParts(values).child).child) }),
     labels: labels ? uint8Values(labels.children[0]) : new Uint8Array(0),
     vocabulary,
-    ...(split ? { split: uint8Values(split) } : {}),
-    ...(Object.keys(others).length > 0 ? { demographics } : {}),
-    ...(generator === undefined ? {} : { generator }),
   };
+  if (values) cohort.values = float32Values(listParts(listParts(values).child).child);
+  if (split) cohort.split = uint8Values(split);
+  if (Object.keys(others).length > 0) cohort.demographics = demographicsOf(others);
+  if (generator !== undefined) cohort.generator = generator;
   checkShape(cohort);
   return cohort;
 };

@@ -2,7 +2,7 @@ import { type Split, splits } from '../../schemas/ehr.ts';
 import { StageError } from '../../schemas/errors.ts';
 import type { SplitSizes } from '../cohort/patient-split.ts';
 import type { Cohort } from '../patients/cohort-columns.ts';
-import { selectFact, type TokenCohort } from '../patients/visit-columns.ts';
+import { selectFacts, type TokenCohort } from '../patients/visit-columns.ts';
 import { buildVocabulary, type TokenColumn } from './build-vocabulary.ts';
 import type { TokenRules } from './candidate-columns.ts';
 
@@ -10,7 +10,7 @@ import type { TokenRules } from './candidate-columns.ts';
  * Per split: code occurrences outside the vocabulary, the visits and patients left with no token, and, where
  * lab tests are buckets, numbers of tests that have none.
  */
-export type TokenLosses = Record<'codes' | 'visits' | 'patients', SplitSizes> & { numbers?: SplitSizes };
+type TokenLosses = Record<'codes' | 'visits' | 'patients', SplitSizes> & { numbers?: SplitSizes };
 
 const noLoss = (): SplitSizes => ({ train: 0, validation: 0, holdout: 0 });
 
@@ -59,7 +59,7 @@ class TokenWriter {
     else this.#codeOffsets[++this.#visits] = this.#length;
   }
 
-  /** Puts the tokens of a visit behind the last one, in no order; gives where they end. */
+  /** Puts the tokens of a visit behind the last one, in no order; returns where they end. */
   #gather(visit: number, split: Split): number {
     let end = this.#length;
     this.#numbers.clear();
@@ -81,7 +81,7 @@ class TokenWriter {
       visitOffsets: Int32Array.from(this.#visitOffsets),
       codeOffsets: this.#codeOffsets.slice(0, this.#visits + 1),
       codes: this.#codes.slice(0, this.#length),
-      ...(values && { values }),
+      values,
     };
   }
 }
@@ -111,9 +111,9 @@ const checkSplits = (before: Uint8Array, after: Uint8Array): void => {
 
 /**
  * Cohort to tokens. A visit left with no code is dropped, and so is a patient left with no visit: an empty
- * visit would teach a generator to make them. Its days go to the gap of the visit after it. Labels stay those
- * of all diagnoses. Throws InvalidConfig when the vocabulary is empty, TooFewPatients when a split is
- * emptied.
+ * visit would teach a generator to make them. The days before it go to the gap of the visit after it. Labels
+ * stay those of all diagnoses. Throws InvalidConfig when the vocabulary is empty, TooFewPatients when a split
+ * is emptied.
  */
 export const tokenizeCohort = (
   cohort: Cohort,
@@ -135,7 +135,6 @@ export const tokenizeCohort = (
   });
   const split = Uint8Array.from(kept, (patient) => cohort.split[patient] as number);
   checkSplits(cohort.split, split);
-  const facts = Object.entries(cohort.demographics).map(([name, fact]) => [name, selectFact(fact, kept)]);
-  const demographics = Object.fromEntries(facts);
+  const demographics = selectFacts(cohort.demographics, kept);
   return { tokens: { ...writer.finish(), vocabulary, labels, split, demographics }, losses: writer.losses };
 };

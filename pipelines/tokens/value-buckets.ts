@@ -1,11 +1,11 @@
 /**
- * Numbers as ranges, and back (HALO, "Generation of continuous variables": granular buckets, uniform draws
+ * Numbers as ranges, and back (HALO, "Generation of continuous variables": granular buckets, uniform samples
  * inside). Where the paper takes ranges from clinicians, ours are quantiles of the training split. All
  * arithmetic is in whole steps of the precision that a test is written down in, so that draws look like
  * measurements: a bucket of sodium from 138 to 140 gives 138 or 139.
  */
 
-/** How many ranges, and how many people must stand behind each. */
+/** How many ranges there are, and how many patients each must hold. */
 export interface BucketRules {
   /** Ranges per lab test or of the gaps, at most; about equally many training visits fall into each. */
   count: number;
@@ -17,7 +17,7 @@ export interface BucketRules {
 }
 
 /** One number per visit, and whose it is. */
-export interface Measurements {
+interface Measurements {
   values: ArrayLike<number>;
   patients: ArrayLike<number>;
 }

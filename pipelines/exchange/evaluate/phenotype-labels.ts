@@ -1,6 +1,6 @@
 import { readPhenotypes } from '../../cohort/phenotypes.ts';
 import { labelColumns } from '../../patients/cohort-columns.ts';
-import { speaksIcd9 } from '../../plausibility/code-rules.ts';
+import { usesIcd9 } from '../../plausibility/code-rules.ts';
 import type { OutsideCohort } from '../read/outside-cohort.ts';
 import type { CohortRead } from '../read/read-cohort.ts';
 import type { Sides } from './align-cohorts.ts';
@@ -46,7 +46,7 @@ export const withPhenotypes = async (reads: Sides<CohortRead>): Promise<Sides<Co
   const names = phenotypes.names.join('\n');
   const fits = ({ cohort }: CohortRead) =>
     tellsNone(cohort)
-      ? speaksIcd9(cohort.vocabulary)
+      ? usesIcd9(cohort.vocabulary)
       : cohort.labelsNamed && cohort.vocabulary.labels.toSorted().join('\n') === names;
   if (!all.every(fits)) return reads;
   const labeled = (read: CohortRead): CohortRead =>

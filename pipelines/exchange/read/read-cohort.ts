@@ -4,7 +4,7 @@ import type { Modality, TokenKind } from '../../../schemas/ehr.ts';
 import { suppressBelow } from '../../../schemas/metric-params.ts';
 import { openDatabase } from '../../kernel/duckdb.ts';
 import { toldCount } from '../../metrics/small-groups.ts';
-import { patientCount, selectFact } from '../../patients/visit-columns.ts';
+import { patientCount, selectFacts } from '../../patients/visit-columns.ts';
 import { artifactLayout } from './artifact-folder.ts';
 import { jsonLayout } from './json-cohort.ts';
 import { longFormLayout } from './long-form.ts';
@@ -51,11 +51,10 @@ const only = (
   const lostPatients = patientCount(cohort) - kept.length;
   const told = [...modalityCounts(others)].map(([modality, count]) => `${count} ${modality}`).join(', ');
   const { split, demographics, ...rest } = cohort;
-  const facts = Object.entries(demographics ?? {}).map(([name, fact]) => [name, selectFact(fact, kept)]);
   return {
     ...rest,
     ...columns,
-    ...(demographics ? { demographics: Object.fromEntries(facts) } : {}),
+    demographics: demographics && selectFacts(demographics, kept),
     ...(split ? { split: Uint8Array.from(kept, (patient) => split[patient] as number) } : {}),
     vocabulary: { ...cohort.vocabulary, codes },
     notes: [

@@ -26,7 +26,7 @@ const attackRows = (
   thresholds: readonly number[],
   { prefix = '', title = '', note }: { prefix?: string; title?: string; note?: string } = {},
 ): PartialRow[] => {
-  const more = { ...share, ...(note !== undefined && { note }) };
+  const more = { ...share, note };
   const row = (name: string, heading: string, about: string, value: Measure, reference: Measure) =>
     measureRow({ row: `${prefix}${name}`, title: `${heading}${title}`, about }, value, {
       ...more,
@@ -80,7 +80,7 @@ const rowsOf = (found: ImputationResult, thresholds: readonly number[], note?: s
         'AUC of guessing hidden codes of training patients, less that of the same attack on real patients nobody trained on: what the synthetic cohort gives away of its own training patients',
     },
     found.excess,
-    note === undefined ? {} : { note },
+    { note },
   ),
   measureRow(
     {
@@ -186,7 +186,7 @@ export default defineMetric({
     const chosen = names && tokensOf(vocabulary, names);
     const found = yield* attributeImputation({ train, test: holdout, synthetic }, vocabulary, {
       ...given,
-      ...(chosen && { codes: chosen.known }),
+      codes: chosen?.known,
       training: defined(training),
       seed,
       replicates,

@@ -13,7 +13,7 @@ const referenceNote =
 
 const rowsOf = ({ attack, reference, excess }: AttributeResult, prefix = ''): PartialRow[] => {
   const title = prefix === '' ? '' : ", the paper's way";
-  const more = prefix === '' ? {} : { note: referenceNote };
+  const note = prefix === '' ? undefined : referenceNote;
   return [
     measureRow(
       {
@@ -23,7 +23,7 @@ const rowsOf = ({ attack, reference, excess }: AttributeResult, prefix = ''): Pa
           'F1 of guessing from synthetic patients, less that of guessing from real patients nobody trained on: what the synthetic cohort gives away of its training patients',
       },
       excess,
-      { range: [-1, 1], ...more },
+      { range: [-1, 1], note },
     ),
     measureRow(
       {
@@ -32,7 +32,7 @@ const rowsOf = ({ attack, reference, excess }: AttributeResult, prefix = ''): Pa
         about: "micro F1 of the codes guessed against the patients' other codes, over all attacked patients",
       },
       attack,
-      { ...heldOut(reference), ...more },
+      { ...heldOut(reference), note },
     ),
   ];
 };
@@ -54,9 +54,9 @@ export default defineMetric({
     knownCodes: z.int().positive().default(100).describe('how many of the commonest codes are known'),
     size: z.int().positive().optional().describe('most patients taken from each cohort'),
   }),
-  *compute({ train, holdout, synthetic, seed, replicates, options: { size, ...given } }) {
+  *compute({ train, holdout, synthetic, seed, replicates, options: given }) {
     const cohorts = { train, test: holdout, synthetic };
-    const options: AttributeOptions = { ...given, seed, replicates, ...(size !== undefined && { size }) };
+    const options: AttributeOptions = { ...given, seed, replicates };
     const fair = yield* phase('shared votes', 0, 2, attributeInference(cohorts, options));
     const published = { ...options, ties: 'order' } as const;
     const reference = yield* phase('first of equals', 1, 2, attributeInference(cohorts, published));

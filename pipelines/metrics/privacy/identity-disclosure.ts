@@ -43,7 +43,9 @@ export default defineMetric({
         'chance that a training patient is matched rightly on labels and visit count, and that the match shows rare codes of theirs; real patients in the place of synthetic ones give the reference',
     };
     return {
-      rows: [measureRow(row, risk, { ...heldOut(reference), ...(acceptable !== null && { note: verdict }) })],
+      rows: [
+        measureRow(row, risk, { ...heldOut(reference), note: acceptable === null ? undefined : verdict }),
+      ],
     };
   },
 });

@@ -21,7 +21,7 @@ export default defineMetric({
     size: z.int().positive().optional().describe('most training patients attacked'),
   }),
   *compute({ train, holdout, synthetic, seed, replicates, options: { size } }) {
-    const options = { seed, replicates, ...(size !== undefined && { size }) };
+    const options = { seed, replicates, size };
     const attack = yield* densityRatioAttack({ train, test: holdout, synthetic }, options);
     return { rows: attackRows(attack, ours), series: rocSeries([[ours, attack]]) };
   },

@@ -1,6 +1,6 @@
 import { patientCount } from '../../patients/visit-columns.ts';
 import { defineMetric } from '../metric.ts';
-import { cutNote, modelScores, noScores } from '../rows/model-scores.ts';
+import { modelScores, noScores, truncationNote } from '../rows/model-scores.ts';
 import { sample } from '../statistics/samples.ts';
 import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
 import { attackMissing, scoreAttack } from './engine/attack-scores.ts';
@@ -39,9 +39,9 @@ export default defineMetric({
     const { train, holdout } = scores;
     const attack = (members: Float64Array, nonMembers: Float64Array) =>
       scoreAttack({ members, nonMembers }, { seed, replicates });
-    const note = cutNote(scores);
+    const note = truncationNote(scores);
     const found: [AttackVariant, ReturnType<typeof attack>][] = [
-      [{ ...ours, ...note }, attack(train.logProbability, holdout.logProbability)],
+      [{ ...ours, note }, attack(train.logProbability, holdout.logProbability)],
       [
         {
           prefix: 'per-decision-',

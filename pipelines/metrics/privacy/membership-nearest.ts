@@ -40,7 +40,7 @@ export default defineMetric({
     const cohorts = { train, test: holdout, synthetic };
     const found: [AttackVariant, AttackResult][] = [];
     for (const [i, variant] of variants.entries()) {
-      const options = { distance: variant.distance, seed, replicates, ...(size !== undefined && { size }) };
+      const options = { distance: variant.distance, seed, replicates, size };
       const steps = datasetAttack(cohorts, options);
       found.push([variant, yield* phase(variant.distance, i, variants.length, steps)]);
     }

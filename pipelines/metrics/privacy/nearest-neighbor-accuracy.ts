@@ -21,7 +21,6 @@ const forms: { form: NnaaForm; prefix: string; title: string; note?: string }[] 
 ];
 
 const rowsOf = (result: NnaaResult, { prefix, title, note }: (typeof forms)[number]): PartialRow[] => {
-  const more = note === undefined ? {} : { note };
   const accuracy = (name: 'testAccuracy' | 'trainAccuracy', row: string, who: string) =>
     measureRow(
       {
@@ -30,7 +29,7 @@ const rowsOf = (result: NnaaResult, { prefix, title, note }: (typeof forms)[numb
         about: `share of patients whose nearest neighbor is of their own kind, among ${who} and synthetic ones: 0.5 when they cannot be told apart, 1 when they are far apart, 0 for copies`,
       },
       result[name],
-      { better: 'closer-to-real', real: 0.5, ...more },
+      { better: 'closer-to-real', real: 0.5, note },
     );
   return [
     measureRow(
@@ -41,7 +40,7 @@ const rowsOf = (result: NnaaResult, { prefix, title, note }: (typeof forms)[numb
           'adversarial accuracy against patients nobody trained on, less that against training patients: 0 when training patients are no nearer than others, towards 1 when they were copied',
       },
       result.loss,
-      { range: [-1, 1], ...more },
+      { range: [-1, 1], note },
     ),
     accuracy('testAccuracy', 'holdout-accuracy', 'real patients nobody trained on'),
     accuracy('trainAccuracy', 'train-accuracy', 'training patients'),
@@ -66,7 +65,7 @@ export default defineMetric({
   *compute({ train, holdout, synthetic, seed, replicates, options: { size } }) {
     const rows: PartialRow[] = [];
     for (const [i, form] of forms.entries()) {
-      const options = { form: form.form, seed, replicates, ...(size !== undefined && { size }) };
+      const options = { form: form.form, seed, replicates, size };
       const steps = nnaa({ train, test: holdout, synthetic }, options);
       rows.push(...rowsOf(yield* phase(form.form, i, forms.length, steps), form));
     }

@@ -10,7 +10,7 @@ import {
 import type { OccurrenceCounts } from '../statistics/occurrence-counts.ts';
 import type { Keys } from '../statistics/postings.ts';
 import { rankSample } from '../statistics/rank-sample.ts';
-import { referenceNote } from './empty-records.ts';
+import { referenceNote } from './measure-row.ts';
 
 const statistics = {
   r2: {
@@ -39,7 +39,7 @@ export interface Divisor {
 }
 
 /** What one patient adds to a divisor, by how many visits there are. */
-export const unitsBy = {
+const unitsBy = {
   patient: () => 1,
   visit: (visits: number) => visits,
   adjacentVisits: (visits: number) => Math.max(0, visits - 1),
@@ -125,7 +125,7 @@ const whyMissing = (view: View, keys: number): string => {
 };
 
 /** The counts of some keys, patients or occurrences, tallied over both sides. */
-export type Tallied = (counts: View['counts']) => CountPairs;
+type Tallied = (counts: View['counts']) => CountPairs;
 
 /**
  * Tallies each kind of counts once, when it is asked for; `members` are the keys, all of them unless told.
@@ -153,7 +153,7 @@ const viewRows = (pairs: CountPairs, view: View): PartialRow[] => {
       value,
       n,
       nIs: 'keys' as const,
-      ...(note === undefined ? {} : { note }),
+      note,
     };
   });
 };

@@ -1,6 +1,6 @@
-import type { VisitColumns } from '../../patients/visit-columns.ts';
+import type { Histogram, VisitColumns } from '../../patients/visit-columns.ts';
 import type { PartialRow, Series } from '../metric.ts';
-import { gaps, type Histogram, moments } from '../statistics/lengths.ts';
+import { gaps, moments } from '../statistics/distributions.ts';
 
 /** Mean and standard deviation of both sides, and how far apart the whole distributions are. */
 export const lengthRows = (what: string, real: Histogram, synthetic: Histogram): PartialRow[] => {
@@ -8,7 +8,7 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
   const theirs = moments(real);
   const apart = gaps(real, synthetic);
   const n = synthetic.n;
-  const missing = apart ? {} : { note: `One of the two cohorts is empty: it has no ${what}.` };
+  const note = apart ? undefined : `One of the two cohorts is empty: it has no ${what}.`;
   return [
     {
       row: 'mean',
@@ -18,7 +18,7 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
       real: theirs?.mean ?? null,
       n,
       better: 'closer-to-real',
-      ...missing,
+      note,
     },
     {
       row: 'sd',
@@ -28,7 +28,7 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
       real: theirs?.sd ?? null,
       n,
       better: 'closer-to-real',
-      ...missing,
+      note,
     },
     {
       row: 'ks',
@@ -38,7 +38,7 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
       n,
       better: 'lower',
       range: [0, 1],
-      ...missing,
+      note,
     },
     {
       row: 'wasserstein',
@@ -47,7 +47,7 @@ export const lengthRows = (what: string, real: Histogram, synthetic: Histogram):
       value: apart?.wasserstein ?? null,
       n,
       better: 'lower',
-      ...missing,
+      note,
     },
   ];
 };

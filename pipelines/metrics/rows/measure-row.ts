@@ -5,10 +5,10 @@ import type { Measure } from '../statistics/measure.ts';
 export const sentence = (clause: string): string =>
   `${clause.charAt(0).toUpperCase()}${clause.slice(1)}${clause.endsWith('.') ? '' : '.'}`;
 
-/** The value of real patients nobody trained on, with its interval. */
+/** The value of real patients that no generator was trained on, with its interval. */
 export const heldOut = ({ value, interval }: Measure): Pick<PartialRow, 'holdout' | 'holdoutInterval'> => ({
   holdout: value,
-  ...(interval && { holdoutInterval: interval }),
+  holdoutInterval: interval,
 });
 
 /** A measure as a row; `more` adds what only the metric knows. */
@@ -20,8 +20,16 @@ export const measureRow = (
   ...row,
   value,
   n,
-  ...(interval && { interval }),
-  ...(unresolved && { unresolved }),
+  interval,
+  unresolved,
   ...more,
-  ...(note !== undefined && { note: sentence(note) }),
+  note: note === undefined ? more.note : sentence(note),
 });
+
+/**
+ * The HALO code drops synthetic patients without visits before it counts (evaluate_datasets.py lines 17–27);
+ * we keep them, because whoever receives the cohort receives them too, and give the paper's way as rows whose
+ * names begin with `reference-`.
+ */
+export const referenceNote =
+  'Computed as in the HALO code: synthetic patients without a visit are left out first.';

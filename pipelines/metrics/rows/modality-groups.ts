@@ -21,10 +21,7 @@ const group = (
   vocabulary: Vocabulary,
   wanted: readonly Modality[],
   rest: Pick<KeyGroup, 'row' | 'what' | 'keep'>,
-): KeyGroup => {
-  const absent = absentSentence(vocabulary, wanted);
-  return absent === undefined ? rest : { ...rest, absent };
-};
+): KeyGroup => ({ ...rest, absent: absentSentence(vocabulary, wanted) });
 
 const modalityOf = ({ codes }: Vocabulary, token: number): TokenKind | undefined => codes[token]?.modality;
 
@@ -64,7 +61,7 @@ export const crossGroups = (vocabulary: Vocabulary): KeyGroup[] => {
       const [a, b] = sorts(counts, key);
       return a !== b;
     },
-    ...(present.length < 2 && { absent: 'The vocabulary has codes of one modality only.' }),
+    absent: present.length < 2 ? 'The vocabulary has codes of one modality only.' : undefined,
   };
   const each = modalities.flatMap((a, i) =>
     modalities.slice(i + 1).map((b) =>

@@ -2,11 +2,11 @@ import { type Modality, modalities } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import type { Steps } from '../../kernel/steps.ts';
 import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { type Histogram, lengthHistogram } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
 import { lengthRows, visitWeights } from '../rows/length-rows.ts';
 import { absentSentence, modalityWords } from '../rows/modality-groups.ts';
 import { resampledRows } from '../rows/resampled-rows.ts';
-import { type Histogram, lengthHistogram } from '../statistics/lengths.ts';
 
 /** Offsets of the visits among the codes of the modality alone. */
 const offsetsOf = (
@@ -37,7 +37,7 @@ const withoutRow = (many: string, real: Histogram, synthetic: Histogram): Partia
   n: synthetic.n,
   better: 'closer-to-real',
   range: [0, 1],
-  ...(synthetic.n === 0 && { note: 'The synthetic cohort has no visits.' }),
+  note: synthetic.n === 0 ? 'The synthetic cohort has no visits.' : undefined,
 });
 
 const modalityRows = (

@@ -1,9 +1,9 @@
 import type { Steps } from '../../kernel/steps.ts';
 import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { lengthHistogram } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult } from '../metric.ts';
 import { lengthRows, lengthSeries, visitWeights } from '../rows/length-rows.ts';
 import { resampledRows } from '../rows/resampled-rows.ts';
-import { lengthHistogram } from '../statistics/lengths.ts';
 
 /** For each visit length, how many different patients have such a visit. */
 const patientsByVisitLength = (

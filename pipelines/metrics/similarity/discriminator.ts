@@ -10,7 +10,7 @@ const gain = (auc: number): number => Math.max(0, 2 * auc - 1);
 
 const gainOf = ({ value, n, interval, note }: Measure): Measure =>
   value === null
-    ? { value, n, ...(note !== undefined && { note }) }
+    ? { value, n, note }
     : measured(gain(value), n, interval && [gain(interval[0]), gain(interval[1])]);
 
 const copied =
@@ -68,7 +68,7 @@ export default defineMetric({
           {
             better: 'closer-to-real',
             real: 0.5,
-            ...(auc.interval && auc.interval[1] < 0.5 && { note: copied }),
+            note: auc.interval && auc.interval[1] < 0.5 ? copied : undefined,
           },
         ),
       ],

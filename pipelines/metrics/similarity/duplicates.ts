@@ -26,7 +26,7 @@ const rowOf = (
     real: compute(real),
     holdout: compute(holdout),
     n: synthetic.n,
-    ...(value === null && { note: 'No synthetic patient has such a record.' }),
+    note: value === null ? 'No synthetic patient has such a record.' : undefined,
   };
 };
 

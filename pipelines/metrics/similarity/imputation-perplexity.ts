@@ -5,9 +5,8 @@ import { patientCount } from '../../patients/visit-columns.ts';
 import { defineMetric, type PartialRow } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
 import { absentSentence } from '../rows/modality-groups.ts';
-import { modelConditionals, noConditionals } from '../rows/model-conditionals.ts';
-import { measures, type PerplexityMeasure, type Side, wordsOf } from '../rows/perplexity-measures.ts';
-import { publishedRows } from '../rows/published-perplexities.ts';
+import { modelConditionals, noConditionals } from '../rows/model-scores.ts';
+import { measures, type PerplexityMeasure, publishedRows, type Side, wordsOf } from '../rows/perplexities.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 import {
   medianPerplexity,
@@ -35,7 +34,7 @@ const groupsOf = (vocabulary: Vocabulary): Group[] => {
       row: kind,
       words: wordsOf(kind),
       kinds: [tokenKinds.indexOf(kind)],
-      ...(absent !== undefined && { absent }),
+      absent,
     };
   };
   const hasGaps = vocabulary.codes.some(({ modality }) => modality === 'gap');
@@ -64,7 +63,7 @@ const askedOf = (side: Side, measure: PerplexityMeasure, { row, words, kinds, ab
     },
     perplexities,
     ranked: rankPatients(perplexities),
-    ...(absent !== undefined && { absent }),
+    absent,
   };
 };
 
@@ -100,7 +99,7 @@ const medianRows = (side: Side, asked: readonly Asked[], draws: Draws): PartialR
         missing('half of the patients or more have a code that the model finds impossible', n),
       );
     const note = notesOf(side, n);
-    return measureRow(row, measured(value, n, intervals[i]), note === undefined ? {} : { note });
+    return measureRow(row, measured(value, n, intervals[i]), { note });
   });
 };
 

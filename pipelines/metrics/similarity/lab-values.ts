@@ -4,9 +4,9 @@ import type { VisitColumns } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult, type PartialRow, type Series } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
 import { resampledRows } from '../rows/resampled-rows.ts';
+import { numberDistance, numberMoments, valuePearson, valueR2 } from '../statistics/distributions.ts';
 import { type LabTest, labTests, type TestColumn, testColumns } from '../statistics/lab-tests.ts';
 import { type Measure, measured, missing } from '../statistics/measure.ts';
-import { numberDistance, numberMoments, valuePearson, valueR2 } from '../statistics/number-columns.ts';
 
 /** One cohort: its tests, and how many visits each patient has. */
 interface Side {

@@ -1,7 +1,7 @@
 import type { Steps } from '../../kernel/steps.ts';
 import type { VisitColumns } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
-import { referenceNote } from '../rows/empty-records.ts';
+import { referenceNote } from '../rows/measure-row.ts';
 import { type PatientWeights, resampledRows } from '../rows/resampled-rows.ts';
 
 /** Patients with each label, and all; each as often as its weight. */
@@ -44,7 +44,7 @@ const labelRows = (
     about: 'by how much the share of patients with a label is off, averaged over all labels',
     value,
     n,
-    ...(value === null ? { note: because } : note === undefined ? {} : { note }),
+    note: value === null ? because : note,
   });
   const perLabel = labels.map(
     (label, i): PartialRow => ({
@@ -57,7 +57,7 @@ const labelRows = (
       better: 'closer-to-real',
       patients: real.counts[i] ?? 0,
       behind: { real: real.counts[i] ?? 0, judged: all.counts[i] ?? 0 },
-      ...(ours && theirs ? {} : { note: because }),
+      note: ours && theirs ? undefined : because,
     }),
   );
   return [

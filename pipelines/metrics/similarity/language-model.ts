@@ -2,7 +2,7 @@ import type { Tally } from '../../generation/generator.ts';
 import { patientCount } from '../../patients/visit-columns.ts';
 import { defineMetric, type PartialRow } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
-import { cutNote, type ModelScores, modelScores, noScores } from '../rows/model-scores.ts';
+import { type ModelScores, modelScores, noScores, truncationNote } from '../rows/model-scores.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../statistics/measure.ts';
 import { sample } from '../statistics/samples.ts';
@@ -146,7 +146,7 @@ const sideRows = (
     measureRow({ row: name.prefix + row, title: title + name.suffix, about }, found[i] as Measure, {
       range,
       ...(better && { better }),
-      ...(name.note !== undefined && { note: name.note }),
+      note: name.note,
     }),
   );
 };
@@ -198,7 +198,7 @@ export default defineMetric({
       };
     const { train, holdout } = scores;
     const rows = [
-      ...sideRows(holdout, quantities, { prefix: '', suffix: '', ...cutNote(scores) }, draws),
+      ...sideRows(holdout, quantities, { prefix: '', suffix: '', note: truncationNote(scores) }, draws),
       ...sideRows(train, quantities, { prefix: 'train-', suffix: ', training patients' }, draws),
       gapRow(scores, draws),
     ];

@@ -1,11 +1,10 @@
 import type { Steps } from '../../kernel/steps.ts';
 import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
-import { readCodeRules, setBits, speaksIcd9 } from '../../plausibility/code-rules.ts';
+import { readCodeRules, setBits, usesIcd9 } from '../../plausibility/code-rules.ts';
 import { contradictions, type Found } from '../../plausibility/contradictions.ts';
 import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
-import { bootstrapIntervals, type Interval } from '../statistics/bootstrap.ts';
-import { certainShareInterval } from '../statistics/certain-share.ts';
+import { bootstrapIntervals, certainShareInterval, type Interval } from '../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../statistics/measure.ts';
 
 const rules = await readCodeRules();
@@ -79,7 +78,7 @@ export default defineMetric({
   reference: 'holdout',
   headline: { any: 'Contradictions' },
   *compute({ vocabulary, train, synthetic, seed, replicates }): Steps<MetricResult> {
-    if (!speaksIcd9(vocabulary)) return { rows: headings.map((row) => measureRow(row, missing(whyNot))) };
+    if (!usesIcd9(vocabulary)) return { rows: headings.map((row) => measureRow(row, missing(whyNot))) };
     const bitsOf = setBits(rules, vocabulary);
     const real = findings(train, bitsOf);
     const ours = findings(synthetic, bitsOf);

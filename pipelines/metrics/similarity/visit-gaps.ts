@@ -3,6 +3,7 @@ import type { Steps } from '../../kernel/steps.ts';
 import { defineMetric, type MetricResult, type PartialRow, type Series } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
 import { resampledRows } from '../rows/resampled-rows.ts';
+import { numberDistance, numberMoments } from '../statistics/distributions.ts';
 import {
   type GapColumns,
   gapColumns,
@@ -11,7 +12,6 @@ import {
   poolMeans,
 } from '../statistics/gap-columns.ts';
 import { type Measure, measured, missing } from '../statistics/measure.ts';
-import { numberDistance, numberMoments } from '../statistics/number-columns.ts';
 
 type Sides = readonly [real: GapColumns, synthetic: GapColumns];
 type Weights = readonly [Int32Array, Int32Array];
@@ -112,7 +112,7 @@ const rowsOf = (sides: Sides, pools: readonly LengthPool[], weights: Weights): P
   ];
   return headings.map(({ more, ...row }, i) => {
     const [measure, theirs] = measures[i] as [Measure, (number | null)?];
-    return measureRow(row, measure, { ...more, ...(theirs !== undefined && { real: theirs }) });
+    return measureRow(row, measure, { ...more, real: theirs });
   });
 };
 

@@ -1,9 +1,9 @@
 import type { Steps } from '../../kernel/steps.ts';
+import { type Histogram, lengthHistogram } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
-import { referenceNote } from '../rows/empty-records.ts';
 import { lengthRows, lengthSeries } from '../rows/length-rows.ts';
+import { referenceNote } from '../rows/measure-row.ts';
 import { resampledRows } from '../rows/resampled-rows.ts';
-import { type Histogram, lengthHistogram } from '../statistics/lengths.ts';
 
 const what = 'visits per patient';
 
@@ -19,7 +19,7 @@ const emptyRow = (real: Histogram, synthetic: Histogram): PartialRow => ({
   behind: { real: real.counts[0] ?? 0, judged: synthetic.counts[0] ?? 0 },
   better: 'closer-to-real',
   range: [0, 1],
-  ...(synthetic.n === 0 ? { note: 'The synthetic cohort has no patients.' } : {}),
+  note: synthetic.n === 0 ? 'The synthetic cohort has no patients.' : undefined,
 });
 
 /** Mean and deviation as the HALO code has them: without the synthetic patients that have no visit. */
@@ -28,8 +28,8 @@ const referenceRows = (real: Histogram, { counts, n }: Histogram): PartialRow[] 
   return lengthRows(what, real, present)
     .slice(0, 2)
     .map((row) => ({
-      note: referenceNote,
       ...row,
+      note: row.note ?? referenceNote,
       row: `reference-${row.row}`,
       title: `${row.title}, the paper's way`,
     }));

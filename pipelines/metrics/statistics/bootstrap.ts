@@ -18,12 +18,12 @@ export type Resample = readonly Int32Array[];
 /** The statistics of a resample; `null` where it leaves one undefined. */
 type Statistics = readonly (number | null)[];
 
-export interface Bootstrap extends Resampling {
+interface Bootstrap extends Resampling {
   statistics(resample: Resample): Statistics;
 }
 
 /** The same for statistics that cost less when several resamples are looked at together. */
-export interface BatchedBootstrap extends Resampling {
+interface BatchedBootstrap extends Resampling {
   /** Most resamples at a time; the last may be fewer. */
   together: number;
   statistics(resamples: readonly Resample[]): readonly Statistics[];
@@ -32,7 +32,7 @@ export interface BatchedBootstrap extends Resampling {
 export type Interval = [number, number];
 
 /** A statistic of the patients there are, and between which values it can lie. */
-export interface Point {
+interface Point {
   value: number | null;
   range: readonly [number, number];
 }
@@ -131,3 +131,15 @@ export function* centeredIntervals(
     return [Math.max(least, low + shift), Math.min(greatest, high + shift)];
   });
 }
+
+/**
+ * The Clopper–Pearson interval (1934) of a share of which none, or all, of `n` patients are: one end is the
+ * share itself. Resampling cannot draw what nobody has, so there a bootstrap would give an interval without
+ * width and call eighteen patients as good as a million. `undefined` for other shares, where a bootstrap
+ * serves.
+ */
+export const certainShareInterval = (share: number, n: number, level = 0.95): Interval | undefined => {
+  if (n < 1 || (share !== 0 && share !== 1)) return undefined;
+  const margin = ((1 - level) / 2) ** (1 / n);
+  return share === 0 ? [0, 1 - margin] : [margin, 1];
+};

@@ -6,7 +6,7 @@
 import { quantile } from './bootstrap.ts';
 
 /** What codes cost and how many there are, per visit and kind. */
-export interface VisitLosses {
+interface VisitLosses {
   /** Summed over the codes of the kind. */
   losses: Float64Array;
   codes: Int32Array;

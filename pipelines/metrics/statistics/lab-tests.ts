@@ -1,6 +1,6 @@
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
-import { type NumberColumn, numberColumn } from './number-columns.ts';
+import { type NumberColumn, numberColumn } from './distributions.ts';
 
 /** A lab test, whatever its tokens say of it. */
 export interface LabTest {

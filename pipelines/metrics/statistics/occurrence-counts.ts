@@ -189,7 +189,7 @@ const countCodes = (real: VisitColumns, synthetic: VisitColumns, tokens: number)
 };
 
 /** One more than the greatest token of the cohorts. */
-export const tokensOf = (cohorts: readonly Pick<VisitColumns, 'codes'>[]): number => {
+const tokensOf = (cohorts: readonly Pick<VisitColumns, 'codes'>[]): number => {
   let greatest = -1;
   for (const { codes } of cohorts)
     for (let i = 0; i < codes.length; i++) greatest = Math.max(greatest, codes[i] as number);

@@ -29,7 +29,7 @@ export interface KeyLayout {
 }
 
 /** Patients by slot: those of the key at slot s are `patients[offsets[s]] … patients[offsets[s + 1] - 1]`. */
-export interface Entries {
+interface Entries {
   offsets: Int32Array;
   patients: Int32Array;
 }

@@ -74,7 +74,7 @@ const tallyAlone = (
 };
 
 /** What one resample makes of the keys of one group. */
-export interface GroupCounts {
+interface GroupCounts {
   parts: number;
   patients: CountPairs;
   occurrences: CountPairs;

@@ -105,11 +105,9 @@ export default defineMetric({
   }),
   async *compute(input): AsyncSteps<MetricResult> {
     const { vocabulary, train, validation, holdout, synthetic, options, seed, replicates } = input;
-    const { mixes, ...given } = options;
     const cohorts = { train, validation, test: holdout, synthetic };
     const { rows, commonest } = yield* nextVisit(cohorts, vocabulary, {
-      ...given,
-      ...(mixes && { mixes }),
+      ...options,
       seed,
       replicates,
     });

@@ -3,7 +3,7 @@ import type { AsyncSteps } from '../../kernel/steps.ts';
 import { defineMetric, type MetricResult } from '../metric.ts';
 import { classificationRows, gapRows, labelSeries } from './engine/classification-rows.ts';
 import { classifierOptions, leastPositives } from './engine/classifier-options.ts';
-import { labelDefinitions } from './engine/phenotype-definitions.ts';
+import { labelDefinitions } from './engine/phenotyping-sets.ts';
 import { type Mixture, mixtures, rareConditionDefaults, rareConditions } from './engine/rare-condition.ts';
 
 const trained: Record<Mixture, string> = {
@@ -44,10 +44,8 @@ export default defineMetric({
   }),
   async *compute(input): AsyncSteps<MetricResult> {
     const { vocabulary, train, validation, holdout, synthetic, options, seed, replicates } = input;
-    const { labels, ...given } = options;
     const found = yield* rareConditions({ train, validation, test: holdout, synthetic }, vocabulary, {
-      ...given,
-      ...(labels && { labels }),
+      ...options,
       sizes: rareConditionDefaults.sizes,
       variant: 'clean',
       definitions: await labelDefinitions(vocabulary),

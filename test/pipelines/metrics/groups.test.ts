@@ -1,6 +1,7 @@
 import test from 'ava';
 import { drain, drainAsync } from '../../../pipelines/kernel/steps.ts';
 import type { MetricInput, PartialRow } from '../../../pipelines/metrics/metric.ts';
+import { stratify } from '../../../pipelines/metrics/rows/frequency-groups.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import pairsByFrequency from '../../../pipelines/metrics/similarity/code-pairs-by-frequency.ts';
 import pairsByModality from '../../../pipelines/metrics/similarity/code-pairs-by-modality.ts';
@@ -13,7 +14,6 @@ import discriminator from '../../../pipelines/metrics/similarity/discriminator.t
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import sequencesByFrequency from '../../../pipelines/metrics/similarity/sequential-pairs-by-frequency.ts';
 import sequencesByModality from '../../../pipelines/metrics/similarity/sequential-pairs-by-modality.ts';
-import { stratify } from '../../../pipelines/metrics/statistics/frequency-strata.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import { cases, comparing, golden, type Patient } from './golden-cohorts.ts';
 

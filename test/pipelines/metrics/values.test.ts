@@ -9,7 +9,7 @@ import {
   numberMoments,
   valuePearson,
   valueR2,
-} from '../../../pipelines/metrics/statistics/number-columns.ts';
+} from '../../../pipelines/metrics/statistics/distributions.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { nobody, vocabularyOf } from './golden-cohorts.ts';

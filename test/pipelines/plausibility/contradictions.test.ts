@@ -4,7 +4,7 @@ import test from 'ava';
 import { drain } from '../../../pipelines/kernel/steps.ts';
 import plausibility from '../../../pipelines/metrics/similarity/plausibility.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
-import { readCodeRules, setBits, speaksIcd9 } from '../../../pipelines/plausibility/code-rules.ts';
+import { readCodeRules, setBits, usesIcd9 } from '../../../pipelines/plausibility/code-rules.ts';
 import type { Modality } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { nobody } from '../metrics/golden-cohorts.ts';
@@ -29,7 +29,7 @@ const icd9: Vocabulary = {
 };
 
 test('MIMIC’s own titles agree with the sets of the rules', (t) => {
-  t.true(icd9.codes.length > 18_000 && speaksIcd9(icd9));
+  t.true(icd9.codes.length > 18_000 && usesIcd9(icd9));
   const bits = setBits(rules, icd9);
   const names = Object.keys(rules.sets);
   const of = (set: string) =>

@@ -148,7 +148,7 @@ test('10: dates of the 22nd century are read as they are; two-digit years are re
   await t.throwsAsync(async () => runExtract(t, await mimicFolder(t, { 'ADMISSIONS.csv': resaved })), {
     name: 'SourceMalformed',
     message:
-      'ADMISSIONS.csv: every one of its 4 rows was turned away, 4 because column admittime is not a timestamp ' +
+      'ADMISSIONS.csv: all 4 rows were rejected, 4 because column admittime is not a timestamp ' +
       '(first on line 2); expected YYYY-MM-DD HH:MM:SS, found the form 99-99-99 99:99:99',
   });
 });

@@ -51,14 +51,14 @@ test(
   refused,
   { 'PATIENTS.csv': headerOf(patients) },
   malformed,
-  'PATIENTS.csv has a header but no rows; nothing can be made of no patients',
+  'PATIENTS.csv has a header but no rows; a cohort needs patients',
 );
 test(
   'no admissions',
   refused,
   { 'ADMISSIONS.csv': headerOf(admissions) },
   malformed,
-  'ADMISSIONS.csv has a header but no rows; nothing can be made of no admissions',
+  'ADMISSIONS.csv has a header but no rows; a cohort needs admissions',
 );
 for (const [mark, name] of [
   [';', 'semicolons'],
@@ -118,18 +118,18 @@ test(
   'PATIENTS.csv: line 1 holds a carriage return alone: lines should end in LF or CR LF',
 );
 test(
-  'every row turned away',
+  'every row rejected',
   refused,
   { 'LABEVENTS.csv': labs.replaceAll(/,(10|11),/g, ',$19,') },
   malformed,
-  'LABEVENTS.csv: every one of its 2 rows was turned away, 2 because column subject_id is not in PATIENTS (first on line 2)',
+  'LABEVENTS.csv: all 2 rows were rejected, 2 because column subject_id is not in PATIENTS (first on line 2)',
 );
 test(
   'dates of another country',
   refused,
   { 'LABEVENTS.csv': labs.replaceAll(/(\d{4})-(\d\d)-(\d\d)/g, '$2/$3/$1') },
   malformed,
-  'LABEVENTS.csv: every one of its 2 rows was turned away, 2 because column charttime is not a timestamp ' +
+  'LABEVENTS.csv: all 2 rows were rejected, 2 because column charttime is not a timestamp ' +
     '(first on line 2); expected YYYY-MM-DD HH:MM:SS, found the form 99/99/9999 99:99:99',
 );
 test(
@@ -141,7 +141,7 @@ test(
       .replace('cod.e', 'code'),
   },
   malformed,
-  'DIAGNOSES_ICD.csv: every one of its 5 rows was turned away, 5 because column icd9_code is not a code of letters ' +
+  'DIAGNOSES_ICD.csv: all 5 rows were rejected, 5 because column icd9_code is not a code of letters ' +
     'and digits (first on line 2); expected letters and digits, found the form 999.9',
 );
 test(

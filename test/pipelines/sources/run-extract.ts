@@ -55,7 +55,7 @@ export const query = async <T>(
   }
 };
 
-/** Every row turned away, in the order of the artifact. */
+/** Every rejected row, in the order of the artifact. */
 export const rejectsOf = (t: Pick<ExecutionContext, 'teardown'>, folder: string) =>
   query<{ source_table: string; line: number; reason: string; detail: string }>(
     t,

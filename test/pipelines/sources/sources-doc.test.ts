@@ -4,12 +4,12 @@ import { mimicIii } from '../../../pipelines/sources/mimic-iii.ts';
 import { noteKinds, rejectReasons } from '../../../pipelines/sources/reasons.ts';
 import { optionalEventTables } from '../../../schemas/events.ts';
 
-test('docs/sources.md says what the code says', async (t) => {
+test('docs/sources.md has the reasons, notes and tables of the code', async (t) => {
   const text = await readFile(new URL('../../../docs/sources.md', import.meta.url), 'utf8');
   const rows = text.split('\n').filter((line) => line.startsWith('| '));
-  const said = (meanings: Record<string, string>) =>
+  const tableRows = (meanings: Record<string, string>) =>
     Object.entries(meanings).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
-  const codes = [...said(rejectReasons), ...said(noteKinds)];
+  const codes = [...tableRows(rejectReasons), ...tableRows(noteKinds)];
   t.deepEqual(
     rows.filter((row) => /^\| `[a-z-]+` \|/.test(row)),
     codes,

@@ -138,6 +138,6 @@ test('ranges of lab tests without lab tests are refused', (t) => {
   t.throws(
     () =>
       tokenizeCohort(cohortOf([{ split: 'train', visits: [{ dx: ['a'] }] }]), { ...rules, labs: 'buckets' }),
-    { message: /has no lab/ },
+    { message: /does not list `lab`/ },
   );
 });

@@ -1,7 +1,7 @@
 /** What is decided about patients before their records are written: unconditional sampling, or around real patients. */
 import type { SampleRequest } from '../../../generation/generator.ts';
 import { RandomSource } from '../../../kernel/random.ts';
-import { patientCount, selectFact, type VisitColumns } from '../../../patients/visit-columns.ts';
+import { patientCount, selectFacts, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { promptsOf } from '../records/features.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
 import { type SpanRules, spanRules } from '../records/span-grammar.ts';
@@ -66,7 +66,7 @@ const factsOf = (model: PromptModel, seeds: VisitColumns): DrawnFacts => {
   return {
     visits: Int32Array.from(patients, (p) => (visitOffsets[p + 1] as number) - (visitOffsets[p] as number)),
     labels,
-    demographics: Object.fromEntries(facts.map(([name, fact]) => [name, selectFact(fact, patients)])),
+    demographics: selectFacts(Object.fromEntries(facts), patients),
   };
 };
 

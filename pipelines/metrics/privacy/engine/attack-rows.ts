@@ -21,7 +21,7 @@ const percent = (rate: number): string => `${100 * rate}`;
 
 /** Rows of one membership attack: the whole curve in three ways, then what one threshold reaches. */
 export const attackRows = (attack: AttackResult, { prefix, title, note }: AttackVariant): PartialRow[] => {
-  const more = note === undefined ? {} : { note };
+  const more = { note };
   const row = (name: string, heading: string, about: string) => ({
     row: `${prefix}${name}`,
     title: `${heading}${title}`,

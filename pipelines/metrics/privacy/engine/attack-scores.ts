@@ -24,7 +24,7 @@ export interface ScoreOptions {
 export const falsePositiveRates = [0.001, 0.01, 0.1] as const;
 
 /** What comes of calling everyone above a threshold a member. */
-export interface ThresholdResult {
+interface ThresholdResult {
   accuracy: Measure;
   precision: Measure;
   recall: Measure;

@@ -11,7 +11,7 @@ export interface BelievedCodes {
 }
 
 /** What comes of believing every code whose score is at least δ. */
-export interface AtThreshold {
+interface AtThreshold {
   threshold: number;
   /** Share of the codes that are there and of those that are not, which are believed. */
   truePositiveRate: Measure;
@@ -147,7 +147,7 @@ const resultOf = (
 };
 
 /** An attack, and which group of patients it is about. */
-export interface GroupedBelief {
+interface GroupedBelief {
   believed: BelievedCodes;
   group: number;
 }

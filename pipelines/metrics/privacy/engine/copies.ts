@@ -1,7 +1,11 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount } from '../../../patients/visit-columns.ts';
-import { bootstrapIntervals, type Interval, quantile } from '../../statistics/bootstrap.ts';
-import { certainShareInterval } from '../../statistics/certain-share.ts';
+import {
+  bootstrapIntervals,
+  certainShareInterval,
+  type Interval,
+  quantile,
+} from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { type PrivacyCohorts, whoIsMissing, withCodes } from '../../statistics/samples.ts';
 import { keysFor, never } from './distance-rows.ts';
@@ -32,7 +36,7 @@ export interface Spread {
   median: Measure;
 }
 
-export interface CopyResult {
+interface CopyResult {
   /** Same codes in the same visits as some training patient; labels are not looked at. */
   exact: RatePair;
   /** Exact or near copies. */
@@ -96,7 +100,7 @@ function spread(values: Float64Array, note: string, options: CopyOptions): Sprea
   });
   const [low, median] = places.map((place, i) => ({
     ...measured(quantile(ascending, place), n, intervals[i]),
-    ...(n < values.length && { note: `some are left out: ${note}` }),
+    note: n < values.length ? `some are left out: ${note}` : undefined,
   })) as [Measure, Measure];
   return { low, median };
 }

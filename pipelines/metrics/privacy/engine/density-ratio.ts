@@ -6,12 +6,12 @@ import { distanceRows, keysFor, never } from './distance-rows.ts';
 import type { KeySets, SharedKeys } from './key-sets.ts';
 import { nearest } from './nearest.ts';
 
-export interface DensityRatioOptions extends ScoreOptions {
+interface DensityRatioOptions extends ScoreOptions {
   /** Most members attacked, and as many non-members. */
   size?: number;
 }
 
-export interface DensityRatioResult extends AttackResult {
+interface DensityRatioResult extends AttackResult {
   /** The kernel's decay per key that differs, as chosen; null where the attack could not be made. */
   decay: number | null;
 }

@@ -1,7 +1,6 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
-import { bootstrapIntervals, type Interval } from '../../statistics/bootstrap.ts';
-import { certainShareInterval } from '../../statistics/certain-share.ts';
+import { bootstrapIntervals, certainShareInterval, type Interval } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { type PrivacyCohorts, whoIsMissing } from '../../statistics/samples.ts';
 
@@ -21,7 +20,7 @@ export interface IdentityOptions {
   learnedShare?: number;
 }
 
-export interface IdentityResult {
+interface IdentityResult {
   risk: Measure;
   /** The same with test patients in the place of synthetic ones: what releasing other people's data shows. */
   reference: Measure;

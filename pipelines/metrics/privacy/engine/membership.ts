@@ -12,7 +12,7 @@ import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from
 import { type Distance, keysFor } from './distance-rows.ts';
 import { nearest } from './nearest.ts';
 
-export interface DatasetAttackOptions extends ScoreOptions {
+interface DatasetAttackOptions extends ScoreOptions {
   /** `halo` for the reference script's numbers, `codes` for PyHealth's. */
   distance: Distance;
   /** Most members attacked, and as many non-members; HALO takes 7,500. */

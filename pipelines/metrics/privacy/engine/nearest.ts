@@ -3,7 +3,7 @@ import { type DistanceTask, distanceRows, never, type RowVisitor } from './dista
 import type { KeySets } from './key-sets.ts';
 
 /** Nearest references of the queries `from … to - 1`, by position in that range. */
-export interface Nearest {
+interface Nearest {
   /** `never` where there is nobody to meet. */
   distance: Int32Array;
   /** The lowest index among the nearest; −1 where there is nobody. */

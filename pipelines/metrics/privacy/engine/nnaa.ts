@@ -23,7 +23,7 @@ export type NnaaForm = (typeof nnaaForms)[number];
 
 const distanceOf: Record<NnaaForm, Distance> = { corrected: 'hamming', pyhealth: 'codes', published: 'halo' };
 
-export interface NnaaOptions {
+interface NnaaOptions {
   form: NnaaForm;
   seed: number;
   replicates: number;
@@ -32,7 +32,7 @@ export interface NnaaOptions {
 }
 
 /** Distance of each patient of one cohort to the nearest of another (of its own: but itself). */
-export interface NnaaDistances {
+interface NnaaDistances {
   testToSynthetic: Int32Array;
   testToTest: Int32Array;
   trainToSynthetic: Int32Array;

@@ -35,11 +35,7 @@ interface Subject {
   nIs?: 'keys';
 }
 
-const extras = ({ patients, note, nIs }: Subject): Partial<PartialRow> => ({
-  ...(patients !== undefined && { patients }),
-  ...(note !== undefined && { note }),
-  ...(nIs && { nIs }),
-});
+const extras = ({ patients, note, nIs }: Subject): Partial<PartialRow> => ({ patients, note, nIs });
 
 /** A row for each measure. */
 export const classificationRows = (found: ClassificationMeasures, subject: Subject): PartialRow[] =>
@@ -48,7 +44,7 @@ export const classificationRows = (found: ClassificationMeasures, subject: Subje
     return measureRow(
       { row: `${subject.prefix}${row}`, title: `${title}, ${subject.title}`, about },
       found[name],
-      { ...extras(subject), ...(subject.real && { real: subject.real[name].value }) },
+      { ...extras(subject), real: subject.real?.[name].value },
     );
   });
 
@@ -64,7 +60,7 @@ export const gapRows = (found: ClassificationMeasures, subject: Subject): Partia
           'mean difference over the labels that both could be measured for: 0 is as good, below 0 is worse',
       },
       found[name],
-      { range: [-1, 1], nIs: 'keys', ...extras(subject) },
+      { ...extras(subject), range: [-1, 1], nIs: 'keys' },
     );
   });
 

@@ -18,7 +18,7 @@ export interface NextVisitNetwork {
   head: Linear; // [middle, outputs]
 }
 
-export interface NextVisitShape extends EncoderShape {
+interface NextVisitShape extends EncoderShape {
   directions: 1;
   middle: number;
   outputs: number;
@@ -47,7 +47,7 @@ export const openNextVisit = (
 };
 
 /** The visits of a batch that something precedes and that have codes. P of them. */
-export interface NextVisits {
+interface NextVisits {
   /** [P] row of the visit before. */
   rows: Int32Array;
   /** [P] example of the batch. */

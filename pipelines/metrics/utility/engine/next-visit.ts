@@ -15,7 +15,7 @@ import {
 } from './train-next-visit.ts';
 
 /** How many real and how many synthetic patients a predictor is trained on. */
-export interface TrainingMix {
+interface TrainingMix {
   real: number;
   synthetic: number;
 }
@@ -38,7 +38,7 @@ export interface NextVisitRow extends TrainingMix {
   tally?: RecallTally;
 }
 
-export interface NextVisitResult {
+interface NextVisitResult {
   rows: NextVisitRow[];
   /**
    * Always the codes that are commonest in later visits of the real training patients: what no learning

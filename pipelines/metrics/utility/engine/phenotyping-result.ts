@@ -4,9 +4,8 @@ import type { MetricInput, MetricResult, PartialRow } from '../../metric.ts';
 import { sentence } from '../../rows/measure-row.ts';
 import { classificationRows, gapRows, labelSeries } from './classification-rows.ts';
 import { classifierOptions, leastPositives } from './classifier-options.ts';
-import { labelDefinitions } from './phenotype-definitions.ts';
 import { type LabelResult, phenotyping, phenotypingDefaults } from './phenotyping.ts';
-import { type Arrangement, arrangements } from './phenotyping-sets.ts';
+import { type Arrangement, arrangements, labelDefinitions } from './phenotyping-sets.ts';
 
 const { sizes } = phenotypingDefaults;
 const count = z.int().positive();
@@ -43,7 +42,7 @@ const labelRows = ({ name, positives, note, results }: LabelResult): PartialRow[
         real: results.real,
         only: ['accuracy', 'f1', 'auc'],
         patients: positives,
-        ...(note !== undefined && { note: sentence(note) }),
+        note: note === undefined ? undefined : sentence(note),
       }),
     );
 
@@ -66,7 +65,7 @@ export async function* phenotypingResult(
       prefix: `${arrangement}-`,
       title: `${trained[arrangement]}, mean over labels`,
       nIs: 'keys',
-      ...(arrangement !== 'real' && { real: found.average.real }),
+      real: arrangement === 'real' ? undefined : found.average.real,
     }),
   );
   const gaps = order.flatMap((arrangement) => {

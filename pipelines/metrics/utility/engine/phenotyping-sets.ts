@@ -1,3 +1,5 @@
+import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
+import { type Phenotypes, readPhenotypes } from '../../../cohort/phenotypes.ts';
 import type { Example } from '../../../nn/networks/visit-batch.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { balancedSet, type Role } from '../../learners/examples.ts';
@@ -17,7 +19,7 @@ export const arrangements = ['real', 'synthetic', 'augmented', 'real-on-syntheti
 export type Arrangement = (typeof arrangements)[number];
 
 /** Patients of a balanced set, at most; HALO takes 2,500, 250 and 500. */
-export interface SetSizes {
+interface SetSizes {
   train: number;
   validation: number;
   test: number;
@@ -97,6 +99,28 @@ export const taskOf = (
     train,
     validation: plan.validation,
     score: source === 'real' ? [...plan.test, ...plan.syntheticTest] : plan.test,
-    ...(hidden && { hidden }),
+    hidden,
   };
 };
+
+/**
+ * Tokens of the codes that define each label, by label; `undefined` where no definition of that name is
+ * known.
+ */
+export type LabelDefinitions = readonly (ReadonlySet<number> | undefined)[];
+
+/** Definitions of a vocabulary's labels: diagnoses of the phenotype that has the label's name. */
+export const definingTokens = ({ codes, labels }: Vocabulary, phenotypes: Phenotypes): LabelDefinitions =>
+  labels.map((name) => {
+    const label = phenotypes.names.indexOf(name);
+    if (label < 0) return undefined;
+    const tokens = [...codes.keys()].filter((token) => {
+      const { modality, code } = codes[token] as Vocabulary['codes'][number];
+      return modality === 'dx' && phenotypes.labelOf.get(code) === label;
+    });
+    return new Set(tokens);
+  });
+
+/** The same, by the definitions that the cohort's labels are made with. */
+export const labelDefinitions = async (vocabulary: Vocabulary): Promise<LabelDefinitions> =>
+  definingTokens(vocabulary, await readPhenotypes());

@@ -9,7 +9,7 @@ import {
   trainClassifiers,
 } from '../../learners/train-classifiers.ts';
 import { ScoredSet } from './classification.ts';
-import type { LabelDefinitions } from './phenotype-definitions.ts';
+import type { LabelDefinitions } from './phenotyping-sets.ts';
 import {
   type Arrangement,
   arrangements,
@@ -91,7 +91,7 @@ const describe = (
     name,
     positives: plan.test.length / 2,
     hiddenCodes: clean && defined ? defined.size : null,
-    ...(clean && !defined && { note: 'no definition of this label is known, so no code was hidden' }),
+    note: clean && !defined ? 'no definition of this label is known, so no code was hidden' : undefined,
     results: Object.fromEntries(results),
   };
 };

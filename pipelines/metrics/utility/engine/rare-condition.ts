@@ -21,7 +21,7 @@ import { type Cell, type ClassificationMeasures, noMeasures, type Summary, summa
 export const mixtures = ['imbalanced', 'augmented', 'balanced'] as const;
 export type Mixture = (typeof mixtures)[number];
 
-export interface RareConditionOptions extends Omit<PhenotypingOptions, 'sizes'> {
+interface RareConditionOptions extends Omit<PhenotypingOptions, 'sizes'> {
   sizes: { validation: number; test: number };
   /** Names of the labels made rare; all of the vocabulary where absent. */
   labels?: readonly string[];
@@ -39,7 +39,7 @@ export const rareConditionDefaults = {
   replicates: 1000,
 } as const;
 
-export interface RareConditionLabel {
+interface RareConditionLabel {
   name: string;
   /** Patients that training consists of. */
   negatives: number;
@@ -50,7 +50,7 @@ export interface RareConditionLabel {
   results: Record<Mixture, ClassificationMeasures>;
 }
 
-export interface RareConditionResult extends Pick<Summary<Mixture>, 'average' | 'gap'> {
+interface RareConditionResult extends Pick<Summary<Mixture>, 'average' | 'gap'> {
   variant: PhenotypingOptions['variant'];
   labels: RareConditionLabel[];
 }
@@ -131,7 +131,7 @@ export async function* rareConditions(
       const hidden = variant === 'clean' ? definitions[plan.label] : undefined;
       const { label, validation, test } = plan;
       const train = trainingSet(plan, mixture);
-      return { id: label, train, validation, score: test, ...(hidden && { hidden }) };
+      return { id: label, train, validation, score: test, hidden };
     });
     const training = trainClassifiers(tasks, classifier);
     const trained = yield* asyncPhase(`rare conditions, ${mixture}`, at, mixtures.length, training);

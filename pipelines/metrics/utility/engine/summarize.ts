@@ -21,7 +21,7 @@ export interface Cell<Arrangement extends string> {
   cohort: number;
 }
 
-export interface SummaryTask<Arrangement extends string> {
+interface SummaryTask<Arrangement extends string> {
   arrangements: readonly Arrangement[];
   cells: readonly Cell<Arrangement>[];
   /** What the others are compared with. */

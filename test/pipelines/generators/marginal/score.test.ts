@@ -1,5 +1,6 @@
 import test from 'ava';
 import { scoreByMarginals } from '../../../../pipelines/generators/marginal/score.ts';
+import marginal from '../../../../pipelines/generators/marginal.ts';
 import { drainAsync } from '../../../../pipelines/kernel/steps.ts';
 import { VisitColumnsBuilder } from '../../../../pipelines/patients/visit-columns.ts';
 
@@ -63,4 +64,22 @@ test('what no training patient showed cannot be drawn', async (t) => {
     ),
   );
   t.deepEqual([...scores.logProbability], Array(4).fill(Number.NEGATIVE_INFINITY));
+});
+
+test('fits 200,000 patients, more than a call takes arguments', async (t) => {
+  const patients = 200_000;
+  const visits = Int32Array.from({ length: patients }, (_, p) => p % 3);
+  const visitOffsets = new Int32Array(patients + 1);
+  visits.forEach((count, p) => {
+    visitOffsets[p + 1] = (visitOffsets[p] as number) + count;
+  });
+  const codeOffsets = new Int32Array((visitOffsets.at(-1) as number) + 1);
+  const train = { visitOffsets, codeOffsets, codes: new Int32Array(0), labels: new Uint8Array(0) };
+  const vocabulary = { codes: [{ modality: 'dx' as const, code: '4019' }], labels: [] };
+  const data = { vocabulary, train, validation: train };
+  const fitting = await marginal.fit(data, {}, 1);
+  await fitting.step();
+  const { arrays } = await fitting.model();
+  const share = (most: number) => visits.filter((count) => count <= most).length / patients;
+  t.deepEqual(arrays['visitsUpTo']?.data, Float64Array.of(share(0), share(1), share(2)));
 });

@@ -6,7 +6,7 @@ import {
   identityDisclosure,
   identityRiskThreshold,
 } from '../../../../pipelines/metrics/privacy/engine/identity-disclosure.ts';
-import { certainShareInterval } from '../../../../pipelines/metrics/statistics/certain-share.ts';
+import { certainShareInterval } from '../../../../pipelines/metrics/statistics/bootstrap.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
 import { firstHundred, reordered, split, toColumns, unlabeled } from './golden-cohorts.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { certainShareInterval } from '../../../../pipelines/metrics/statistics/certain-share.ts';
+import { certainShareInterval } from '../../../../pipelines/metrics/statistics/bootstrap.ts';
 
 test('nobody of n: at the upper end, seeing nobody has chance 2.5 %', (t) => {
   for (const n of [1, 3, 18, 78, 46_520]) {

@@ -1,6 +1,7 @@
 import test from 'ava';
-import { gaps, lengthHistogram, moments } from '../../../../pipelines/metrics/statistics/lengths.ts';
+import { gaps, moments } from '../../../../pipelines/metrics/statistics/distributions.ts';
 import { rankSample } from '../../../../pipelines/metrics/statistics/rank-sample.ts';
+import { lengthHistogram } from '../../../../pipelines/patients/visit-columns.ts';
 import { averageRanks, pearson, r2, spearman } from './plain-agreement.ts';
 
 const f = (...values: number[]) => Float64Array.from(values);

@@ -6,7 +6,6 @@ import {
   classifierDefaults,
   trainClassifiers,
 } from '../../../../pipelines/metrics/learners/train-classifiers.ts';
-import { definingTokens } from '../../../../pipelines/metrics/utility/engine/phenotype-definitions.ts';
 import {
   type PhenotypingOptions,
   type PhenotypingResult,
@@ -14,6 +13,7 @@ import {
 } from '../../../../pipelines/metrics/utility/engine/phenotyping.ts';
 import {
   arrangements,
+  definingTokens,
   type UtilityCohorts,
 } from '../../../../pipelines/metrics/utility/engine/phenotyping-sets.ts';
 import { rareConditions } from '../../../../pipelines/metrics/utility/engine/rare-condition.ts';

@@ -1,3 +1,5 @@
+import type { Histogram } from '../../patients/visit-columns.ts';
+
 /** Numbers of one thing in ascending order, each with the patient it is of. */
 export interface NumberColumn {
   values: Float32Array;
@@ -15,7 +17,7 @@ export const numberColumn = (values: ArrayLike<number>, patients: ArrayLike<numb
   };
 };
 
-export interface Moments {
+interface Moments {
   mean: number;
   /** Of the population: divided by n. */
   sd: number;
@@ -65,6 +67,34 @@ export const numberDistance = (
     for (; b.values[j] === value; j++) belowB += weightsB[b.patients[j] as number] as number;
     ks = Math.max(ks, Math.abs(belowA / allA - belowB / allB));
     last = value;
+  }
+  return { ks, wasserstein };
+};
+
+/** Mean and population standard deviation (ddof 0), or null of nothing. */
+export const moments = ({ counts, n }: Histogram): { mean: number; sd: number } | null => {
+  if (n === 0) return null;
+  const mean = counts.reduce((sum, count, value) => sum + count * value, 0) / n;
+  const squares = counts.reduce((sum, count, value) => sum + count * (value - mean) ** 2, 0);
+  return { mean, sd: Math.sqrt(squares / n) };
+};
+
+/**
+ * Greatest gap between the two cumulative shares (Kolmogorov–Smirnov), and the area between them
+ * (Wasserstein-1, in units of the value). Null when either side is empty.
+ */
+export const gaps = (a: Histogram, b: Histogram): { ks: number; wasserstein: number } | null => {
+  if (a.n === 0 || b.n === 0) return null;
+  let ks = 0;
+  let wasserstein = 0;
+  let belowA = 0;
+  let belowB = 0;
+  for (let value = 0; value < Math.max(a.counts.length, b.counts.length); value++) {
+    belowA += a.counts[value] ?? 0;
+    belowB += b.counts[value] ?? 0;
+    const gap = Math.abs(belowA / a.n - belowB / b.n);
+    ks = Math.max(ks, gap);
+    wasserstein += gap;
   }
   return { ks, wasserstein };
 };

@@ -1,4 +1,4 @@
-// Rows that cannot be used are turned away one by one, with line, reason and column; odd rows are kept and noted.
+// Rows that cannot be used are rejected one by one, with line, reason and column; odd rows are kept and noted.
 import test, { type ExecutionContext } from 'ava';
 import { noteKinds, rejectReasons } from '../../../pipelines/sources/reasons.ts';
 import { mimicFolder, smallTables } from '../../helpers/mimic-folder.ts';
@@ -47,8 +47,8 @@ code with a dot | not-a-code | column icd9_code is not a code of letters and dig
 patient again | repeated-key | column subject_id is on an earlier line, too | PATIENTS | 9,10,M,2101-01-01,
 admission again | repeated-key | column hadm_id is on an earlier line, too | ADMISSIONS | 9,12,103,2150-03-01,,,,,,,,0
 stay again | repeated-key | column icustay_id is on an earlier line, too | ICUSTAYS | 10,100,7,,
-admission of nobody | unknown-patient | column subject_id is not in PATIENTS | ADMISSIONS | 9,9,104,2150-03-01,,,,,,,,0
-result of nobody | unknown-patient | column subject_id is not in PATIENTS | LABEVENTS | 9,9,,50868,2140-01-01,1,1,,
+admission of no patient | unknown-patient | column subject_id is not in PATIENTS | ADMISSIONS | 9,9,104,2150-03-01,,,,,,,,0
+result of no patient | unknown-patient | column subject_id is not in PATIENTS | LABEVENTS | 9,9,,50868,2140-01-01,1,1,,
 code of no admission | unknown-admission | column hadm_id is not in ADMISSIONS | DIAGNOSES_ICD | 9,10,999,3,4019
 code at another's | wrong-patient | columns subject_id and hadm_id disagree with ADMISSIONS | DIAGNOSES_ICD | 9,10,101,3,4019
 death before birth | death-before-birth | column dod is before column dob | PATIENTS | 9,13,F,2100-01-02,2100-01-01
@@ -59,7 +59,7 @@ admission unborn | admission-before-birth | column admittime is before column do
 `);
 
 for (const [title, reason, detail, table, added] of turnedAway)
-  test(`turned away: ${title}`, async (t) => {
+  test(`rejected: ${title}`, async (t) => {
     const { rejects, line, tables } = await withLine(t, table, added);
     t.deepEqual(rejects, [{ source_table: table, line, reason, detail }]);
     t.like(tables[table], { read: line - 1, kept: line - 2, rejected: { [reason]: 1 } });
@@ -100,7 +100,7 @@ test('every reason and note there is has a case here, or is in the demo', (t) =>
   );
 });
 
-test('rows of a patient who was turned away go too, each with its own reason', async (t) => {
+test('rows of a rejected patient are rejected too, each with its own reason', async (t) => {
   const source = await mimicFolder(t, {
     'PATIENTS.csv': smallTables['PATIENTS.csv'].replace('1,10,', '1,ten,'),
   });

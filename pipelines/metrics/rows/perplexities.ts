@@ -1,13 +1,51 @@
+import type { TokenKind } from '../../../schemas/ehr.ts';
 import { modalities, tokenKinds } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import type { ConditionalScores } from '../../generation/generator.ts';
 import { kindOfTokens } from '../../patients/kind-tokens.ts';
 import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
 import type { PartialRow } from '../metric.ts';
-import { publishedPerplexity } from '../statistics/imputation-perplexity.ts';
+import {
+  crossModalPerplexities,
+  longitudinalPerplexities,
+  publishedPerplexity,
+} from '../statistics/imputation-perplexity.ts';
 import { type Measure, measured, missing } from '../statistics/measure.ts';
 import { measureRow, sentence } from './measure-row.ts';
-import { absentSentence } from './modality-groups.ts';
-import { measures, type Side, wordsOf } from './perplexity-measures.ts';
+import { absentSentence, modalityWords } from './modality-groups.ts';
+
+/** The two perplexities: which losses they rest on and how those are put together. */
+export const measures = [
+  {
+    row: 'lpl',
+    title: 'Longitudinal perplexity',
+    about:
+      'given the visits before: among how many equally likely codes of a kind the model would seem to choose, median over patients',
+    losses: 'longitudinal',
+    of: longitudinalPerplexities,
+  },
+  {
+    row: 'mpl',
+    title: 'Cross-modality perplexity',
+    about:
+      'given the visits before and the other kinds of the same visit: among how many equally likely codes of a kind the model would seem to choose, median over patients',
+    losses: 'crossModal',
+    of: crossModalPerplexities,
+  },
+] as const;
+export type PerplexityMeasure = (typeof measures)[number];
+
+/** A kind of codes, many of them. */
+export const wordsOf = (kind: TokenKind): string =>
+  kind === 'gap' ? 'visit gaps' : modalityWords[kind].many;
+
+/** The side a row is about: how its rows are named, its patients, what the model says of them. */
+export interface Side {
+  prefix: string;
+  suffix: string;
+  columns: VisitColumns;
+  scores: ConditionalScores;
+}
 
 /** Patients of one batch in the authors' code unless told otherwise. */
 const publishedBatch = 16;
@@ -55,7 +93,9 @@ export const publishedRows = ({ columns, scores }: Side, vocabulary: Vocabulary)
         title: `${title}, ${wordsOf(modality)}, as published`,
         about: 'one over the probability of a code, median over the codes of a batch, median over batches',
       };
-      return measureRow(named, found, value === null ? {} : { note: sentence(publishedNotes[row]) });
+      return measureRow(named, found, {
+        note: value === null ? undefined : sentence(publishedNotes[row]),
+      });
     }),
   );
 };
