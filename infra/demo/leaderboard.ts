@@ -1,4 +1,4 @@
-import { type Headline, headlines } from '../../pipelines/verdicts/ranking.ts';
+import { headlines } from '../../pipelines/verdicts/ranking.ts';
 import type { NodeStatus } from '../../schemas/progress.ts';
 import { type Scorecard, scorecard } from '../../schemas/scorecard.ts';
 import type { Store } from '../../schemas/store.ts';
@@ -10,7 +10,10 @@ import { table } from '../cli/table.ts';
  * patient the sequential one is mostly sampling noise on the demo's 78 training patients: repeated draws from one
  * model differ by more than the models do.
  */
-const bigramMetrics = { 'code-pairs': 'pairs', 'sequential-pairs': 'sequences' } as const;
+const cooccurrenceMetrics = {
+  'code-pairs': 'same-visit co-occurrence',
+  'sequential-pairs': 'consecutive-visit co-occurrence',
+} as const;
 const judgedRow = 'visit-r2';
 
 /** The scorecards of a run, in the order of its plan; those that failed are left out. */
@@ -26,21 +29,16 @@ export const readCards = async (store: Store, nodes: readonly NodeStatus[]): Pro
 
 const cell = (value: number | null): string => (value === null ? '–' : numberText(Number(value.toFixed(3))));
 
-/** One row per generator, one column per headline number, and the real holdout patients as a yardstick. */
-export const leaderboard = (cards: readonly Scorecard[]): string => {
-  const columns = headlines(cards);
-  const row = (name: string, value: (headline: Headline, i: number) => number | null, i = 0) => [
-    name,
-    ...columns.map((headline) => cell(value(headline, i))),
-  ];
-  return table(
-    ['', ...columns.map(({ heading }) => heading)],
-    [
-      ...cards.map(({ generator }, i) => row(generator, ({ values }) => values[i]?.value ?? null, i)),
-      row('real holdout', ({ holdout }) => holdout),
-    ],
+/** One row per headline number, one column per generator, and the real holdout patients for comparison. */
+export const leaderboard = (cards: readonly Scorecard[]): string =>
+  table(
+    ['', ...cards.map(({ generator }) => generator), 'real holdout'],
+    headlines(cards).map(({ heading, values, holdout }) => [
+      heading,
+      ...cards.map((_, i) => cell(values[i]?.value ?? null)),
+      cell(holdout),
+    ]),
   );
-};
 
 /** The judged scores of two generators, as sentences, and whether `first` is strictly ahead on each. */
 export const compareBigrams = (
@@ -48,7 +46,7 @@ export const compareBigrams = (
   first: string,
   second: string,
 ): { ahead: boolean; text: string }[] =>
-  Object.entries(bigramMetrics).map(([metric, name]) => {
+  Object.entries(cooccurrenceMetrics).map(([metric, name]) => {
     const value = (generator: string): number | null =>
       cards
         .find((card) => card.generator === generator)

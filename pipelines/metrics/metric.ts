@@ -13,7 +13,7 @@ import type { VisitColumns } from '../patients/visit-columns.ts';
 export const metricNeeds = ['train', 'validation', 'holdout', 'synthetic', 'model', 'rows'] as const;
 export type MetricNeed = (typeof metricNeeds)[number];
 
-/** What a metric is given, whatever its family. All cohorts speak the same vocabulary. */
+/** What a metric is given, whatever its family. All cohorts have the same vocabulary. */
 export interface MetricInput<Options = unknown> {
   vocabulary: Vocabulary;
   /** Real patients the generator was fitted to. */
@@ -23,7 +23,7 @@ export interface MetricInput<Options = unknown> {
   /** Real patients no generator has seen. */
   holdout: VisitColumns;
   synthetic: VisitColumns;
-  /** Opens the fitted generator, where there is one. Whoever opens it disposes of it. */
+  /** Opens the fitted generator, where there is one. The metric that opens it disposes of it. */
   model?: () => Promise<Sampler>;
   /** Rows of the other metrics of the family; empty unless `needs` names them. */
   rows: readonly ScoredRow[];
@@ -52,7 +52,8 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
     >
   > & {
     /**
-     * Where `n` counts codes, pairs, labels or tests and not people, so that few of them are no small group.
+     * Where `n` counts codes, pairs, labels or tests and not patients, so that few of them are no small
+     * group.
      */
     nIs?: 'keys';
     /**

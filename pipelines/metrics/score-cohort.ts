@@ -11,13 +11,13 @@ export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
   metrics: readonly Metric[];
   /** The training patients the generator has learned from, where these are not all of `train`. */
   learned?: VisitColumns;
-  /** Groups of fewer real patients are not told of. */
+  /** Groups of fewer real patients are suppressed. */
   suppressBelow: number;
   /** Settings by metric name; what is not given has the default of the metric's own schema. */
   options?: Readonly<Record<string, unknown>>;
 }
 
-/** Computes a metric, or knows its result from before. Metrics that need `rows` are never asked for. */
+/** Computes a metric, or returns its earlier result. Not used for metrics that need `rows`. */
 export type Keep = (
   metric: Metric,
   options: unknown,
@@ -28,7 +28,7 @@ const computeAlways: Keep = (_metric, _options, compute) => compute();
 
 const sizeOf = (columns: VisitColumns) => ({ patients: patientCount(columns), visits: visitCount(columns) });
 
-// JSON knows no infinity: an open end is null.
+// JSON has no infinity: an open end is null.
 const ends = ([least, greatest]: Metric['range']): [number | null, number | null] => [
   Number.isFinite(least) ? least : null,
   Number.isFinite(greatest) ? greatest : null,
@@ -37,10 +37,10 @@ const ends = ([least, greatest]: Metric['range']): [number | null, number | null
 const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
 
 /**
- * Whom a model has seen is what attacks and its own scores are about; all else is about what the data are
- * like.
+ * Attacks and the model's own scores are about the patients a model was fitted to; all else is about what the
+ * data are like.
  */
-const asksWhoWasLearned = ({ family, needs }: Metric): boolean =>
+const dependsOnTrainingPatients = ({ family, needs }: Metric): boolean =>
   family === 'privacy' || needs.includes('model');
 
 /**
@@ -59,7 +59,7 @@ export async function* scoreCohort(
     scoring.synthetic,
   ].map(inContentOrder) as [VisitColumns, VisitColumns, VisitColumns, VisitColumns];
   const cohorts = { ...rest, train, validation, holdout, synthetic };
-  const knownToModel = learned ? { ...cohorts, train: inContentOrder(learned) } : cohorts;
+  const asFitted = learned ? { ...cohorts, train: inContentOrder(learned) } : cohorts;
   const ordered = [...metrics.filter((m) => !needsRows(m)), ...metrics.filter(needsRows)];
   const card: Scorecard = {
     generator,
@@ -77,7 +77,7 @@ export async function* scoreCohort(
   const series: ScorecardSeries = {};
   for (const [index, metric] of ordered.entries()) {
     const options = metricOptions(metric, given[metric.name]);
-    const parties = asksWhoWasLearned(metric) ? knownToModel : cohorts;
+    const parties = dependsOnTrainingPatients(metric) ? asFitted : cohorts;
     const rows = needsRows(metric) ? card.rows : [];
     const compute = () => scoreMetric(metric, { ...parties, options, rows }, suppressBelow);
     const work = needsRows(metric) ? compute() : keep(metric, options, compute);

@@ -12,17 +12,17 @@ import type {
   PartialRow,
   ScoredRow,
 } from './metric.ts';
-import { toldRow, toldSeries } from './small-groups.ts';
+import { suppressedRow, suppressedSeries } from './small-groups.ts';
 import { divide } from './statistics/samples.ts';
 
-/** What a metric found: complete rows, and what its plots draw. */
+/** What a metric computed: complete rows, and the data of its plots. */
 export const scoredMetric = z.object({
   rows: z.array(metricRow.omit({ generator: true })),
   series: metricSeries,
 });
 export type ScoredMetric = z.output<typeof scoredMetric>;
 
-const inWords: Record<MetricNeed, string> = {
+const needNames: Record<MetricNeed, string> = {
   train: 'real training patients',
   validation: 'validation patients',
   holdout: 'real holdout patients',
@@ -31,7 +31,7 @@ const inWords: Record<MetricNeed, string> = {
   rows: 'the other metrics of its family',
 };
 
-const isThere = (input: MetricInput, need: MetricNeed): boolean => {
+const isAvailable = (input: MetricInput, need: MetricNeed): boolean => {
   if (need === 'model') return input.model !== undefined;
   return need === 'rows' ? input.rows.length > 0 : patientCount(input[need]) > 0;
 };
@@ -57,9 +57,9 @@ const complete = ({ name, family, better }: Metric, row: PartialRow): PartialRow
   ...row,
 });
 
-/** Rows that say why nothing was computed: the metric's headline rows, or one that bears its name. */
+/** Rows that say why nothing was computed: the metric's headline rows, or one with its title. */
 const unmet = (metric: Metric, missing: MetricNeed[]): ScoredRow[] => {
-  const note = `It needs ${missing.map((need) => inWords[need]).join(' and ')}, and that is not there.`;
+  const note = `Missing: ${missing.map((need) => needNames[need]).join(' and ')}.`;
   const rows = Object.keys(metric.headline ?? { value: metric.title });
   return rows.map((row) => complete(metric, { row, title: metric.title, value: null, n: 0, note }));
 };
@@ -71,7 +71,7 @@ export const metricOptions = ({ name, family, options }: Metric, given: unknown 
 /**
  * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its
  * place, whose values become the rows' `holdout`, with their intervals. A metric whose needs are not met
- * gives rows with a sentence. What is about fewer real patients than `suppressBelow` is not told, see
+ * gives rows with a sentence. What is about fewer real patients than `suppressBelow` is suppressed, see
  * small-groups.ts.
  */
 export async function* scoreMetric(
@@ -79,7 +79,7 @@ export async function* scoreMetric(
   input: MetricInput,
   suppressBelow: number,
 ): AsyncSteps<ScoredMetric> {
-  const missing = metric.needs.filter((need) => !isThere(input, need));
+  const missing = metric.needs.filter((need) => !isAvailable(input, need));
   if (missing.length > 0) return { rows: unmet(metric, missing), series: {} };
   const reference = standIn(metric, input);
   const phases = reference ? 2 : 1;
@@ -89,7 +89,7 @@ export async function* scoreMetric(
     : undefined;
   const standIns = new Map(other?.rows.map((row) => [row.row, row]));
   return {
-    rows: rows.map((row) => toldRow(complete(metric, row), standIns.get(row.row), suppressBelow)),
-    series: toldSeries(series, suppressBelow),
+    rows: rows.map((row) => suppressedRow(complete(metric, row), standIns.get(row.row), suppressBelow)),
+    series: suppressedSeries(series, suppressBelow),
   };
 }

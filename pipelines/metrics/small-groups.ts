@@ -2,32 +2,36 @@ import type { PartialRow, ScoredRow, Series } from './metric.ts';
 import { lengthBins } from './statistics/length-bins.ts';
 
 /**
- * The one rule on small groups, applied before a number is written anywhere: what is about fewer real
- * patients than `below` is not told. A group is what patients are picked out by: a code, a pair, a label, a
- * rule, a length. Rates over a whole cohort (copies, attacks) are no groups, however few are found.
+ * Small groups: what is about fewer real patients than `below` is suppressed in every row and plot before a
+ * scorecard is written. A group is a set of patients selected by a code, a pair, a label, a rule or a length.
+ * Rates over a whole cohort (copies, attacks) are no groups, however few patients are found. The report
+ * applies the same limit to the groups that it forms itself, such as bars and label plots.
  */
 const isSmall = (count: number, below: number): boolean => count > 0 && count < below;
 
 /** A count in a sentence: `fewer than 11` where it is a small one. */
-export const toldCount = (count: number, below: number): string =>
+export const suppressedCount = (count: number, below: number): string =>
   isSmall(count, below) ? `fewer than ${below}` : `${count}`;
 
-const hidden = (below: number): string => `Not told: fewer than ${below} patients stand behind it.`;
+const reason = (below: number): string => `Suppressed: fewer than ${below} patients are behind it.`;
 
-const heldBack = (below: number): string => `The holdout’s value: ${hidden(below)}`;
+const holdoutReason = (below: number): string => `The holdout’s value: ${reason(below)}`;
 
-const hush = ({ metric, row, family, title, about, better, range }: ScoredRow, below: number): ScoredRow => ({
+const withoutValue = (
+  { metric, row, family, title, about, better, range }: ScoredRow,
+  below: number,
+): ScoredRow => ({
   metric,
   row,
   family,
   title,
-  ...(about !== undefined && { about }),
+  about,
   better,
-  ...(range && { range }),
+  range,
   value: null,
   n: 0,
   suppressed: true,
-  note: hidden(below),
+  note: reason(below),
 });
 
 const withNote = (row: ScoredRow, note: string): ScoredRow => ({
@@ -35,36 +39,32 @@ const withNote = (row: ScoredRow, note: string): ScoredRow => ({
   note: row.note === undefined ? note : `${row.note} ${note}`,
 });
 
-/** Whether a row cannot be told of at all. */
+/** Whether a row must be suppressed as a whole. */
 const isSmallRow = ({ patients, n, nIs }: PartialRow, below: number): boolean =>
   (patients !== undefined && patients < below) || (nIs !== 'keys' && isSmall(n, below));
 
 /**
  * A row as it may be written. `standIn` is the same row with real patients in the place of the synthetic
- * ones, whose value becomes `holdout`. What is not told is null or gone, and the note says so; who reads the
- * card still sees that the row is there.
+ * ones, whose value becomes `holdout`. What is suppressed is null or absent, with a note; the row
+ * itself stays.
  */
-export const toldRow = (
+export const suppressedRow = (
   { nIs, behind, ...row }: ScoredRow & Pick<PartialRow, 'nIs' | 'behind'>,
   standIn: PartialRow | undefined,
   below: number,
 ): ScoredRow => {
-  if (isSmallRow({ ...row, ...(nIs && { nIs }) }, below)) return hush(row, below);
-  let told: ScoredRow = row;
+  if (isSmallRow({ ...row, nIs }, below)) return withoutValue(row, below);
+  let written: ScoredRow = row;
   if (row.real !== undefined && behind && isSmall(behind.real, below))
-    told = withNote({ ...told, real: null }, `The real cohort’s value: ${hidden(below)}`);
-  const { holdoutInterval, ...rest } = told;
+    written = withNote({ ...written, real: null }, `The real cohort’s value: ${reason(below)}`);
+  const { holdoutInterval, ...rest } = written;
   if (row.holdout !== undefined && isSmall(behind?.holdout ?? 0, below))
-    return withNote({ ...rest, holdout: null }, heldBack(below));
-  if (standIn === undefined) return told;
-  const few = isSmallRow({ ...standIn, ...(standIn.value === null && { n: 0 }) }, below);
+    return withNote({ ...rest, holdout: null }, holdoutReason(below));
+  if (standIn === undefined) return written;
+  const few = isSmallRow(standIn.value === null ? { ...standIn, n: 0 } : standIn, below);
   if (few || isSmall(standIn.behind?.judged ?? 0, below))
-    return withNote({ ...rest, holdout: null }, heldBack(below));
-  return {
-    ...rest,
-    holdout: standIn.value,
-    ...(standIn.interval && { holdoutInterval: standIn.interval }),
-  };
+    return withNote({ ...rest, holdout: null }, holdoutReason(below));
+  return { ...rest, holdout: standIn.value, holdoutInterval: standIn.interval };
 };
 
 const numbers = (series: Series, column: string): number[] => (series[column] ?? []).map(Number);
@@ -103,26 +103,26 @@ const pooled = (series: Series, below: number): Series => {
 const chosen = (column: number[] | string[], kept: readonly number[]): number[] | string[] =>
   typeof column[0] === 'string' ? kept.map((i) => String(column[i])) : kept.map((i) => Number(column[i]));
 
-/** Where a metric's plots say how many points each lacks. */
+/** The series that counts how many points each of a metric's plots lacks. */
 export const leftOutPlot = 'left-out';
 
 /**
  * Plots as they may be written: lengths and ranges in an order are taken together, other points that too few
  * real patients stand behind (column `patients`) are gone, and `left-out` says how many of which plot.
  */
-export const toldSeries = (plots: Record<string, Series>, below: number): Record<string, Series> => {
-  const told: Record<string, Series> = {};
+export const suppressedSeries = (plots: Record<string, Series>, below: number): Record<string, Series> => {
+  const written: Record<string, Series> = {};
   const plot: string[] = [];
   const count: number[] = [];
   for (const [name, series] of Object.entries(plots)) {
-    if (!series['patients']) told[name] = series;
+    if (!series['patients']) written[name] = series;
     else if (series['length']?.every((length) => typeof length === 'number'))
-      told[name] = binned(series, below);
-    else if (series['from']) told[name] = pooled(series, below);
+      written[name] = binned(series, below);
+    else if (series['from']) written[name] = pooled(series, below);
     else {
       const patients = numbers(series, 'patients');
       const kept = [...patients.keys()].filter((i) => (patients[i] as number) >= below);
-      told[name] = Object.fromEntries(
+      written[name] = Object.fromEntries(
         Object.entries(series).map(([column, values]) => [column, chosen(values, kept)]),
       );
       if (kept.length === patients.length) continue;
@@ -130,5 +130,5 @@ export const toldSeries = (plots: Record<string, Series>, below: number): Record
       count.push(patients.length - kept.length);
     }
   }
-  return plot.length === 0 ? told : { ...told, [leftOutPlot]: { plot, count } };
+  return plot.length === 0 ? written : { ...written, [leftOutPlot]: { plot, count } };
 };

@@ -109,7 +109,7 @@ test('the floor is scored against the training split and reported, twice to the 
   t.is(card.cohorts.real.patients, Number(first.real.summary['train']));
   t.is(card.cohorts.synthetic.patients, card.cohorts.real.patients);
   t.is(new Set(card.rows.map(({ metric }) => metric)).size, metricsOf('similarity').size);
-  t.true(Number(first.card.summary['Codes R²']) > 0.8, 'the floor has single codes right');
+  t.true(Number(first.card.summary['Code prevalence R²']) > 0.8, 'the floor has single codes right');
   const ofModel = ['language-model', 'imputation-perplexity'];
   const ofCohort = card.rows.filter(({ metric, suppressed }) => !ofModel.includes(metric) && !suppressed);
   t.true(ofCohort.every(({ holdout }) => holdout !== undefined));

@@ -96,7 +96,7 @@ test('split.json through the command line gives the golden numbers', async (t) =
   const floor = scorecard.parse(JSON.parse(await readFile(join(out, 'floor.json'), 'utf8')));
   t.is(floor.generator, 'marginal');
   t.deepEqual(floor.cohorts.synthetic.patients, 300);
-  t.deepEqual(told.floor['Pairs R²'], rowOf(floor, 'code-pairs', 'record-r2')?.value);
+  t.deepEqual(told.floor['Same-visit co-occurrence R²'], rowOf(floor, 'code-pairs', 'record-r2')?.value);
   t.true((rowOf(floor, 'code-prevalence', 'record-r2')?.value ?? 0) > 0.9, 'it has single codes right');
   const page: ReportData = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
   t.deepEqual(page.generators.map(({ name, isFloor }) => [name, isFloor]).sort(), [
@@ -104,7 +104,7 @@ test('split.json through the command line gives the golden numbers', async (t) =
     ['synthetic', false],
   ]);
   t.is(told.generator, 'synthetic');
-  t.is(told.headline['Codes R²'], rowOf(card, 'code-prevalence', 'record-r2')?.value ?? undefined);
+  t.is(told.headline['Code prevalence R²'], rowOf(card, 'code-prevalence', 'record-r2')?.value ?? undefined);
   t.deepEqual((await readdir(out)).sort(), ['floor.json', 'report.html', 'report.json', 'scorecard.json']);
   t.deepEqual((await readdir(folder)).sort(), ['out', 'synthetic.json', 'test.json', 'train.json']);
 });
@@ -126,7 +126,7 @@ test('the demo folder against itself is perfect, and what that cannot show is sa
   t.is(exit, 0, err);
   t.regex(err, /train: 100 patients, read as mimic-iii/);
   t.regex(err, /train and test are the same patients/);
-  t.regex(said, /Codes R²/);
+  t.regex(said, /Code prevalence R²/);
   const card = await cardIn(out);
   t.is(rowOf(card, 'code-prevalence', 'record-r2')?.value, 1);
   t.deepEqual([...new Set(card.rows.map(({ metric }) => metric))], ['code-prevalence', 'copies']);

@@ -26,19 +26,21 @@ const card = (generator: string, pairs: number | null, sequences: number | null)
   return {
     generator,
     cohorts: { real: size, synthetic: size, holdout: size },
-    metrics: [metric('code-pairs', 'Pairs R²'), metric('sequential-pairs', 'Sequences R²')],
+    metrics: [
+      metric('code-pairs', 'Same-visit co-occurrence R²'),
+      metric('sequential-pairs', 'Consecutive-visit co-occurrence R²'),
+    ],
     rows: [row('code-pairs', generator, pairs), row('sequential-pairs', generator, sequences)],
   };
 };
 
-test('the leaderboard has a row per generator, and the real holdout', (t) => {
+test('the leaderboard has a row per headline number, a column per generator, and the real holdout', (t) => {
   t.is(
     leaderboard([card('marginal', 0.25, -1.5), card('halo', 0.51239, null)]),
-    `                Pairs R²  Sequences R²
-  ────────────  ────────  ────────────
-  marginal      0.25      -1.5
-  halo          0.512     –
-  real holdout  0.1       0.1`,
+    `                                   marginal  halo   real holdout
+  ─────────────────────────────────  ────────  ─────  ────────────
+  Same-visit co-occurrence R²        0.25      0.512  0.1
+  Consecutive-visit co-occurrence R²  -1.5      –      0.1`,
   );
 });
 
@@ -50,7 +52,7 @@ test('ahead is strictly better on both bigram scores; a missing score is not', (
   t.deepEqual(ahead(marginal, card('halo', 0.25, 0.2)), [false, true]);
   t.is(
     compare(marginal, card('halo', 0.25, 0.2))[0]?.text,
-    'R² of pairs per visit: halo 0.25, marginal 0.25',
+    'R² of same-visit co-occurrence per visit: halo 0.25, marginal 0.25',
   );
   t.deepEqual(ahead(marginal, card('halo', null, 0)), [false, false]);
   t.deepEqual(ahead(marginal), [false, false]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Modality, TokenKind } from '../../../schemas/ehr.ts';
 import { suppressBelow } from '../../../schemas/metric-params.ts';
 import { openDatabase } from '../../kernel/duckdb.ts';
-import { toldCount } from '../../metrics/small-groups.ts';
+import { suppressedCount } from '../../metrics/small-groups.ts';
 import { patientCount, selectFacts } from '../../patients/visit-columns.ts';
 import { artifactLayout } from './artifact-folder.ts';
 import { jsonLayout } from './json-cohort.ts';
@@ -93,7 +93,7 @@ export const readCohort = async (
         throw toTableError(error, place);
       });
       if (patientCount(cohort) === 0) throw malformed(`${place.name} holds no patient`);
-      const chosen = only(cohort, modalities, (count) => toldCount(count, suppressBelow.parse(below)));
+      const chosen = only(cohort, modalities, (count) => suppressedCount(count, suppressBelow.parse(below)));
       if (chosen.codes.length === 0)
         throw malformed(
           `${place.name}: no patient has a code of the modalities asked for (${modalities.join(', ')})`,

@@ -14,12 +14,14 @@ import { defined, recordTrainingOptions } from './engine/record-training-options
 const share: Partial<PartialRow> = { range: [0, 1] };
 
 const publishedNote =
-  'Computed as the PromptEHR paper says: the prior has learned from the very patients who are attacked, hidden codes and all, so it knows best where the attack should succeed; a cohort that copies them word for word comes out at 0.5.';
+  'Computed as in the PromptEHR paper: the prior is trained on the very patients who are attacked, with their hidden codes, so it is best where the attack should succeed; a cohort of exact copies gets 0.5.';
 
 const aucAbout =
-  'chance that a code which is there is believed more than one which is not: 0.5 is guessing. A code is believed as far as the model finds it likelier than the prior does';
+  'probability that a code the patient has scores above one the patient does not have: 0.5 is guessing. The score is the log ratio of the model’s probability to the prior’s';
 
-/** One attack in its rows: `holdout` is the control, where real strangers stand in for synthetic patients. */
+/**
+ * One attack in its rows: `holdout` is the control, where real non-members stand in for synthetic patients.
+ */
 const attackRows = (
   attack: BeliefResult,
   control: BeliefResult,
@@ -35,11 +37,11 @@ const attackRows = (
   const none = missing(attack.auc.note ?? '');
   const nothing = { truePositiveRate: none, falsePositiveRate: none, precision: none };
   return [
-    row('auc', 'AUC of believed codes', aucAbout, attack.auc, control.auc),
+    row('auc', 'AUC of inferred codes', aucAbout, attack.auc, control.auc),
     ...thresholds.flatMap((threshold, i) => {
       const at = (result: BeliefResult) => result.atThresholds[i] ?? nothing;
-      const believed = `believed: found at least ${threshold === 0 ? 'as likely as' : `e^${threshold} times as likely as`} by the prior`;
-      const told = (name: string, heading: string, about: string, of: keyof typeof nothing) =>
+      const inferred = `inferred: at least ${threshold === 0 ? 'as probable as' : `e^${threshold} times as probable as`} under the prior`;
+      const rateRow = (name: string, heading: string, about: string, of: keyof typeof nothing) =>
         row(
           `${name}-at-delta-${threshold}`,
           `${heading} at δ = ${threshold}`,
@@ -48,22 +50,22 @@ const attackRows = (
           at(control)[of],
         );
       return [
-        told(
+        rateRow(
           'found',
-          'Hidden codes found',
-          `share of the hidden codes that are ${believed}`,
+          'True positive rate',
+          `share of the hidden codes that are ${inferred}`,
           'truePositiveRate',
         ),
-        told(
+        rateRow(
           'accused',
-          'Absent codes believed',
-          `share of the codes a patient does not have that are ${believed}`,
+          'False positive rate',
+          `share of the codes a patient does not have that are ${inferred}`,
           'falsePositiveRate',
         ),
-        told(
+        rateRow(
           'right',
-          'Beliefs that are right',
-          `share of the believed codes that the patient has; ${believed}`,
+          'Precision',
+          `share of the inferred codes that the patient has; ${inferred}`,
           'precision',
         ),
       ];
@@ -75,9 +77,9 @@ const rowsOf = (found: ImputationResult, thresholds: readonly number[], note?: s
   measureRow(
     {
       row: 'excess',
-      title: 'AUC beyond that on people nobody trained on',
+      title: 'AUC advantage',
       about:
-        'AUC of guessing hidden codes of training patients, less that of the same attack on real patients nobody trained on: what the synthetic cohort gives away of its own training patients',
+        'AUC of inferring hidden codes of training patients, less that of the same attack on real non-members (patients not used for training): what the synthetic cohort discloses about its training patients',
     },
     found.excess,
     { note },
@@ -85,9 +87,9 @@ const rowsOf = (found: ImputationResult, thresholds: readonly number[], note?: s
   measureRow(
     {
       row: 'beyond-control',
-      title: 'AUC beyond that of the control',
+      title: 'AUC advantage over the control',
       about:
-        'AUC of the attack less that of the control, which learns from real patients nobody trained on; there may be more synthetic patients to learn from than real ones, so this is above 0 where nothing leaks too',
+        'AUC of the attack less that of the control, which is trained on real non-members; there may be more synthetic patients than real ones to train on, so this can be above 0 without any leak',
     },
     found.beyondControl,
   ),
@@ -95,8 +97,8 @@ const rowsOf = (found: ImputationResult, thresholds: readonly number[], note?: s
   measureRow(
     {
       row: 'control-auc',
-      title: 'AUC of believed codes, control',
-      about: `${aucAbout}; the model learns from real patients nobody trained on`,
+      title: 'AUC of inferred codes, control',
+      about: `${aucAbout}; the model is trained on real non-members`,
     },
     found.control.auc,
     share,
@@ -104,15 +106,15 @@ const rowsOf = (found: ImputationResult, thresholds: readonly number[], note?: s
   measureRow(
     {
       row: 'strangers-auc',
-      title: 'AUC of believed codes, of people nobody trained on',
-      about: `${aucAbout}; the same attack, asked about real patients nobody trained on`,
+      title: 'AUC of inferred codes, non-members',
+      about: `${aucAbout}; the same attack on real non-members`,
     },
     found.strangers.auc,
     share,
   ),
   ...attackRows(found.published.attack, found.published.control, thresholds, {
     prefix: 'reference-promptehr-',
-    title: ', as the paper has it',
+    title: ', as published',
     note: publishedNote,
   }),
 ];
@@ -149,15 +151,15 @@ const tokensOf = ({ codes }: Vocabulary, names: readonly string[]) => {
 export default defineMetric({
   name: 'attribute-imputation',
   family: 'privacy',
-  title: 'Attribute inference by imputation',
+  title: 'Attribute inference (imputation)',
   about:
-    "Who knows all of a training patient's record but one code: does a model trained on the synthetic cohort tell them whether the code is there, beyond what is known of people in general?",
+    "The attacker knows all of a training patient's record but one code: does a model trained on the synthetic cohort reveal whether the patient has that code, beyond what is known of patients in general?",
   better: 'lower',
   range: [-1, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'none',
   trains: true,
-  headline: { excess: 'Hidden codes, excess AUC' },
+  headline: { excess: 'Attribute inference (imputation), AUC advantage' },
   options: z.object({
     codes: z
       .array(z.string())
@@ -168,17 +170,17 @@ export default defineMetric({
       .int()
       .positive()
       .default(imputationDefaults.codeCount)
-      .describe('how many, where `codes` says nothing'),
+      .describe('how many, where `codes` is not given'),
     leastPatients: z
       .int()
       .positive()
       .default(imputationDefaults.leastPatients)
-      .describe('attacked patients who have a code, and who have it not, for it to be among them'),
+      .describe('attacked patients who must have a code, and who must not have it, for it to be used'),
     size: z.int().positive().default(imputationDefaults.size).describe('most training patients attacked'),
     thresholds: z
       .array(z.number())
       .default([...imputationDefaults.thresholds])
-      .describe('δ: a code is believed where ln P̂ − ln P0 ≥ δ'),
+      .describe('δ: a code is inferred where ln P̂ − ln P0 ≥ δ'),
     training: recordTrainingOptions,
   }),
   async *compute({ train, holdout, synthetic, vocabulary, seed, replicates, options }) {

@@ -9,18 +9,18 @@ import {
 } from './engine/attribute-inference.ts';
 
 const referenceNote =
-  'Computed as in the HALO script: of equally near patients the first alone is asked, so the number depends on their order.';
+  'Computed as in the HALO script: of equally near patients only the first votes, so the number depends on their order.';
 
 const rowsOf = ({ attack, reference, excess }: AttributeResult, prefix = ''): PartialRow[] => {
-  const title = prefix === '' ? '' : ", the paper's way";
+  const title = prefix === '' ? '' : ', as published';
   const note = prefix === '' ? undefined : referenceNote;
   return [
     measureRow(
       {
         row: `${prefix}excess`,
-        title: `F1 beyond what real patients give away${title}`,
+        title: `F1 advantage${title}`,
         about:
-          'F1 of guessing from synthetic patients, less that of guessing from real patients nobody trained on: what the synthetic cohort gives away of its training patients',
+          'F1 of guessing from synthetic patients, less that of guessing from real non-members (patients not used for training): what the synthetic cohort discloses about its training patients',
       },
       excess,
       { range: [-1, 1], note },
@@ -43,12 +43,12 @@ export default defineMetric({
   family: 'privacy',
   title: 'Attribute inference',
   about:
-    "Who knows a training patient's labels and common codes: how well can they guess the patient's other codes from the nearest synthetic patients, compared with the nearest real patients nobody trained on?",
+    "The attacker knows a training patient's labels and common codes: how well can the other codes be guessed from the nearest synthetic patients, compared with the nearest real non-members?",
   better: 'lower',
   range: [-1, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'none',
-  headline: { excess: 'Attributes, excess F1' },
+  headline: { excess: 'Attribute inference, F1 advantage' },
   options: z.object({
     neighbors: z.int().positive().default(1).describe('nearest patients who vote on each code; HALO takes 1'),
     knownCodes: z.int().positive().default(100).describe('how many of the commonest codes are known'),

@@ -9,7 +9,7 @@ const rateRows = (row: string, what: string, { synthetic, test, excess }: RatePa
       row: `${row}-excess`,
       title: `${what}, beyond chance`,
       about:
-        'the rate among synthetic patients less the rate among real patients nobody trained on, who can only be like a training patient by chance',
+        'the rate among synthetic patients less the rate among real non-members (patients not used for training), who can resemble a training patient by chance only',
     },
     excess,
     { range: [-1, 1] },
@@ -32,7 +32,7 @@ const spreadRows = (
       {
         row: `${row}-${at}`,
         title: `${what}, ${at === 'low' ? 'fifth percentile' : 'median'}`,
-        about: 'a description and no test: compare with the real patients nobody trained on',
+        about: 'a description, not a test: compare with the real non-members',
       },
       spread.synthetic[at],
       {
@@ -50,12 +50,12 @@ export default defineMetric({
   family: 'privacy',
   title: 'Copies of training patients',
   about:
-    'Are training patients in the synthetic cohort, word for word or nearly so, more often than chance makes real patients alike? Labels are not looked at.',
+    'Does the synthetic cohort hold copies of training patients, exact or near, more often than real patients resemble each other by chance? Labels are not compared.',
   better: 'lower',
   range: [-1, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'none',
-  headline: { 'near-excess': 'Near copies, excess' },
+  headline: { 'near-excess': 'Near copies, excess rate' },
   options: z.object({
     nearShare: z
       .number()

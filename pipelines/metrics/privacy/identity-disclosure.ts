@@ -8,12 +8,12 @@ export default defineMetric({
   name: 'identity-disclosure',
   family: 'privacy',
   title: 'Identity disclosure',
-  about: `How likely is it that a synthetic record is matched to the right training patient and teaches something new about them? Below ${identityRiskThreshold} is commonly held acceptable.`,
+  about: `What is the probability that a synthetic record is matched to the right training patient and reveals something new about them? Below ${identityRiskThreshold} is commonly considered acceptable.`,
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'none',
-  headline: { risk: 'Identity risk' },
+  headline: { risk: 'Identity disclosure risk' },
   options: z.object({
     samplingFraction: z
       .number()
@@ -26,7 +26,7 @@ export default defineMetric({
       .min(0)
       .max(1)
       .default(0.05)
-      .describe("least share of a patient's rare codes that a match must show to teach something"),
+      .describe("least share of a patient's rare codes that a match must show to reveal something"),
   }),
   *compute({ train, holdout, synthetic, seed, replicates, options }) {
     const cohorts = { train, test: holdout, synthetic };
@@ -40,7 +40,7 @@ export default defineMetric({
       row: 'risk',
       title: 'Identity disclosure risk',
       about:
-        'chance that a training patient is matched rightly on labels and visit count, and that the match shows rare codes of theirs; real patients in the place of synthetic ones give the reference',
+        'probability that a training patient is matched correctly on labels and visit count, and that the match shows rare codes of that patient; real patients in the place of synthetic ones give the reference',
     };
     return {
       rows: [

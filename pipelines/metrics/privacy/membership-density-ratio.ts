@@ -12,7 +12,7 @@ export default defineMetric({
   family: 'privacy',
   title: 'Membership by density ratio',
   about:
-    'Can it be told who was trained on, by someone who knows the population? Whoever stands where synthetic patients are denser than real ones nobody trained on is called a training patient.',
+    'Can an attacker who knows the population identify training patients? Patients where the density of synthetic patients exceeds that of real non-members (patients not used for training) are classified as training patients.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'holdout', 'synthetic'],

@@ -22,7 +22,7 @@ export default defineMetric({
   family: 'privacy',
   title: 'Membership by the model itself',
   about:
-    'Can whoever holds the fitted model tell who was trained on? Whoever the model finds likely is called a training patient; the attack is tried on as many training patients as others. Holding the synthetic cohort alone does not allow it.',
+    'Can an attacker who has the fitted model identify training patients? Patients to whom the model assigns a high probability are classified as training patients; as many training patients as non-members are attacked. The synthetic cohort alone does not allow this attack.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'holdout', 'model'],
@@ -45,8 +45,8 @@ export default defineMetric({
       [
         {
           prefix: 'per-decision-',
-          title: ', length evened out',
-          note: 'The mean per decision, so that short records do not pass for likely ones.',
+          title: ', per decision',
+          note: 'The mean per decision, so that short records are not taken for probable ones.',
         },
         attack(perCell(train.logProbability, train.cells), perCell(holdout.logProbability, holdout.cells)),
       ],

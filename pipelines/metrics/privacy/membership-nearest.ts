@@ -12,13 +12,13 @@ const variants: (AttackVariant & { distance: Distance })[] = [
     prefix: 'reference-halo-',
     title: ", HALO's distance",
     distance: 'halo',
-    note: 'Computed as in the HALO script: codes in visits that only the synthetic record has cost nothing, so long records look near to everybody.',
+    note: 'Computed as in the HALO script: codes in visits that only the synthetic record has cost nothing, so long records look near to every patient.',
   },
   {
     prefix: 'reference-pyhealth-',
     title: ", PyHealth's distance",
     distance: 'codes',
-    note: 'Computed as in PyHealth: labels are not looked at, and records without codes vanish.',
+    note: 'Computed as in PyHealth: labels are not compared, and records without codes are dropped.',
   },
 ];
 
@@ -28,7 +28,7 @@ export default defineMetric({
   family: 'privacy',
   title: 'Membership by nearest record',
   about:
-    'Can it be told who was trained on? Whoever has a synthetic patient near is called a training patient; the attack is tried on as many training patients as others.',
+    'Can an attacker identify training patients? Patients with a synthetic patient near are classified as training patients; as many training patients as non-members are attacked.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'holdout', 'synthetic'],

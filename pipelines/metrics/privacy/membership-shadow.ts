@@ -1,14 +1,20 @@
 import { z } from 'zod';
 import { defineMetric } from '../metric.ts';
-import { type AttackVariant, attackRows, ours, rocSeries, selfTaughtPrefix } from './engine/attack-rows.ts';
+import {
+  type AttackVariant,
+  attackRows,
+  ours,
+  rocSeries,
+  trainedOnTargetsPrefix,
+} from './engine/attack-rows.ts';
 import type { AttackResult } from './engine/attack-scores.ts';
 import { defined, recordTrainingOptions } from './engine/record-training-options.ts';
 import { attackerTrainingDefaults, shadowAttack } from './engine/shadow-attack.ts';
 
 const published: AttackVariant = {
-  prefix: selfTaughtPrefix,
-  title: ', as the paper has it',
-  note: 'Computed as the PromptEHR paper says: the attack learns from the very test patients it is then asked about, so it seems to find training patients where nothing leaks. It does not count among the attacks the strongest is chosen from.',
+  prefix: trainedOnTargetsPrefix,
+  title: ', as published',
+  note: 'Computed as in the PromptEHR paper: the attack model is trained on the very test patients it then classifies, so it seems to find training patients where nothing leaks. It is not among the attacks from which the strongest is chosen.',
 };
 
 const { width, learningRate, updates } = attackerTrainingDefaults;
@@ -21,7 +27,7 @@ export default defineMetric({
   family: 'privacy',
   title: 'Membership by shadow model',
   about:
-    'Can it be told who was trained on, by someone who trains a model of their own on the synthetic cohort? Whoever that model predicts as it predicts synthetic patients, and not as it predicts real ones nobody trained on, is called a training patient.',
+    'Can an attacker identify training patients with a shadow model trained on the synthetic cohort? Patients whom it predicts as it predicts synthetic patients, and not as it predicts real non-members (patients not used for training), are classified as training patients.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'holdout', 'synthetic'],

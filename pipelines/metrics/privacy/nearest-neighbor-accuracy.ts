@@ -9,14 +9,14 @@ const forms: { form: NnaaForm; prefix: string; title: string; note?: string }[] 
   {
     form: 'published',
     prefix: 'reference-halo-',
-    title: ", the paper's way",
-    note: 'Computed as in the HALO script, which passes over every distance of 0: a verbatim copy is not seen.',
+    title: ', as published',
+    note: 'Computed as in the HALO script, which ignores every distance of 0: an exact copy is not detected.',
   },
   {
     form: 'pyhealth',
     prefix: 'reference-pyhealth-',
     title: ", PyHealth's way",
-    note: 'Computed as in PyHealth: labels are not looked at, and records without codes vanish.',
+    note: 'Computed as in PyHealth: labels are not compared, and records without codes are dropped.',
   },
 ];
 
@@ -26,7 +26,7 @@ const rowsOf = (result: NnaaResult, { prefix, title, note }: (typeof forms)[numb
       {
         row: `${prefix}${row}`,
         title: `Adversarial accuracy against ${who}${title}`,
-        about: `share of patients whose nearest neighbor is of their own kind, among ${who} and synthetic ones: 0.5 when they cannot be told apart, 1 when they are far apart, 0 for copies`,
+        about: `share of patients whose nearest neighbor is of their own kind, among ${who} and synthetic ones: 0.5 when they are indistinguishable, 1 when they are far apart, 0 for copies`,
       },
       result[name],
       { better: 'closer-to-real', real: 0.5, note },
@@ -37,12 +37,12 @@ const rowsOf = (result: NnaaResult, { prefix, title, note }: (typeof forms)[numb
         row: `${prefix}loss`,
         title: `Privacy loss${title}`,
         about:
-          'adversarial accuracy against patients nobody trained on, less that against training patients: 0 when training patients are no nearer than others, towards 1 when they were copied',
+          'adversarial accuracy against real non-members (patients not used for training), less that against training patients: 0 when training patients are no nearer than others, towards 1 when they were copied',
       },
       result.loss,
       { range: [-1, 1], note },
     ),
-    accuracy('testAccuracy', 'holdout-accuracy', 'real patients nobody trained on'),
+    accuracy('testAccuracy', 'holdout-accuracy', 'real non-members'),
     accuracy('trainAccuracy', 'train-accuracy', 'training patients'),
   ];
 };
@@ -53,12 +53,12 @@ export default defineMetric({
   family: 'privacy',
   title: 'Nearest neighbor adversarial accuracy',
   about:
-    'Are synthetic patients nearer to training patients than to other real ones? The loss is the difference; as many patients are taken from each cohort.',
+    'Are synthetic patients nearer to training patients than to other real ones? The loss is the difference; equally many patients are taken from each cohort.',
   better: 'lower',
   range: [-1, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'halves',
-  headline: { loss: 'Neighbor loss' },
+  headline: { loss: 'Nearest neighbor, privacy loss' },
   options: z.object({
     size: z.int().positive().optional().describe('most patients taken from each cohort; HALO takes 5000'),
   }),

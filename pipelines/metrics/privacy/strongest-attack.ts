@@ -1,11 +1,11 @@
 import { defineMetric, type PartialRow, type ScoredRow } from '../metric.ts';
-import { selfTaughtPrefix } from './engine/attack-rows.ts';
+import { trainedOnTargetsPrefix } from './engine/attack-rows.ts';
 import { strongestAttack } from './engine/attack-scores.ts';
 
 const isAttack = ({ metric, row, value }: ScoredRow): boolean =>
   metric.startsWith('membership-') &&
   /(^|-)auc$/.test(row) &&
-  !row.startsWith(selfTaughtPrefix) &&
+  !row.startsWith(trainedOnTargetsPrefix) &&
   value !== null;
 
 const strongestOf = (attacks: readonly ScoredRow[]): ScoredRow | undefined => {
@@ -15,8 +15,8 @@ const strongestOf = (attacks: readonly ScoredRow[]): ScoredRow | undefined => {
   return name === undefined ? undefined : byName.get(name);
 };
 
-/** What is told of the strongest attack: its row names without the prefix of its variant. */
-const told = ['auc', 'tpr-at-0.1-percent', 'tpr-at-1-percent', 'tpr-at-10-percent'];
+/** Rows of the strongest attack that are repeated: their names without the prefix of the variant. */
+const repeated = ['auc', 'tpr-at-0.1-percent', 'tpr-at-1-percent', 'tpr-at-10-percent'];
 
 /** An attacker would choose the attack that works best, so the privacy of a cohort is its worst case. */
 export default defineMetric({
@@ -24,12 +24,12 @@ export default defineMetric({
   family: 'privacy',
   title: 'Strongest membership attack',
   about:
-    'How well can the best of all membership attacks tell who was trained on? 0.5 is guessing. The best of several is a little above its own average even where nothing leaks.',
+    'How well can the best of all membership attacks identify training patients? 0.5 is guessing. The best of several is a little above its own average even where nothing leaks.',
   better: 'lower',
   range: [0, 1],
   needs: ['rows'],
   reference: 'none',
-  headline: { auc: 'Strongest attack, AUC' },
+  headline: { auc: 'Strongest membership attack, AUC' },
   compute({ rows }) {
     const attacks = rows.filter(isAttack);
     const best = strongestOf(attacks);
@@ -40,12 +40,12 @@ export default defineMetric({
     const prefix = best.row.slice(0, -'auc'.length);
     const from = `${best.metric}${prefix && `, ${prefix.slice(0, -1)}`}`;
     return {
-      rows: told.flatMap((name): PartialRow[] => {
+      rows: repeated.flatMap((name): PartialRow[] => {
         const source = rows.find(({ metric, row }) => metric === best.metric && row === prefix + name);
         if (!source) return [];
         const { metric, family, note, ...row } = source;
-        const mind = `The strongest of ${attacks.length}: ${from}.${note === undefined ? '' : ` ${note}`}`;
-        return [{ ...row, row: name, note: mind }];
+        const own = `The strongest of ${attacks.length}: ${from}.${note === undefined ? '' : ` ${note}`}`;
+        return [{ ...row, row: name, note: own }];
       }),
     };
   },

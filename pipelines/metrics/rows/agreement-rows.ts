@@ -43,7 +43,7 @@ const unitsBy = {
   patient: () => 1,
   visit: (visits: number) => visits,
   adjacentVisits: (visits: number) => Math.max(0, visits - 1),
-  /** What the reference subtracts in the belief that everybody has a visit. */
+  /** What the reference subtracts, as if every patient had a visit. */
   visitsLessOne: (visits: number) => visits - 1,
   present: (visits: number) => Math.min(1, visits),
 } as const;
@@ -106,11 +106,11 @@ export const adjacentView = (what: string, real: VisitColumns, synthetic: VisitC
   per: 'patients with two visits',
 });
 
-/** `recordView` as the HALO code has it: without the synthetic patients that have no visit. */
+/** `recordView` as in the HALO code: without the synthetic patients that have no visit. */
 export const referenceRecordView = (what: string, real: VisitColumns, synthetic: VisitColumns): View => ({
   ...recordView(what, real, synthetic),
   row: 'reference-record',
-  title: `${what} frequencies per patient, the paper's way`,
+  title: `${what} frequencies per patient, as published`,
   synthetic: divisor(synthetic, 'present'),
   per: 'patients with visits',
   statistics: ['r2'],
@@ -128,7 +128,7 @@ const whyMissing = (view: View, keys: number): string => {
 type Tallied = (counts: View['counts']) => CountPairs;
 
 /**
- * Tallies each kind of counts once, when it is asked for; `members` are the keys, all of them unless told.
+ * Tallies each kind of counts once, when it is asked for; `members` are the keys, by default all of them.
  */
 export const tallied = ({ real, synthetic }: OccurrenceCounts, members?: Int32Array): Tallied => {
   const known: Partial<Record<View['counts'], CountPairs>> = {};
@@ -199,7 +199,7 @@ const keysRanked = (patients: Uint32Array, ranks: readonly number[]): number[] =
 /**
  * Frequencies per patient for a scatter plot: at most `limit` keys, the frequent ones densely and the tail
  * evenly over the logarithm of the rank. `patients` counts the real ones, for suppression. The name of the
- * series tells the report what its keys are: `codes`, `pairs` (unordered), `sequences` (first, then second).
+ * series states what its keys are: `codes`, `pairs` (unordered), `sequences` (first, then second).
  */
 export const frequencySeries = (
   keys: Keys,

@@ -18,7 +18,7 @@ import { agreementRows, type Divisor, type Statistic, tallied, type View } from 
 
 export type Compared = Pick<MetricInput, 'train' | 'synthetic' | 'seed' | 'replicates'>;
 
-/** Some of the keys, all of them unless told, and the frequencies that are compared over them. */
+/** Some of the keys, by default all of them, and the frequencies that are compared over them. */
 export interface Part {
   members?: Int32Array;
   views: readonly View[];

@@ -47,7 +47,7 @@ export const stratify = (patients: Uint32Array, cuts: CutOptions): Uint8Array =>
 
 /** What the strata are, for the metrics' `about`. */
 export const strataAbout =
-  'Keys are ranked by how many real patients have them: the first tenth is the head, up to half is the torso, the rest is rare, with what only synthetic patients have; keys that tie go together into the rarer part. Rare frequencies are mostly chance: compare with the real holdout.';
+  'Keys are ranked by how many real patients have them: the first tenth is the head, up to half is the torso, the rest is rare, with the keys that only synthetic patients have; keys that tie go together into the rarer part. Rare frequencies are mostly sampling noise: compare with the real holdout.';
 
 /** Head, torso and rare keys; `what` is one key: `code`. */
 export const frequencyGroups =

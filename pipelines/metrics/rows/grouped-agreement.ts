@@ -6,7 +6,7 @@ import type { Keys } from '../statistics/postings.ts';
 import { agreement, type Compared, type Part } from './agreement.ts';
 import { adjacentView, agreementRows, recordView, type View, visitView } from './agreement-rows.ts';
 
-/** Some of the keys, whose agreement is told apart from that of the others. */
+/** Some of the keys, whose agreement is computed by itself. */
 export interface KeyGroup {
   /** Prefix of the row names: `head`, `dx`. */
   row: string;

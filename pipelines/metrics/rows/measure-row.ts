@@ -27,9 +27,9 @@ export const measureRow = (
 });
 
 /**
- * The HALO code drops synthetic patients without visits before it counts (evaluate_datasets.py lines 17–27);
- * we keep them, because whoever receives the cohort receives them too, and give the paper's way as rows whose
- * names begin with `reference-`.
+ * The HALO code drops synthetic patients without visits before it counts (evaluate_datasets.py lines 17–27).
+ * We keep them, because they are part of the cohort that is delivered, and give the published numbers as rows
+ * whose names begin with `reference-`.
  */
 export const referenceNote =
   'Computed as in the HALO code: synthetic patients without a visit are left out first.';

@@ -49,7 +49,7 @@ export const pairGroups = (vocabulary: Vocabulary): KeyGroup[] =>
 
 /** All pairs of codes of two modalities, then each two modalities alone. */
 export const crossGroups = (vocabulary: Vocabulary): KeyGroup[] => {
-  const sorts = ({ first, second }: { first: Int32Array; second: Int32Array }, key: number) => [
+  const modalitiesOf = ({ first, second }: { first: Int32Array; second: Int32Array }, key: number) => [
     modalityOf(vocabulary, first[key] as number),
     modalityOf(vocabulary, second[key] as number),
   ];
@@ -58,7 +58,7 @@ export const crossGroups = (vocabulary: Vocabulary): KeyGroup[] => {
     row: 'all',
     what: 'cross-modality pair',
     keep: (counts, key) => {
-      const [a, b] = sorts(counts, key);
+      const [a, b] = modalitiesOf(counts, key);
       return a !== b;
     },
     absent: present.length < 2 ? 'The vocabulary has codes of one modality only.' : undefined,
@@ -69,7 +69,7 @@ export const crossGroups = (vocabulary: Vocabulary): KeyGroup[] => {
         row: `${a}-${b}`,
         what: `${modalityWords[a].one} and ${modalityWords[b].one} pair`,
         keep: (counts, key) => {
-          const found = sorts(counts, key);
+          const found = modalitiesOf(counts, key);
           return found.includes(a) && found.includes(b);
         },
       }),

@@ -20,7 +20,7 @@ export const measures = [
     row: 'lpl',
     title: 'Longitudinal perplexity',
     about:
-      'given the visits before: among how many equally likely codes of a kind the model would seem to choose, median over patients',
+      'given the visits before: the number of equally likely codes of a kind among which the model in effect chooses, median over patients',
     losses: 'longitudinal',
     of: longitudinalPerplexities,
   },
@@ -28,7 +28,7 @@ export const measures = [
     row: 'mpl',
     title: 'Cross-modality perplexity',
     about:
-      'given the visits before and the other kinds of the same visit: among how many equally likely codes of a kind the model would seem to choose, median over patients',
+      'given the visits before and the other kinds of the same visit: the number of equally likely codes of a kind among which the model in effect chooses, median over patients',
     losses: 'crossModal',
     of: crossModalPerplexities,
   },
@@ -39,7 +39,7 @@ export type PerplexityMeasure = (typeof measures)[number];
 export const wordsOf = (kind: TokenKind): string =>
   kind === 'gap' ? 'visit gaps' : modalityWords[kind].many;
 
-/** The side a row is about: how its rows are named, its patients, what the model says of them. */
+/** The side a row is about: how its rows are named, its patients, and the model's scores of them. */
 export interface Side {
   prefix: string;
   suffix: string;
@@ -47,11 +47,11 @@ export interface Side {
   scores: ConditionalScores;
 }
 
-/** Patients of one batch in the authors' code unless told otherwise. */
+/** Default number of patients of one batch in the authors' code. */
 const publishedBatch = 16;
 const publishedNotes = {
-  lpl: 'As the PromptEHR code computes it, which calls it tpl: the code in the middle of each batch of 16 patients, then of the batches; codes of the same visit are told in their order, and first visits are not scored.',
-  mpl: 'As the PromptEHR code computes it, which calls it spl: the code in the middle of each batch of 16 patients, then of the batches; codes of the same visit and kind are told in their order.',
+  lpl: 'As the PromptEHR code computes it, which calls it tpl: the code in the middle of each batch of 16 patients, then of the batches; the decoder is given the codes of the same visit in their order, and first visits are not scored.',
+  mpl: 'As the PromptEHR code computes it, which calls it spl: the code in the middle of each batch of 16 patients, then of the batches; the decoder is given the codes of the same visit and kind in their order.',
 };
 
 /** One kind's losses, batch by batch of patients in their order; what is not scored is left out. */

@@ -26,8 +26,10 @@ export function* resampledRows(
       sizes,
       seed,
       replicates,
-      statistics: ([theirs, ours]) =>
-        compute({ real: theirs as Int32Array, synthetic: ours as Int32Array }).map(({ value }) => value),
+      statistics: ([ofReal, ofSynthetic]) =>
+        compute({ real: ofReal as Int32Array, synthetic: ofSynthetic as Int32Array }).map(
+          ({ value }) => value,
+        ),
     }),
     rows.map(({ value, range }) => ({
       value,

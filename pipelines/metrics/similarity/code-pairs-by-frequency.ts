@@ -6,8 +6,8 @@ import { groupedAgreement } from '../rows/grouped-agreement.ts';
 export default defineMetric({
   name: 'code-pairs-by-frequency',
   family: 'similarity',
-  title: 'Pairs of codes in one visit by frequency',
-  about: `Do common and rare pairs of codes go together in a visit as in real records? ${strataAbout}`,
+  title: 'Same-visit co-occurrence by frequency',
+  about: `Do common and rare pairs of codes occur together in a visit as often as in real records? ${strataAbout}`,
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
   needs: ['train', 'synthetic'],

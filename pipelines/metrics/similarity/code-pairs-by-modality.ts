@@ -6,7 +6,7 @@ import { pairGroups } from '../rows/modality-groups.ts';
 export default defineMetric({
   name: 'code-pairs-by-modality',
   family: 'similarity',
-  title: 'Pairs of codes in one visit by modality',
+  title: 'Same-visit co-occurrence by modality',
   about:
     'Do two diagnoses, two procedures, two drugs or two lab tests share a visit as often as in real records? Each kind apart; shares are of all patients and all visits.',
   better: 'higher',

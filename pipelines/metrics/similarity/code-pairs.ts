@@ -7,14 +7,14 @@ import { countOccurrences } from '../statistics/occurrence-counts.ts';
 export default defineMetric({
   name: 'code-pairs',
   family: 'similarity',
-  title: 'Pairs of codes in one visit',
+  title: 'Same-visit co-occurrence',
   about:
-    'Do the same codes go together in a visit? Every unordered pair of codes that shares a visit, over all pairs that either cohort has.',
+    'Do the same codes occur together in a visit? Every unordered pair of codes that shares a visit, over all pairs that either cohort has.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { 'record-r2': 'Pairs R²' },
+  headline: { 'record-r2': 'Same-visit co-occurrence R²' },
   *compute(input) {
     const { train: real, synthetic } = input;
     const counts = countOccurrences(real, synthetic, 'pairs');

@@ -6,7 +6,7 @@ import { groupedAgreement } from '../rows/grouped-agreement.ts';
 export default defineMetric({
   name: 'code-prevalence-by-frequency',
   family: 'similarity',
-  title: 'Single codes by frequency',
+  title: 'Code prevalence by frequency',
   about: `Are common and rare codes as frequent as in real records? ${strataAbout}`,
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],

@@ -6,7 +6,7 @@ import { codeGroups } from '../rows/modality-groups.ts';
 export default defineMetric({
   name: 'code-prevalence-by-modality',
   family: 'similarity',
-  title: 'Single codes by modality',
+  title: 'Code prevalence by modality',
   about:
     'Do diagnoses, procedures, drugs and lab tests, each kind apart, occur as often as in real records? Shares are of all patients and all visits.',
   better: 'higher',

@@ -7,14 +7,14 @@ import { countOccurrences } from '../statistics/occurrence-counts.ts';
 export default defineMetric({
   name: 'code-prevalence',
   family: 'similarity',
-  title: 'Single codes',
+  title: 'Code prevalence',
   about:
     'Does each code occur in as large a share of synthetic patients (and visits) as of real ones? Over all codes that either cohort has.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { 'record-r2': 'Codes R²' },
+  headline: { 'record-r2': 'Code prevalence R²' },
   *compute(input) {
     const { train: real, synthetic } = input;
     const counts = countOccurrences(real, synthetic, 'codes');

@@ -49,12 +49,12 @@ const modalityRows = (
   const { many } = modalityWords[modality];
   const all = [...lengthRows(`${many} per visit`, real, ours), withoutRow(many, real, ours)];
   const note = absentSentence(vocabulary, [modality]);
-  // One row says that a modality is not there; the others would say the same.
-  const told =
+  // One row states that a modality is absent; the others would only repeat it.
+  const kept =
     note === undefined
       ? all
       : all.filter(({ row }) => row === 'wasserstein').map((row) => ({ ...row, value: null, note }));
-  return told.map((row) => ({ ...row, row: `${modality}-${row.row}` }));
+  return kept.map((row) => ({ ...row, row: `${modality}-${row.row}` }));
 };
 
 /** `codes-per-visit` for each code system alone. */

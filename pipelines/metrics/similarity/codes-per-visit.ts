@@ -27,12 +27,12 @@ export default defineMetric({
   name: 'codes-per-visit',
   family: 'similarity',
   title: 'Codes per visit',
-  about: 'Are synthetic visits as long as real ones? Visits without any code count, with length 0.',
+  about: 'Do synthetic visits have as many codes as real ones? Visits without a code count, with length 0.',
   better: 'lower',
   range: [0, Number.POSITIVE_INFINITY],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { wasserstein: 'Visit length, distance' },
+  headline: { wasserstein: 'Codes per visit, distance' },
   *compute(input): Steps<MetricResult> {
     const { train: real, synthetic } = input;
     const histogram = lengthHistogram(real.codeOffsets);

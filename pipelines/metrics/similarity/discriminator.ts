@@ -5,7 +5,7 @@ import { defineMetric, type MetricResult } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
 import { type Measure, measured } from '../statistics/measure.ts';
 
-/** What a classifier gains over a coin; one that is worse than a coin gains nothing. */
+/** What a classifier gains over guessing; one that is worse than guessing gains nothing. */
 const gain = (auc: number): number => Math.max(0, 2 * auc - 1);
 
 const gainOf = ({ value, n, interval, note }: Measure): Measure =>
@@ -14,22 +14,22 @@ const gainOf = ({ value, n, interval, note }: Measure): Measure =>
     : measured(gain(value), n, interval && [gain(interval[0]), gain(interval[1])]);
 
 const copied =
-  'Below a coin: real patients have copies among the synthetic ones, which teach the classifier the wrong side.';
+  'Below guessing: real patients have copies among the synthetic ones, so the classifier learns the wrong label for them.';
 
 /**
- * No code of the two papers has it; the classifier and its folds are in metrics/learners/discriminator.ts.
+ * Neither paper publishes it; the classifier and its folds are in metrics/learners/discriminator.ts.
  */
 export default defineMetric({
   name: 'discriminator',
   family: 'similarity',
-  title: 'Telling synthetic from real patients',
+  title: 'Discriminator',
   about:
-    'Can a classifier that has seen some of both tell synthetic patients from real training patients? By cross-validation, on equally many of both, patients without visits left out.',
+    'Can a classifier distinguish synthetic patients from real training patients? Cross-validated, on equally many of both, patients without visits left out.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { gain: 'Told from real' },
+  headline: { gain: 'Discriminator advantage' },
   options: z.object({
     classifier: z
       .enum(['linear', 'lstm'])
@@ -51,9 +51,9 @@ export default defineMetric({
         measureRow(
           {
             row: 'gain',
-            title: 'What telling synthetic from real gains over a coin',
+            title: 'Discriminator advantage',
             about:
-              'twice the AUC less one, and no less than 0: at 0 nobody can tell them apart, at 1 everybody always can',
+              '2 · AUC − 1, and no less than 0: at 0 the classifier is no better than guessing, at 1 it is always right',
           },
           gainOf(auc),
         ),
@@ -62,7 +62,7 @@ export default defineMetric({
             row: 'auc',
             title: 'Discriminator AUC',
             about:
-              'chance that the classifier thinks a synthetic patient more synthetic than a real one: 0.5 is a coin and the best there is, 1 is certainty',
+              'probability that the classifier scores a synthetic patient above a real one: 0.5 is guessing and the best possible, 1 is certainty',
           },
           auc,
           {

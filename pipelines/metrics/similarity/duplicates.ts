@@ -12,7 +12,7 @@ const commonSize = (sides: Sides): number =>
   Math.min(...Object.values(sides).flatMap(({ n }: RecordGroups) => (n > 0 ? [n] : [])), sides.synthetic.n);
 
 /** Patients who have the commonest record, of whom there may be few. */
-const mostAlike = ({ sizes }: RecordGroups): number => sizes.at(-1) ?? 0;
+const largestGroup = ({ sizes }: RecordGroups): number => sizes.at(-1) ?? 0;
 
 const rowOf = (
   row: Pick<PartialRow, 'row' | 'title' | 'about' | 'behind'>,
@@ -69,12 +69,12 @@ export default defineMetric({
         rowOf(
           {
             row: 'commonest',
-            title: 'The commonest record',
+            title: 'Commonest record',
             about: 'share of patients who have the record that most patients have',
             behind: {
-              real: mostAlike(all.real),
-              judged: mostAlike(all.synthetic),
-              holdout: mostAlike(all.holdout),
+              real: largestGroup(all.real),
+              judged: largestGroup(all.synthetic),
+              holdout: largestGroup(all.holdout),
             },
           },
           all,

@@ -23,7 +23,7 @@ interface Group {
   words: string;
   /** Indices into `tokenKinds`. */
   kinds: number[];
-  /** Why there is nothing to be told. */
+  /** Why there is no number. */
   absent?: string;
 }
 
@@ -71,15 +71,17 @@ type Draws = { seed: number; replicates: number };
 
 const notesOf = ({ columns, scores }: Side, counted: number): string | undefined => {
   const without = patientCount(columns) - counted;
-  const said = [
+  const sentences = [
     ...(without > 0
       ? [`${without} of ${patientCount(columns)} patients have no such code and are left out.`]
       : []),
     ...(scores.cut > 0
-      ? [`Of ${scores.cut} patients some visits are told without the oldest ones: the model reads no more.`]
+      ? [
+          `Of ${scores.cut} patients some visits are scored without the oldest visits before them: the model reads no more.`,
+        ]
       : []),
   ];
-  return said.length > 0 ? said.join(' ') : undefined;
+  return sentences.length > 0 ? sentences.join(' ') : undefined;
 };
 
 /** Medians of one side with intervals from resampled patients. */
@@ -96,7 +98,7 @@ const medianRows = (side: Side, asked: readonly Asked[], draws: Draws): PartialR
     if (!Number.isFinite(value))
       return measureRow(
         row,
-        missing('half of the patients or more have a code that the model finds impossible', n),
+        missing('half of the patients or more have a code to which the model assigns probability 0', n),
       );
     const note = notesOf(side, n);
     return measureRow(row, measured(value, n, intervals[i]), { note });
@@ -107,11 +109,11 @@ const medianRows = (side: Side, asked: readonly Asked[], draws: Draws): PartialR
 const ratioRows = (
   side: Side,
   asked: readonly Asked[],
-  floor: readonly Asked[],
+  baseline: readonly Asked[],
   draws: Draws,
 ): PartialRow[] => {
   const ratioOf = (i: number, counts?: ArrayLike<number>) =>
-    perplexityRatio((asked[i] as Asked).perplexities, (floor[i] as Asked).perplexities, counts);
+    perplexityRatio((asked[i] as Asked).perplexities, (baseline[i] as Asked).perplexities, counts);
   const intervals = bootstrapIntervals({
     sizes: [patientCount(side.columns)],
     statistics: ([counts]) => asked.map((_, i) => ratioOf(i, counts)),
@@ -123,16 +125,16 @@ const ratioRows = (
     const n = ranked.patients.length;
     const named = {
       row: `ratio-${row.row}`,
-      title: `${row.title}, by that of independent marginals`,
+      title: `${row.title}, ratio to independent marginals`,
       about:
-        'a patient’s perplexity by what the prevalences of the training visits alone give, geometric mean over patients: below 1, the model foresees better than they do',
+        'a patient’s perplexity divided by that of independent marginals (the training visits’ prevalences), geometric mean over patients: below 1, the model predicts better',
     };
     const found =
       value === null
         ? missing('no patient has a code of this kind', n)
         : Number.isFinite(value)
           ? measured(value, n, intervals[i])
-          : missing('some patient has a code that the model finds impossible', n);
+          : missing('some patient has a code to which the model assigns probability 0', n);
     return [measureRow(named, found, { range: [0, Number.POSITIVE_INFINITY] })];
   });
 };
@@ -141,9 +143,9 @@ const ratioRows = (
 export default defineMetric({
   name: 'imputation-perplexity',
   family: 'similarity',
-  title: 'Real visits, filled in by the model',
+  title: 'Imputation perplexity',
   about:
-    'How well does the fitted model foresee the codes of real visits it has never seen, from the visits before and from the other kinds of codes in the same visit? It judges the model, not the synthetic cohort, and only models that can condition have it.',
+    'How well does the fitted model predict the codes of real visits it has not seen, from the visits before and from the other kinds of codes in the same visit? It judges the model, not the synthetic cohort, and only models that can condition have it.',
   better: 'lower',
   range: [1, Number.POSITIVE_INFINITY],
   needs: ['train', 'holdout', 'model'],
@@ -170,12 +172,12 @@ export default defineMetric({
       scores: scores.train,
     };
     const shares = countCodes(train, vocabulary.codes.length);
-    const floor: Side = { ...unseen, scores: yield* conditionalByMarginals(shares, vocabulary, holdout) };
+    const baseline: Side = { ...unseen, scores: yield* conditionalByMarginals(shares, vocabulary, holdout) };
     const asked = askedIn(unseen, groups);
     return {
       rows: [
         ...medianRows(unseen, asked, draws),
-        ...ratioRows(unseen, asked, askedIn(floor, groups), draws),
+        ...ratioRows(unseen, asked, askedIn(baseline, groups), draws),
         ...medianRows(own, askedIn(own, groups.slice(0, 1)), draws),
         ...publishedRows(unseen, vocabulary),
       ],

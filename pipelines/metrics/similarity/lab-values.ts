@@ -32,8 +32,8 @@ const weightedSum = (patients: ArrayLike<number>, counts: Int32Array, weights: I
 
 /** Share of visits in which each test was done. */
 const presence = ({ tests, visits }: Side, weights: Int32Array): number[] => {
-  const everyone = Int32Array.from(visits, (_, patient) => patient);
-  const all = weightedSum(everyone, visits, weights);
+  const patients = Int32Array.from(visits, (_, patient) => patient);
+  const all = weightedSum(patients, visits, weights);
   return tests.map((test) => weightedSum(test.patients, test.visits, weights) / Math.max(1, all));
 };
 
@@ -86,8 +86,8 @@ const headings = [
   ),
   heading(
     'reference-presence-r2',
-    'R² of tests done per visit, the paper’s way',
-    'as the HALO code has it: the synthetic shares are the truth that real ones predict',
+    'R² of tests done per visit, as published',
+    'as in the HALO code: the synthetic shares are the truth that real ones predict',
     { range: r2Range, better: 'higher' },
   ),
   heading(
@@ -128,8 +128,8 @@ const headings = [
   ),
   heading(
     'reference-mean-r2',
-    'R² of mean lab values, the paper’s way',
-    'as the HALO code has it (its Fig. 4d): the synthetic means are the truth that real ones predict',
+    'R² of mean lab values, as published',
+    'as in the HALO code (Fig. 4d): the synthetic means are the truth that real ones predict',
     { range: r2Range, better: 'higher' },
   ),
 ] as const;
@@ -156,7 +156,7 @@ const numberMeasures = (compared: readonly (Compared | undefined)[]): Measure[] 
   return [
     orMissing(average(defined(found.map(({ shift }) => shift))), n, nothing),
     orMissing(average(ks), n, nothing),
-    orMissing(n === 0 ? null : Math.max(...ks), n, nothing),
+    orMissing(n === 0 ? null : ks.reduce((most, value) => Math.max(most, value), 0), n, nothing),
     orMissing(compared.length === 0 ? null : 1 - n / compared.length, compared.length, nothing),
     ...[valueR2(real, synthetic), valuePearson(real, synthetic), valueR2(synthetic, real)].map((value) =>
       orMissing(value, n, tooFew),
@@ -212,11 +212,11 @@ export default defineMetric({
       const numbers = hasNumbers ? numberMeasures(compare(weights)) : withoutNumbers;
       return asRows([...presenceMeasures(real, ours, weights), ...numbers]);
     });
-    const everyone = [real, ours].map(({ visits }) => new Int32Array(visits.length).fill(1)) as [
+    const once = [real, ours].map(({ visits }) => new Int32Array(visits.length).fill(1)) as [
       Int32Array,
       Int32Array,
     ];
-    return { rows, series: seriesOf(tests, known, [real, ours], everyone, compare(everyone)) };
+    return { rows, series: seriesOf(tests, known, [real, ours], once, compare(once)) };
   },
 });
 
@@ -224,7 +224,7 @@ const seriesOf = (
   tests: readonly LabTest[],
   known: readonly number[],
   [real, synthetic]: readonly [Side, Side],
-  everyone: Weights,
+  once: Weights,
   compared: readonly (Compared | undefined)[],
 ): Record<string, Series> => {
   const both = known.flatMap((test, i) => {
@@ -234,8 +234,8 @@ const seriesOf = (
   return {
     presence: {
       test: tests.map(nameOf),
-      real: presence(real, everyone[0]),
-      synthetic: presence(synthetic, everyone[1]),
+      real: presence(real, once[0]),
+      synthetic: presence(synthetic, once[1]),
       patients: real.tests.map(({ patients }) => patients.length),
     },
     ...(both.length > 0 && {

@@ -40,8 +40,9 @@ const labelRows = (
     labels.length === 0 ? 'This cohort has no labels.' : 'One of the two cohorts has no patients.';
   const summary = (row: string, value: number | null, n: number, note?: string): PartialRow => ({
     row,
-    title: `Mean absolute difference of label prevalence${note === undefined ? '' : ", the paper's way"}`,
-    about: 'by how much the share of patients with a label is off, averaged over all labels',
+    title: `Mean absolute difference of label prevalence${note === undefined ? '' : ', as published'}`,
+    about:
+      'absolute difference between the synthetic and the real share of patients with a label, averaged over all labels',
     value,
     n,
     note: value === null ? because : note,
@@ -71,13 +72,13 @@ const labelRows = (
 export default defineMetric({
   name: 'label-prevalence',
   family: 'similarity',
-  title: 'Labels',
+  title: 'Label prevalence',
   about: 'Is each label (phenotype) as common among synthetic patients as among real ones?',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { 'mean-absolute-difference': 'Labels, mean gap' },
+  headline: { 'mean-absolute-difference': 'Label prevalence, mean difference' },
   *compute(input): Steps<MetricResult> {
     const { labels } = input.vocabulary;
     return { rows: yield* resampledRows(input, [0, 1], (weights) => labelRows(labels, input, weights)) };

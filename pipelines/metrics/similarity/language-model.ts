@@ -24,7 +24,7 @@ const sumsOf = (tally: Tally & Partial<Reference>, counts?: Int32Array): Sums =>
     let all = 0;
     for (let p = 0; p < (values?.length ?? 0); p++) {
       const times = counts ? (counts[p] as number) : 1;
-      // Never drawn is not zero times an infinity.
+      // A patient that is not in the resample must not add zero times infinity.
       if (times > 0) all += times * (values?.[p] as number);
     }
     return all;
@@ -68,15 +68,15 @@ const quantities: Quantity[] = [
     row: 'perplexity',
     title: 'Perplexity per code',
     about:
-      'e to the loss per code, label or end that is there: among how many equally likely ones the model would seem to choose',
+      'e to the loss per code, label or end that is there: the number of equally likely ones among which the model in effect chooses',
     range: upward(1),
     of: ({ log, positives }) => perplexity(log, positives),
   },
   {
     row: 'f1',
-    title: 'F1 of the likelier answer',
+    title: 'F1 of the more likely answer',
     about:
-      'F1 over all decisions when each is answered with what the model finds likelier, given the true past',
+      'F1 over all decisions when each is answered with what the model assigns the higher probability, given the true past',
     better: 'higher',
     range: [0, 1],
     of: ({ positives, hits, alarms }) => share(2 * hits, positives + hits + alarms),
@@ -112,7 +112,7 @@ const published: Quantity[] = [
 const whyNot = (value: number | null): string | undefined => {
   if (value === null) return 'there is nothing to count: no label, no visit, no code';
   if (!Number.isFinite(value))
-    return 'a record here is beyond the model: it gives probability zero to a code, label or length that some patient has';
+    return 'the model assigns probability zero to a code, label or length that some patient has';
   return undefined;
 };
 
@@ -151,7 +151,7 @@ const sideRows = (
   );
 };
 
-/** How much worse the model knows new patients than its own: memorizing shows here first. */
+/** How much worse the model predicts new patients than its own: memorization shows here first. */
 const gapRow = ({ train, holdout }: ModelScores, draws: Draws): PartialRow => {
   const loss = (tally: Tally, counts?: Int32Array) => {
     const { log, cells } = sumsOf(tally, counts);
@@ -163,9 +163,9 @@ const gapRow = ({ train, holdout }: ModelScores, draws: Draws): PartialRow => {
   };
   const row = {
     row: 'gap',
-    title: 'Cross-entropy, new patients above known ones',
+    title: 'Cross-entropy, holdout less training patients',
     about:
-      'loss per decision on holdout patients less that on training patients: what the model has learned by heart',
+      'loss per decision on holdout patients less that on training patients: what the model has memorized',
   };
   const sizes = [holdout.cells.length, train.cells.length];
   const [found] = measures(statistic, sizes, draws) as [Measure];
@@ -179,9 +179,9 @@ const referenceNote =
 export default defineMetric({
   name: 'language-model',
   family: 'similarity',
-  title: 'Real patients in the eyes of the model',
+  title: 'Likelihood of real patients',
   about:
-    'How well does the fitted model foresee real patients it has never seen, code by code? It judges the model, not the synthetic cohort, and only models that define a probability of a record have it.',
+    'How well does the fitted model predict real patients it has not seen, code by code? It judges the model, not the synthetic cohort, and only models that define a probability of a record have it.',
   better: 'lower',
   range: [0, Number.POSITIVE_INFINITY],
   needs: ['train', 'holdout', 'model'],

@@ -9,7 +9,7 @@ import { type Measure, measured, missing } from '../statistics/measure.ts';
 
 const rules = await readCodeRules();
 
-/** Everyone, and whether they contradict any rule. */
+/** All patients, and whether they contradict any rule. */
 const anyRule = (found: readonly Found[], patients: number): Found => {
   const contradicts = new Uint8Array(patients);
   for (const { concerned, contradicts: own } of found)
@@ -19,9 +19,7 @@ const anyRule = (found: readonly Found[], patients: number): Found => {
   return { concerned: Int32Array.from({ length: patients }, (_, p) => p), contradicts };
 };
 
-/**
- * Share of those concerned who contradict, each patient as often as drawn; null where nobody is concerned.
- */
+/** Share of the patients concerned who contradict, each as often as drawn; null where none is concerned. */
 const share = ({ concerned, contradicts }: Found, drawn?: Int32Array): number | null => {
   let all = 0;
   let bad = 0;
@@ -69,9 +67,9 @@ const whyNot = 'the codes do not look like ICD-9-CM without dots, which is what 
 export default defineMetric({
   name: 'plausibility',
   family: 'similarity',
-  title: 'Contradictions inside a record',
+  title: 'Contradictions within a record',
   about:
-    'Do a patient’s codes contradict each other: those of both sexes, of newborns and adults, visits after death, an organ removed twice? ICD-9-CM only. Real records do so too, by errors of coding: see what the real cohorts have. Synthetic patients have no sex or age of their own, so codes can only contradict codes.',
+    'Do a patient’s codes contradict each other: those of both sexes, of newborns and adults, visits after death, an organ removed twice? ICD-9-CM only. Real records do so too, through coding errors: compare with the real cohorts. Only codes are compared with codes, not with a patient’s sex or age.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'synthetic'],

@@ -6,8 +6,8 @@ import { groupedAgreement } from '../rows/grouped-agreement.ts';
 export default defineMetric({
   name: 'sequential-pairs-by-frequency',
   family: 'similarity',
-  title: 'Pairs of codes in adjacent visits by frequency',
-  about: `Do common and rare sequences of codes occur as in real records? ${strataAbout}`,
+  title: 'Consecutive-visit co-occurrence by frequency',
+  about: `Do common and rare pairs of a code and a code of the next visit occur as often as in real records? ${strataAbout}`,
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
   needs: ['train', 'synthetic'],

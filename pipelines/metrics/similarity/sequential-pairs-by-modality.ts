@@ -6,9 +6,9 @@ import { pairGroups } from '../rows/modality-groups.ts';
 export default defineMetric({
   name: 'sequential-pairs-by-modality',
   family: 'similarity',
-  title: 'Pairs of codes in adjacent visits by modality',
+  title: 'Consecutive-visit co-occurrence by modality',
   about:
-    'Does a diagnosis (procedure, drug, lab test) lead to the next visit’s as in real records? Each kind apart, both codes of the same kind.',
+    'Do diagnoses (procedures, drugs, lab tests) of one visit and those of the next occur together as in real records? Each kind by itself, both codes of the same kind.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
   needs: ['train', 'synthetic'],

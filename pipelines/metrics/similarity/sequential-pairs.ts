@@ -18,14 +18,14 @@ import { countOccurrences } from '../statistics/occurrence-counts.ts';
 export default defineMetric({
   name: 'sequential-pairs',
   family: 'similarity',
-  title: 'Pairs of codes in adjacent visits',
+  title: 'Consecutive-visit co-occurrence',
   about:
-    'Does one visit lead to the next as in real records? Every (code, code of the next visit), in order, over all such pairs that either cohort has.',
+    'Do the codes of one visit predict those of the next as in real records? Every (code, code of the next visit), in order, over all such pairs that either cohort has.',
   better: 'higher',
   range: [Number.NEGATIVE_INFINITY, 1],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { 'record-r2': 'Sequences R²' },
+  headline: { 'record-r2': 'Consecutive-visit co-occurrence R²' },
   *compute(input) {
     const { train: real, synthetic } = input;
     const counts = countOccurrences(real, synthetic, 'sequences');
@@ -34,7 +34,7 @@ export default defineMetric({
     const referenceVisit: View = {
       ...visit,
       row: 'reference-visit',
-      title: `${visit.title}, the paper's way`,
+      title: `${visit.title}, as published`,
       real: divisor(real, 'visitsLessOne'),
       synthetic: divisor(synthetic, 'adjacentVisits'),
       statistics: ['r2'],

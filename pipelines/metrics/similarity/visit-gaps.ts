@@ -50,16 +50,16 @@ const headings = [
   heading(
     'untold',
     'Visits without a gap',
-    'share of the visits after the first that do not say how long ago the last one was',
+    'share of the visits after the first that have no gap to the visit before',
     { ...closer, range: [0, 1] },
   ),
 ] as const;
 
-const shareUntold = ({ later, untold }: GapColumns, weights: Int32Array): number | null => {
+const shareWithoutGap = ({ later, withoutGap }: GapColumns, weights: Int32Array): number | null => {
   const sum = (counts: Int32Array) =>
     counts.reduce((all, n, patient) => all + n * (weights[patient] as number), 0);
   const all = sum(later);
-  return all === 0 ? null : sum(untold) / all;
+  return all === 0 ? null : sum(withoutGap) / all;
 };
 
 /**
@@ -91,23 +91,23 @@ const rowsOf = (sides: Sides, pools: readonly LengthPool[], weights: Weights): P
   const n = ours?.n ?? 0;
   const later = synthetic.later.reduce((sum, visits) => sum + visits, 0);
   const nothing = 'one of the two cohorts has no gaps between visits';
-  const told = (value: number | null | undefined, own = n, why = nothing): Measure =>
+  const orMissing = (value: number | null | undefined, own = n, why = nothing): Measure =>
     value === null || value === undefined ? missing(why, own) : measured(value, own);
   const measures: [Measure, (number | null)?][] = [
-    [told(ours?.mean), theirs?.mean ?? null],
-    [told(ours?.sd), theirs?.sd ?? null],
-    [told(apart?.ks)],
-    [told(apart?.wasserstein)],
+    [orMissing(ours?.mean), theirs?.mean ?? null],
+    [orMissing(ours?.sd), theirs?.sd ?? null],
+    [orMissing(apart?.ks)],
+    [orMissing(apart?.wasserstein)],
     [
-      told(
+      orMissing(
         lengthDifference(sides, pools, weights),
         pools.length,
         'no record length has enough real patients, and synthetic ones, with a gap',
       ),
     ],
     [
-      told(shareUntold(synthetic, weights[1]), later, 'no synthetic patient has a second visit'),
-      shareUntold(real, weights[0]),
+      orMissing(shareWithoutGap(synthetic, weights[1]), later, 'no synthetic patient has a second visit'),
+      shareWithoutGap(real, weights[0]),
     ],
   ];
   return headings.map(({ more, ...row }, i) => {
@@ -168,7 +168,7 @@ export default defineMetric({
   family: 'similarity',
   title: 'Days between visits',
   about:
-    'Do synthetic patients come back after as many days as real ones, and those with many visits sooner? Needs a vocabulary with gaps (`tokens.gaps: true`).',
+    'Do synthetic patients return after as many days as real ones, and those with many visits sooner? Needs a vocabulary with gaps (`tokens.gaps: true`).',
   better: 'lower',
   range: [0, Number.POSITIVE_INFINITY],
   needs: ['train', 'synthetic'],
@@ -190,13 +190,10 @@ export default defineMetric({
     }
     const sides: Sides = [gapColumns(train, vocabulary), gapColumns(synthetic, vocabulary)];
     const pools = lengthPools(sides[0], options.leastPatients);
-    const everyone = sides.map(({ visits }) => new Int32Array(visits.length).fill(1)) as [
-      Int32Array,
-      Int32Array,
-    ];
+    const once = sides.map(({ visits }) => new Int32Array(visits.length).fill(1)) as [Int32Array, Int32Array];
     const rows = yield* resampledRows(input, [0, Number.POSITIVE_INFINITY], (weights) =>
       rowsOf(sides, pools, [weights.real, weights.synthetic]),
     );
-    return { rows, series: seriesOf(sides, pools, everyone) };
+    return { rows, series: seriesOf(sides, pools, once) };
   },
 });

@@ -12,7 +12,7 @@ const withoutVisits = ({ counts, n }: Histogram): number | null => (n === 0 ? nu
 const emptyRow = (real: Histogram, synthetic: Histogram): PartialRow => ({
   row: 'empty-share',
   title: 'Patients without any visit',
-  about: 'share of patients about whom nothing was generated; they count in every other row',
+  about: 'share of patients for whom no visit was generated; they count in every other row',
   value: withoutVisits(synthetic),
   real: withoutVisits(real),
   n: synthetic.n,
@@ -31,7 +31,7 @@ const referenceRows = (real: Histogram, { counts, n }: Histogram): PartialRow[] 
       ...row,
       note: row.note ?? referenceNote,
       row: `reference-${row.row}`,
-      title: `${row.title}, the paper's way`,
+      title: `${row.title}, as published`,
     }));
 };
 
@@ -40,12 +40,12 @@ export default defineMetric({
   name: 'visits-per-record',
   family: 'similarity',
   title: 'Visits per patient',
-  about: 'Do synthetic patients come as often as real ones?',
+  about: 'Do synthetic patients have as many visits as real ones?',
   better: 'lower',
   range: [0, Number.POSITIVE_INFINITY],
   needs: ['train', 'synthetic'],
   reference: 'holdout',
-  headline: { wasserstein: 'Visits, distance' },
+  headline: { wasserstein: 'Visits per patient, distance' },
   *compute(input): Steps<MetricResult> {
     const { train, synthetic } = input;
     const real = lengthHistogram(train.visitOffsets);

@@ -37,7 +37,7 @@ interface Point {
   range: readonly [number, number];
 }
 
-/** Most undefined replicates an interval may rest on; with more it would tell of the defined ones only. */
+/** Most undefined replicates an interval may rest on; with more it would describe the defined ones only. */
 const undefinedShare = 0.05;
 
 /**
@@ -115,7 +115,7 @@ const narrowest = 1e-12;
 /**
  * The same, moved so that the median of the resamples lies on the value itself, and cut to what is possible:
  * for statistics that resampling shifts (R², distances), whose percentile interval need not hold the value.
- * Undefined also where all resamples agree, which says that they cannot tell, not that the value is certain.
+ * Undefined also where all resamples agree, which shows that they cannot vary, not that the value is certain.
  */
 export function* centeredIntervals(
   task: BatchedBootstrap,
@@ -134,9 +134,9 @@ export function* centeredIntervals(
 
 /**
  * The Clopper–Pearson interval (1934) of a share of which none, or all, of `n` patients are: one end is the
- * share itself. Resampling cannot draw what nobody has, so there a bootstrap would give an interval without
- * width and call eighteen patients as good as a million. `undefined` for other shares, where a bootstrap
- * serves.
+ * share itself. Resampling cannot draw what no patient has, so there a bootstrap would give
+ * an interval without width, for eighteen patients as for a million. `undefined` for other shares, where a
+ * bootstrap serves.
  */
 export const certainShareInterval = (share: number, n: number, level = 0.95): Interval | undefined => {
   if (n < 1 || (share !== 0 && share !== 1)) return undefined;

@@ -4,12 +4,12 @@ import { type NumberColumn, numberColumn } from './distributions.ts';
 
 /** Days between the visits of a cohort. */
 export interface GapColumns {
-  /** One per later visit that tells its gap. */
+  /** One per later visit that has a gap. */
   gaps: NumberColumn;
-  /** Per patient: visits, visits after the first, and those of them that tell no gap. */
+  /** Per patient: visits, visits after the first, and those of them without a gap. */
   visits: Int32Array;
   later: Int32Array;
-  untold: Int32Array;
+  withoutGap: Int32Array;
 }
 
 /** Gaps of the visits after each patient's first; where a visit has several, the first counts. */
@@ -17,7 +17,7 @@ export const gapColumns = (columns: VisitColumns, { codes: meanings }: Vocabular
   const { visitOffsets, codeOffsets, codes, values } = columns;
   const patients = patientCount(columns);
   const isGap = Uint8Array.from(meanings, ({ modality }) => (modality === 'gap' ? 1 : 0));
-  const [visits, later, untold] = [0, 1, 2].map(() => new Int32Array(patients)) as [
+  const [visits, later, withoutGap] = [0, 1, 2].map(() => new Int32Array(patients)) as [
     Int32Array,
     Int32Array,
     Int32Array,
@@ -34,14 +34,14 @@ export const gapColumns = (columns: VisitColumns, { codes: meanings }: Vocabular
     later[patient] = Math.max(0, end - first - 1);
     for (let visit = first + 1; visit < end; visit++) {
       const gap = gapOf(visit);
-      if (Number.isNaN(gap)) untold[patient] = (untold[patient] as number) + 1;
+      if (Number.isNaN(gap)) withoutGap[patient] = (withoutGap[patient] as number) + 1;
       else {
         days.push(gap);
         owners.push(patient);
       }
     }
   }
-  return { gaps: numberColumn(days, owners), visits, later, untold };
+  return { gaps: numberColumn(days, owners), visits, later, withoutGap };
 };
 
 /** Numbers of visits taken together: `from ≤ visits < to`, and the real patients with a gap behind them. */

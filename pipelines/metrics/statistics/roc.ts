@@ -1,12 +1,10 @@
-/**
- * What an attack thinks of the people it was asked about: the higher, the surer that they were trained on.
- */
+/** Scores of an attack: the higher, the more certain that a patient was used for training. */
 export interface AttackScores {
   members: Float64Array;
   nonMembers: Float64Array;
 }
 
-/** Everyone by falling score, cut into steps of equal score. */
+/** All patients by falling score, cut into steps of equal score. */
 export interface Ranking {
   /** Members are 0 … memberCount − 1, non-members follow. */
   order: Int32Array;
@@ -16,7 +14,7 @@ export interface Ranking {
 }
 
 /**
- * A ROC curve in counts: members and non-members called members at each threshold, from nobody to everybody.
+ * A ROC curve in counts: members and non-members called members at each threshold, from none to all.
  */
 export interface RocSteps {
   hits: Float64Array;
@@ -49,9 +47,9 @@ export function rocSteps(
     let hit = hits[step] as number;
     let alarm = alarms[step] as number;
     for (; at < (ends[step] as number); at++) {
-      const who = order[at] as number;
-      if (who < memberCount) hit += counts ? (counts[0][who] as number) : 1;
-      else alarm += counts ? (counts[1][who - memberCount] as number) : 1;
+      const patient = order[at] as number;
+      if (patient < memberCount) hit += counts ? (counts[0][patient] as number) : 1;
+      else alarm += counts ? (counts[1][patient - memberCount] as number) : 1;
     }
     hits[step + 1] = hit;
     alarms[step + 1] = alarm;
@@ -61,7 +59,7 @@ export function rocSteps(
 
 const last = (values: Float64Array): number => values[values.length - 1] as number;
 
-/** Chance that a member scores above a non-member, ties counting half (Mann–Whitney). */
+/** Probability that a member scores above a non-member, ties counting half (Mann–Whitney). */
 export function areaUnder({ hits, alarms }: RocSteps): number {
   let area = 0;
   for (let i = 1; i < hits.length; i++) {

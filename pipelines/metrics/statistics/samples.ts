@@ -66,7 +66,7 @@ export function withCodes(columns: VisitColumns): VisitColumns {
 }
 
 /** The sentence for a cohort without patients, or undefined when all have some. */
-export function whoIsMissing(cohorts: Partial<PrivacyCohorts>, atLeast = 1): string | undefined {
+export function tooFewPatients(cohorts: Partial<PrivacyCohorts>, atLeast = 1): string | undefined {
   for (const [name, columns] of Object.entries(cohorts))
     if (patientCount(columns) < atLeast)
       return `the ${name} cohort has ${patientCount(columns)} patients, and this needs at least ${atLeast}`;

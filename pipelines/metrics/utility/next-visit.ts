@@ -8,7 +8,7 @@ import { noRecalls, type RecallDepth, type Recalls, recallDepths } from './engin
 import { nextVisitTrainingDefaults } from './engine/train-next-visit.ts';
 
 const about = (depth: RecallDepth) =>
-  `share of the codes of the next visit that are among the ${depth} the predictor thinks likeliest, averaged over visits`;
+  `share of the codes of the next visit that are among the ${depth} to which the predictor assigns the highest probability, averaged over visits`;
 
 const recallRows = (
   prefix: string,
@@ -27,7 +27,7 @@ const recallRows = (
 const titleOf = ({ real, synthetic }: NextVisitRow): string =>
   `trained on ${[real > 0 && `${real} real`, synthetic > 0 && `${synthetic} synthetic`].filter(Boolean).join(' and ')} patients`;
 
-/** The largest mix of one kind that could be trained, else the smallest, which says why not. */
+/** The largest mix of one kind that could be trained, else the smallest, whose note says why not. */
 const largest = (rows: readonly NextVisitRow[], kind: 'real' | 'synthetic'): NextVisitRow | undefined => {
   const own = rows
     .filter((row) => row[kind] > 0 && row.real + row.synthetic === row[kind])
@@ -75,9 +75,9 @@ const { epochs, leastUpdates, patience, learningRate, batchSize, embedding, hidd
 export default defineMetric({
   name: 'next-visit',
   family: 'utility',
-  title: 'Next visit',
+  title: 'Next-visit prediction',
   about:
-    'Does a predictor of the codes of the next visit learn as much from synthetic patients as from real ones? It is asked about real patients, and about diagnoses unless told otherwise.',
+    'Does a predictor of the codes of the next visit learn as much from synthetic patients as from real ones? It is tested on real patients, by default on diagnoses.',
   better: 'higher',
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],

@@ -5,9 +5,9 @@ import { phenotypingOptions, phenotypingResult } from './engine/phenotyping-resu
 export default defineMetric({
   name: 'phenotyping-as-published',
   family: 'utility',
-  title: "Phenotyping, the paper's way",
+  title: 'Phenotyping, as published',
   about:
-    'The same with the codes that define a label left in the input, as in the published numbers: a classifier need only look for them, so this says little about the patients.',
+    'The same with the codes that define a label left in the input, as in the published numbers: a classifier need only look for them, so these numbers say little about the patients.',
   better: 'higher',
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],

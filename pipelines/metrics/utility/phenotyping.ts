@@ -7,13 +7,13 @@ export default defineMetric({
   family: 'utility',
   title: 'Phenotyping',
   about:
-    "Does a classifier learn as much of each label from synthetic patients as from real ones? It is asked about real patients; codes that define a label are taken out of its classifier's input.",
+    "Does a classifier learn as much of each label from synthetic patients as from real ones? It is tested on real patients; codes that define a label are removed from its classifier's input.",
   better: 'higher',
   range: [0, 1],
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
   trains: true,
-  headline: { 'gap-synthetic-auc': 'Phenotypes, AUC gap' },
+  headline: { 'gap-synthetic-auc': 'Phenotyping, AUC difference' },
   options: phenotypingOptions,
   compute: (input) => phenotypingResult('clean', input),
 });

@@ -25,7 +25,7 @@ export default defineMetric({
   needs: ['train', 'validation', 'holdout', 'synthetic'],
   reference: 'none',
   trains: true,
-  headline: { 'gain-augmented-auc': 'Rare labels, AUC gain' },
+  headline: { 'gain-augmented-auc': 'Rare conditions, AUC gain' },
   options: z.object({
     negatives: z
       .int()

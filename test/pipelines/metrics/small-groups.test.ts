@@ -4,7 +4,7 @@ import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import type { Metric, PartialRow, ScoredRow } from '../../../pipelines/metrics/metric.ts';
 import { metrics, metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
-import { toldCount, toldRow, toldSeries } from '../../../pipelines/metrics/small-groups.ts';
+import { suppressedCount, suppressedRow, suppressedSeries } from '../../../pipelines/metrics/small-groups.ts';
 import { scorecard, scorecardSeries } from '../../../schemas/scorecard.ts';
 import { columnsOf, golden, type Patient } from './golden-cohorts.ts';
 
@@ -23,7 +23,7 @@ const row = (more: Partial<ScoredRow> & Pick<PartialRow, 'nIs' | 'behind'> = {})
 });
 
 test('a row about too few real patients keeps its name and nothing else', (t) => {
-  const told = toldRow(row({ patients: 10, note: 'Only 10.' }), undefined, 11);
+  const told = suppressedRow(row({ patients: 10, note: 'Only 10.' }), undefined, 11);
   t.deepEqual(told, {
     metric: 'm',
     row: 'label: gout',
@@ -34,39 +34,39 @@ test('a row about too few real patients keeps its name and nothing else', (t) =>
     value: null,
     n: 0,
     suppressed: true,
-    note: 'Not told: fewer than 11 patients stand behind it.',
+    note: 'Suppressed: fewer than 11 patients are behind it.',
   });
-  t.is(toldRow(row({ patients: 11 }), undefined, 11).value, 0.5);
-  t.is(toldRow(row({ patients: 0 }), undefined, 0).value, 0.5, 'off');
+  t.is(suppressedRow(row({ patients: 11 }), undefined, 11).value, 0.5);
+  t.is(suppressedRow(row({ patients: 0 }), undefined, 0).value, 0.5, 'off');
 });
 
 test('few people behind a number, few keys are no people', (t) => {
-  t.true(toldRow(row({ n: 10 }), undefined, 11).suppressed);
-  t.is(toldRow(row({ n: 10, nIs: 'keys' }), undefined, 11).value, 0.5);
-  t.is(toldRow(row({ n: 0, value: null, note: 'Nobody.' }), undefined, 11).note, 'Nobody.');
-  t.false('nIs' in toldRow(row({ nIs: 'keys' }), undefined, 11));
+  t.true(suppressedRow(row({ n: 10 }), undefined, 11).suppressed);
+  t.is(suppressedRow(row({ n: 10, nIs: 'keys' }), undefined, 11).value, 0.5);
+  t.is(suppressedRow(row({ n: 0, value: null, note: 'Nobody.' }), undefined, 11).note, 'Nobody.');
+  t.false('nIs' in suppressedRow(row({ nIs: 'keys' }), undefined, 11));
 });
 
 test('a small group of one side takes that side’s value only, and its count is never written', (t) => {
-  const real = toldRow(row({ behind: { real: 3, judged: 3 } }), undefined, 11);
+  const real = suppressedRow(row({ behind: { real: 3, judged: 3 } }), undefined, 11);
   t.is(real.real, null);
   t.is(real.value, 0.5, 'synthetic patients are nobody');
   t.regex(real.note ?? '', /real cohort.*fewer than 11/);
   t.false('behind' in real);
   const standIn = row({ value: 0.01, behind: { real: 50, judged: 3 } });
-  const held = toldRow(row({ behind: { real: 50, judged: 60 } }), standIn, 11);
+  const held = suppressedRow(row({ behind: { real: 50, judged: 60 } }), standIn, 11);
   t.is(held.holdout, null);
   t.is(held.real, 0.25);
-  t.is(toldRow(row(), row({ value: 0.3 }), 11).holdout, 0.3);
-  t.is(toldRow(row(), row({ value: 0.3, n: 4 }), 11).holdout, null);
+  t.is(suppressedRow(row(), row({ value: 0.3 }), 11).holdout, 0.3);
+  t.is(suppressedRow(row(), row({ value: 0.3, n: 4 }), 11).holdout, null);
   t.is(
-    toldRow(row({ holdout: 0.1, behind: { real: 0, judged: 0, holdout: 2 } }), undefined, 11).holdout,
+    suppressedRow(row({ holdout: 0.1, behind: { real: 0, judged: 0, holdout: 2 } }), undefined, 11).holdout,
     null,
   );
 });
 
 test('points of rare keys go, with how many; lengths and ranges are taken together', (t) => {
-  const told = toldSeries(
+  const told = suppressedSeries(
     {
       codes: { first: [1, 2, 3], real: [0.5, 0.01, 0], patients: [50, 1, 0] },
       lengths: {
@@ -92,7 +92,7 @@ test('points of rare keys go, with how many; lengths and ranges are taken togeth
 
 test('counts in sentences', (t) => {
   t.deepEqual(
-    [0, 1, 10, 11].map((count) => toldCount(count, 11)),
+    [0, 1, 10, 11].map((count) => suppressedCount(count, 11)),
     ['0', 'fewer than 11', 'fewer than 11', '11'],
   );
 });

@@ -14,8 +14,8 @@ export interface AttackVariant {
 
 export const ours: AttackVariant = { prefix: '', title: '' };
 
-/** Begins the rows of attacks that learn from the patients they are asked about: no evidence of a leak. */
-export const selfTaughtPrefix = 'reference-promptehr-';
+/** Begins the rows of attacks that are trained on the patients they then classify: no evidence of a leak. */
+export const trainedOnTargetsPrefix = 'reference-promptehr-';
 
 const percent = (rate: number): string => `${100 * rate}`;
 
@@ -32,8 +32,8 @@ export const attackRows = (attack: AttackResult, { prefix, title, note }: Attack
     measureRow(
       row(
         `tpr-at-${percent(rate)}-percent`,
-        `Members found at ${percent(rate)} % false alarms`,
-        `share of training patients the attack finds while it wrongly accuses at most ${percent(rate)} % of the others; guessing finds as many as it accuses`,
+        `True positive rate at ${percent(rate)} % false positives`,
+        `share of training patients identified while at most ${percent(rate)} % of the non-members are classified wrongly; guessing gives ${percent(rate)} %`,
       ),
       truePositiveRates[i] as AttackResult['auc'],
       more,
@@ -44,7 +44,7 @@ export const attackRows = (attack: AttackResult, { prefix, title, note }: Attack
       row(
         'auc',
         'Attack AUC',
-        'chance that the attack ranks a training patient above one nobody trained on: 0.5 is guessing, 1 is certainty',
+        'probability that the attack ranks a training patient above a non-member: 0.5 is guessing, 1 is certainty',
       ),
       auc,
       more,
@@ -54,22 +54,18 @@ export const attackRows = (attack: AttackResult, { prefix, title, note }: Attack
       row(
         'accuracy',
         'Attack accuracy at its best threshold',
-        'share of patients called rightly by the threshold that happens to be best for these very patients: the most one threshold could reach',
+        'share of patients classified correctly by the threshold that is best for these very patients: the most one threshold could reach',
       ),
       atBest.accuracy,
       more,
     ),
-    measureRow(
-      row('f1', 'Attack F1 at its best threshold', 'F1 of the calls at that same threshold'),
-      atBest.f1,
-      more,
-    ),
+    measureRow(row('f1', 'Attack F1 at its best threshold', 'F1 at that same threshold'), atBest.f1, more),
     ...(['accuracy', 'precision', 'recall', 'f1'] as const).map((name) =>
       measureRow(
         row(
           `median-${name}`,
           `Attack ${name} at the median`,
-          `${name} when everyone who scores above the median of all is called a training patient, the papers' rule`,
+          `${name} when all patients who score above the median of all are classified as training patients, the papers' rule`,
         ),
         atMedian[name],
         more,

@@ -20,10 +20,10 @@ export interface ScoreOptions {
   curvePoints?: number;
 }
 
-/** False positive rates at which an attack's true positive rate is told. */
+/** False positive rates at which an attack's true positive rate is reported. */
 export const falsePositiveRates = [0.001, 0.01, 0.1] as const;
 
-/** What comes of calling everyone above a threshold a member. */
+/** What comes of classifying all patients above a threshold as members. */
 interface ThresholdResult {
   accuracy: Measure;
   precision: Measure;
@@ -31,7 +31,7 @@ interface ThresholdResult {
   f1: Measure;
 }
 
-/** Everything the report says about one membership attack. */
+/** All numbers of the report about one membership attack. */
 export interface AttackResult {
   auc: Measure;
   /**
@@ -48,7 +48,7 @@ export interface AttackResult {
 
 type Four<T> = [T, T, T, T];
 
-const nobodyCalled = 'the attack calls nobody a member at this threshold';
+const noneClassified = 'the attack classifies no patient as a member at this threshold';
 
 /** Accuracy, precision, recall and F1 of one step of a curve, in that order. */
 const atStep = (at: RocSteps, step: number): (number | null)[] => {
@@ -111,7 +111,7 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
   });
   const all = numbers(steps).map((value, i): Measure => {
     const n = i === 0 || i > falsePositiveRates.length ? members + nonMembers : members;
-    return value === null ? missing(nobodyCalled, n) : measured(value, n, intervals[i]);
+    return value === null ? missing(noneClassified, n) : measured(value, n, intervals[i]);
   });
   const [auc, ...rest] = all as [Measure, ...Measure[]];
   const truePositiveRates = rest.splice(0, falsePositiveRates.length);
@@ -119,7 +119,7 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
     if (rate * nonMembers < 1)
       Object.assign(truePositiveRates[i] as Measure, {
         unresolved: true,
-        note: `${nonMembers} non-members cannot resolve ${100 * rate} % false alarms: told at no false alarm at all`,
+        note: `${nonMembers} non-members cannot resolve ${100 * rate} % false positives: measured at no false positive at all`,
       });
   const threshold = (step: number, from: number): ThresholdResult => {
     const [accuracy, precision, recall, f1] = rest.slice(from, from + 4) as Four<Measure>;

@@ -3,7 +3,7 @@ import type { AsyncSteps } from '../../../kernel/steps.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { askRecordModels } from '../../learners/record-models.ts';
 import { type Measure, missing } from '../../statistics/measure.ts';
-import { divide, type PrivacyCohorts, sample, whoIsMissing } from '../../statistics/samples.ts';
+import { divide, type PrivacyCohorts, sample, tooFewPatients } from '../../statistics/samples.ts';
 import {
   type BeliefOptions,
   type BeliefResult,
@@ -30,7 +30,7 @@ export interface ImputationOptions {
   leastPatients?: number;
   /** Most training patients attacked. */
   size?: number;
-  /** Thresholds δ at which success is told. */
+  /** Thresholds δ at which success is reported. */
   thresholds?: readonly number[];
   /** What differs from the defaults for so many synthetic patients. */
   training?: Partial<ShadowTraining>;
@@ -41,13 +41,13 @@ export interface ImputationResult {
   codes: number;
   /** Model of the synthetic patients over a prior of real strangers, asked about training patients. */
   attack: BeliefResult;
-  /** The same asked about real patients nobody trained on. */
+  /** The same asked about real patients that no generator was trained on. */
   strangers: BeliefResult;
   /**
    * A model of real strangers in the place of that of the synthetic patients, asked about training patients.
    */
   control: BeliefResult;
-  /** AUC of the attack less that on strangers: what the cohort gives away of its own training patients. */
+  /** AUC of the attack less that on strangers: what the cohort discloses about its training patients. */
   excess: Measure;
   /** AUC of the attack less that of the control. */
   beyondControl: Measure;
@@ -159,7 +159,7 @@ export async function* attributeImputation(
 ): AsyncSteps<ImputationResult> {
   const given = { ...imputationDefaults, ...options };
   const { train, synthetic, test } = cohorts;
-  const note = whoIsMissing({ train, synthetic }) ?? whoIsMissing({ test }, 2);
+  const note = tooFewPatients({ train, synthetic }) ?? tooFewPatients({ test }, 2);
   if (note) return nothing(note);
   const { attacked, known, strangers } = sidesOf(cohorts, given.seed, given.size);
   const codes = given.codes ?? spreadCodes(attacked, vocabulary, given.codeCount, given.leastPatients);

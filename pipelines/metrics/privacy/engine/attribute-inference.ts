@@ -2,7 +2,7 @@ import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../../../patients/visit-columns.ts';
 import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
-import { type PrivacyCohorts, sample, whoIsMissing, withVisits } from '../../statistics/samples.ts';
+import { type PrivacyCohorts, sample, tooFewPatients, withVisits } from '../../statistics/samples.ts';
 import { distanceRows, keysFor, never } from './distance-rows.ts';
 
 export interface AttributeOptions {
@@ -27,9 +27,9 @@ export interface AttributeOptions {
 export interface AttributeResult {
   /** Micro F1 of the codes guessed from synthetic patients. */
   attack: Measure;
-  /** The same attack with real patients nobody trained on: what can be known without any leak. */
+  /** The same attack with real non-members: what can be known without any leak. */
   reference: Measure;
-  /** `attack − reference`: what the synthetic cohort gives away beyond that. */
+  /** `attack − reference`: what the synthetic cohort discloses beyond that. */
   excess: Measure;
 }
 
@@ -167,7 +167,7 @@ export function* attributeInference(
   options: AttributeOptions,
 ): Steps<AttributeResult> {
   const synthetic = withVisits(cohorts.synthetic);
-  const note = whoIsMissing({ ...cohorts, synthetic });
+  const note = tooFewPatients({ ...cohorts, synthetic });
   if (note) return { attack: missing(note), reference: missing(note), excess: missing(note) };
   const counts = [cohorts.train, cohorts.test, synthetic].map(patientCount);
   const size = Math.min(...counts, options.size ?? Infinity);

@@ -108,8 +108,8 @@ const aucOf = (steps: RocSteps): number | null => {
 const difference = (a: number | null = null, b: number | null = null): number | null =>
   a === null || b === null ? null : a - b;
 
-const oneSided = 'the codes asked about are had by all of the patients or by none of them';
-const nothingBelieved = 'no code is believed at this threshold';
+const oneSided = 'all of the patients, or none of them, have the codes asked about';
+const nothingBelieved = 'no code is inferred at this threshold';
 
 /** The numbers of one attack in a row: AUC, then three for each threshold. */
 const numbersOf = (steps: RocSteps, thresholds: readonly number[]): (number | null)[] => [

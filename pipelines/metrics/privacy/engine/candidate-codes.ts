@@ -42,15 +42,15 @@ export const spreadCodes = (
 ): number[] => {
   const patients = patientCount(cohort);
   const counts = patientsWith(cohort, codes.length);
-  const telling = [...counts.keys()]
+  const usable = [...counts.keys()]
     .filter((token) => {
       const count = counts[token] as number;
       return codes[token]?.modality !== 'gap' && count >= least && patients - count >= least;
     })
     .sort((a, b) => (counts[b] as number) - (counts[a] as number) || a - b);
-  const chosen = Math.min(most, telling.length);
-  const at = (i: number) => Math.floor(((i + 0.5) * telling.length) / chosen);
-  return Array.from({ length: chosen }, (_, i) => telling[at(i)] as number).sort((a, b) => a - b);
+  const chosen = Math.min(most, usable.length);
+  const at = (i: number) => Math.floor(((i + 0.5) * usable.length) / chosen);
+  return Array.from({ length: chosen }, (_, i) => usable[at(i)] as number).sort((a, b) => a - b);
 };
 
 /** A cohort in which one code at a time is hidden. */

@@ -7,7 +7,7 @@ import {
   quantile,
 } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
-import { type PrivacyCohorts, whoIsMissing, withCodes } from '../../statistics/samples.ts';
+import { type PrivacyCohorts, tooFewPatients, withCodes } from '../../statistics/samples.ts';
 import { keysFor, never } from './distance-rows.ts';
 import { type KeySets, keySize } from './key-sets.ts';
 import { nearestFew } from './nearest.ts';
@@ -37,7 +37,7 @@ export interface Spread {
 }
 
 interface CopyResult {
-  /** Same codes in the same visits as some training patient; labels are not looked at. */
+  /** Same codes in the same visits as some training patient; labels are not compared. */
   exact: RatePair;
   /** Exact or near copies. */
   near: RatePair;
@@ -81,7 +81,7 @@ function ratePair(synthetic: Uint8Array, test: Uint8Array, options: CopyOptions)
   };
 }
 
-/** Percentiles of the values that are numbers; the rest is told in the note. */
+/** Percentiles of the values that are numbers; the rest is counted out in the note. */
 function spread(values: Float64Array, note: string, options: CopyOptions): Spread {
   const ascending = values.filter((value) => !Number.isNaN(value)).sort();
   const n = ascending.length;
@@ -119,13 +119,13 @@ function look(set: KeySets, few: Int32Array, k: number, nearShare: number) {
 
 /**
  * Exact- and near-copy rates against those of the test patients, and distances to the nearest training
- * patients. Patients without a code copy nobody and are left out.
+ * patients. Patients without a code are left out.
  */
 export function* copies(cohorts: PrivacyCohorts, options: CopyOptions): Steps<CopyResult> {
   const train = withCodes(cohorts.train);
   const test = withCodes(cohorts.test);
   const synthetic = withCodes(cohorts.synthetic);
-  const note = whoIsMissing({ train, test, synthetic });
+  const note = tooFewPatients({ train, test, synthetic });
   if (note) {
     const none = missing(note);
     const pair = { synthetic: none, test: none, excess: none };

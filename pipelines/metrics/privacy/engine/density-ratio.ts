@@ -1,6 +1,6 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount } from '../../../patients/visit-columns.ts';
-import { divide, type PrivacyCohorts, sample, whoIsMissing } from '../../statistics/samples.ts';
+import { divide, type PrivacyCohorts, sample, tooFewPatients } from '../../statistics/samples.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
 import { distanceRows, keysFor, never } from './distance-rows.ts';
 import type { KeySets, SharedKeys } from './key-sets.ts';
@@ -61,7 +61,10 @@ function* logDensities(task: DensityTask, tried: readonly number[]): Steps<Float
   );
 }
 
-/** The decay under which each reference patient is likeliest given all the others (leave one out). */
+/**
+ * The decay under which each reference patient has the highest likelihood given all the others (leave one
+ * out).
+ */
 function* chooseDecay(shared: SharedKeys, reference: number): Steps<number> {
   const densities = yield* logDensities({ shared, query: reference, reference, skipSelf: true }, decays);
   const scores = densities.map((density, i) => {
@@ -81,9 +84,9 @@ export function* densityRatioAttack(
   cohorts: PrivacyCohorts,
   options: DensityRatioOptions,
 ): Steps<DensityRatioResult> {
-  const note = whoIsMissing({ train: cohorts.train, synthetic: cohorts.synthetic });
+  const note = tooFewPatients({ train: cohorts.train, synthetic: cohorts.synthetic });
   // Two to be references (each needs another to be likely under), and at least one to be attacked.
-  const tooFew = note ?? whoIsMissing({ test: cohorts.test }, 3);
+  const tooFew = note ?? tooFewPatients({ test: cohorts.test }, 3);
   if (tooFew) return { ...attackMissing(tooFew), decay: null };
   const { seed } = options;
   const half = Math.max(2, Math.floor(patientCount(cohorts.test) / 2));

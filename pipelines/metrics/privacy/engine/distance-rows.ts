@@ -7,7 +7,7 @@ import { type KeySets, keySize, prefixSize, type SharedKeys, shareKeys } from '.
  * `hamming`: codes and labels in one but not the other, plus 1 for unequal visit counts; symmetric.
  * `codes`: the same without labels, which is PyHealth's.
  * `halo`: the HALO scripts' `find_hamming`: codes of visits that only the *reference* has cost nothing, so
- * long reference records look near to everyone and d(a, b) ≠ d(b, a). For agreement with the paper only.
+ * long reference records look near to every patient and d(a, b) ≠ d(b, a). For agreement with the paper only.
  */
 export const distances = ['hamming', 'codes', 'halo'] as const;
 export type Distance = (typeof distances)[number];
@@ -18,7 +18,7 @@ export interface DistanceTask {
   query: number;
   reference: number;
   distance: Distance;
-  /** Queries `from … to - 1`: a shard. All of them unless told. */
+  /** Queries `from … to - 1`: a shard. By default all of them. */
   from?: number;
   to?: number;
   /** Patient i never meets patient i: for a search of a cohort in itself. */

@@ -2,7 +2,7 @@ import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { bootstrapIntervals, certainShareInterval, type Interval } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
-import { type PrivacyCohorts, whoIsMissing } from '../../statistics/samples.ts';
+import { type PrivacyCohorts, tooFewPatients } from '../../statistics/samples.ts';
 
 /**
  * Above this a release of health data is commonly held too risky (El Emam et al. 2020; EMA, Health Canada).
@@ -78,7 +78,7 @@ function teachers(rare: Int32Array, candidates: readonly number[], other: Record
   return teaching / candidates.length;
 }
 
-/** Per training patient, the chance to be matched rightly and to have something learned: I·R / f. */
+/** Per training patient, the probability of being matched correctly and of disclosing something: I·R / f. */
 function* exposures(train: Records, other: Records, least: number): Steps<Float64Array> {
   const news = rareCodes(train);
   const exposed = new Float64Array(train.hidden.length);
@@ -100,17 +100,17 @@ function* exposures(train: Records, other: Records, least: number): Steps<Float6
 }
 
 /**
- * Meaningful identity disclosure (El Emam, Mosquera, Bass: J Med Internet Res 2020;22(11):e23139): the chance
- * that a record is matched to the right person on what an attacker knows, and that the match tells something
- * new. The risk is the larger of the attack from population to sample, (1/N) Σ I·R/f, and from sample to
- * population, (1/n) Σ I·R/F; with F estimated as f over the sampling fraction they are the same number. The
- * papers of HALO and PromptEHR do not define it.
+ * Meaningful identity disclosure (El Emam, Mosquera, Bass: J Med Internet Res 2020;22(11):e23139): the
+ * probability that a record is matched to the right person on what an attacker knows, and that the match
+ * reveals something new. The risk is the larger of the attack from population to sample, (1/N) Σ I·R/f, and
+ * from sample to population, (1/n) Σ I·R/F; with F estimated as f over the sampling fraction they are the
+ * same number. The papers of HALO and PromptEHR do not define it.
  */
 export function* identityDisclosure(
   cohorts: PrivacyCohorts,
   options: IdentityOptions,
 ): Steps<IdentityResult> {
-  const note = whoIsMissing(cohorts);
+  const note = tooFewPatients(cohorts);
   if (note) return { risk: missing(note), reference: missing(note), acceptable: null };
   const known = new Set(options.knownCodes ?? []);
   const least = options.learnedShare ?? 0.05;
@@ -127,7 +127,7 @@ export function* identityDisclosure(
         values.reduce((sum, value, p) => sum + value * (counts ? (counts[p] as number) : 1), 0),
     );
   const intervals = bootstrapIntervals({ ...options, sizes: [n], statistics: ([drawn]) => risks(drawn) });
-  // A risk of 0 is a share of nobody: the interval then tells how many such patients could have gone unseen.
+  // A risk of 0 is a share of no patient: the interval then shows how many such patients could be unobserved.
   const certain = (value: number): Interval | undefined => {
     const ends = options.replicates > 0 ? certainShareInterval(value / fraction, n) : undefined;
     return ends && [ends[0] * fraction, ends[1] * fraction];
@@ -137,6 +137,6 @@ export function* identityDisclosure(
     Measure,
   ];
   if (patientCount(cohorts.test) !== patientCount(cohorts.synthetic))
-    reference.note = `${patientCount(cohorts.test)} test patients stand against ${patientCount(cohorts.synthetic)} synthetic ones: the fewer are released, the fewer match`;
+    reference.note = `${patientCount(cohorts.test)} test patients are compared with ${patientCount(cohorts.synthetic)} synthetic ones: the fewer are released, the fewer match`;
   return { risk, reference, acceptable: (risk.value as number) < identityRiskThreshold };
 }

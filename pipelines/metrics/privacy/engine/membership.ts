@@ -4,7 +4,7 @@ import type { AttackScores } from '../../statistics/roc.ts';
 import {
   type PrivacyCohorts,
   sample,
-  whoIsMissing,
+  tooFewPatients,
   withCodes,
   withVisits,
 } from '../../statistics/samples.ts';
@@ -32,7 +32,7 @@ export function* datasetAttackScores(cohorts: PrivacyCohorts, distance: Distance
 }
 
 /**
- * HALO's dataset attack: whoever has a synthetic patient near is called a member. As many members as
+ * HALO's dataset attack: patients with a synthetic patient near are classified as members. As many members as
  * non-members are attacked, drawn by seed, so that guessing is right half the time. The model attack of the
  * same paper needs no function of its own: give `scoreAttack` the log-likelihoods.
  */
@@ -41,7 +41,7 @@ export function* datasetAttack(cohorts: PrivacyCohorts, options: DatasetAttackOp
   if (options.distance === 'halo') synthetic = withVisits(synthetic);
   if (options.distance === 'codes')
     [train, test, synthetic] = [withCodes(train), withCodes(test), withCodes(synthetic)];
-  const note = whoIsMissing({ train, test, synthetic });
+  const note = tooFewPatients({ train, test, synthetic });
   if (note) return attackMissing(note);
   const size = Math.min(patientCount(train), patientCount(test), options.size ?? Infinity);
   const attacked = {

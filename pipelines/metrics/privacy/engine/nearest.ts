@@ -4,16 +4,16 @@ import type { KeySets } from './key-sets.ts';
 
 /** Nearest references of the queries `from … to - 1`, by position in that range. */
 interface Nearest {
-  /** `never` where there is nobody to meet. */
+  /** `never` where there is no other patient. */
   distance: Int32Array;
-  /** The lowest index among the nearest; −1 where there is nobody. */
+  /** The lowest index among the nearest; −1 where there is none. */
   index: Int32Array;
 }
 
 const rangeOf = (task: DistanceTask): number =>
   (task.to ?? (task.shared.sets[task.query] as KeySets).count) - (task.from ?? 0);
 
-const nobody = (count: number): Nearest => ({
+const noNeighbors = (count: number): Nearest => ({
   distance: new Int32Array(count).fill(never),
   index: new Int32Array(count).fill(-1),
 });
@@ -43,7 +43,7 @@ function smallestAbove(row: Int32Array, width: number, floor: number): number {
  */
 export function* nearest(task: DistanceTask, copiesCount = true): Steps<Nearest> {
   const from = task.from ?? 0;
-  const found = nobody(rangeOf(task));
+  const found = noNeighbors(rangeOf(task));
   yield* distanceRows(task, (query, row, width, first, offset) => {
     const least = copiesCount ? smallest(row, width) : smallestAbove(row, width, -offset);
     const distance = offset + least;

@@ -5,7 +5,7 @@ import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import {
   type PrivacyCohorts,
   sample,
-  whoIsMissing,
+  tooFewPatients,
   withCodes,
   withVisits,
 } from '../../statistics/samples.ts';
@@ -139,7 +139,7 @@ function scoreNnaa(found: NnaaDistances, options: Pick<NnaaOptions, 'seed' | 're
 export function* nnaa(cohorts: PrivacyCohorts, options: NnaaOptions): Steps<NnaaResult> {
   const drawn = prepare(cohorts, options);
   // With one patient there is no "nearest other" in a cohort.
-  const note = whoIsMissing(drawn, 2);
+  const note = tooFewPatients(drawn, 2);
   if (note) {
     const none = missing(note);
     return { testAccuracy: none, trainAccuracy: none, loss: none, distances: undefined };

@@ -4,7 +4,7 @@ import { type AsyncSteps, asyncPhase } from '../../../kernel/steps.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { beginnings } from '../../learners/record-cases.ts';
 import { askRecordModels, type RecordTraining } from '../../learners/record-models.ts';
-import { type PrivacyCohorts, sample, whoIsMissing } from '../../statistics/samples.ts';
+import { type PrivacyCohorts, sample, tooFewPatients } from '../../statistics/samples.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
 import { type AttackerTraining, attackerScores } from './shadow-attacker.ts';
 import { type FeatureTable, nextVisitQuestion, selectRows, shadowFeatures } from './shadow-features.ts';
@@ -136,10 +136,10 @@ export async function* shadowAttack(
   options: ShadowOptions,
 ): AsyncSteps<ShadowResult> {
   const note =
-    whoIsMissing({ train: cohorts.train }) ??
-    whoIsMissing({ synthetic: cohorts.synthetic }, 2) ??
+    tooFewPatients({ train: cohorts.train }) ??
+    tooFewPatients({ synthetic: cohorts.synthetic }, 2) ??
     // Two to learn from, and two to be attacked.
-    whoIsMissing({ test: cohorts.test }, 4) ??
+    tooFewPatients({ test: cohorts.test }, 4) ??
     (hasVisits(cohorts.synthetic)
       ? undefined
       : 'no synthetic patient has a visit, so a shadow has nothing to learn');

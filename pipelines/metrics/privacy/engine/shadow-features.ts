@@ -4,7 +4,7 @@ import { patientCount, type VisitColumns } from '../../../patients/visit-columns
 import { beginnings, type RecordCase, visitCodes } from '../../learners/record-cases.ts';
 import type { Question, RecordQuery } from '../../learners/record-models.ts';
 
-/** Numbers about patients, one row each; NaN where a patient has nothing to tell a number from. */
+/** Numbers about patients, one row each; NaN where a patient has nothing to compute a number from. */
 export interface FeatureTable {
   width: number;
   values: Float64Array;

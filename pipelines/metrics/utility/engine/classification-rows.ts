@@ -4,12 +4,12 @@ import type { Measure } from '../../statistics/measure.ts';
 import type { ClassificationMeasures } from './summarize.ts';
 
 const measures: Record<keyof ClassificationMeasures, { row: string; title: string; about: string }> = {
-  accuracy: { row: 'accuracy', title: 'Accuracy', about: 'share called right, of balanced patients' },
+  accuracy: { row: 'accuracy', title: 'Accuracy', about: 'share classified correctly, of balanced patients' },
   f1: { row: 'f1', title: 'F1', about: 'harmonic mean of precision and recall' },
   auc: {
     row: 'auc',
     title: 'AUC',
-    about: 'chance that a patient with the label scores above one without: 0.5 is guessing',
+    about: 'probability that a patient with the label scores above one without: 0.5 is guessing',
   },
   averagePrecision: {
     row: 'average-precision',
@@ -20,7 +20,7 @@ const measures: Record<keyof ClassificationMeasures, { row: string; title: strin
 
 const everyMeasure = ['auc', 'accuracy', 'f1', 'averagePrecision'] as const;
 
-/** What a set of measures is about: row prefix, who was trained on what, over which labels. */
+/** What a set of measures is about: row prefix, what was trained on what, over which labels. */
 interface Subject {
   prefix: string;
   /** Goes after the name of the measure: `trained on synthetic patients, mean over labels`. */
@@ -29,7 +29,7 @@ interface Subject {
   real?: ClassificationMeasures;
   only?: readonly (keyof ClassificationMeasures)[];
   patients?: number;
-  /** What to mind where nothing else is said. */
+  /** The note of a row that has no other. */
   note?: string;
   /** What the measures are a mean over, where it is not patients. */
   nIs?: 'keys';

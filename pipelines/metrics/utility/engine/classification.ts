@@ -1,12 +1,14 @@
 import type { Example } from '../../../nn/networks/visit-batch.ts';
 import { accuracyAt, areaUnder, type RocSteps, rank, rocSteps } from '../../statistics/roc.ts';
 
-/** How well scores tell positives from negatives. `null` where there is nothing to divide by. */
+/** How well scores separate positives from negatives. `null` where there is nothing to divide by. */
 export interface Classification {
-  /** Share called right, where a score above ½ calls positive (½ itself does not, as numpy rounds it). */
+  /**
+   * Share classified correctly, where a score above ½ is positive (½ itself does not, as numpy rounds it).
+   */
   accuracy: number | null;
   f1: number | null;
-  /** Chance that a positive scores above a negative, ties counting half. */
+  /** Probability that a positive scores above a negative, ties counting half. */
   auc: number | null;
   /** Mean precision over the positives, highest score first (scikit-learn's average_precision_score). */
   averagePrecision: number | null;

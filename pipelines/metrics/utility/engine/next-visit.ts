@@ -41,8 +41,8 @@ export interface NextVisitRow extends TrainingMix {
 interface NextVisitResult {
   rows: NextVisitRow[];
   /**
-   * Always the codes that are commonest in later visits of the real training patients: what no learning
-   * reaches.
+   * Always the codes that are commonest in later visits of the real training patients: a baseline without
+   * learning.
    */
   commonest: Recalls;
 }
@@ -52,7 +52,7 @@ const paperPatients = 39_581;
 
 /**
  * PromptEHR's experiments (figures 5 to 7) for a training part of `patients`: 5k, 10k and all real; 5k to 50k
- * synthetic; and 10k or 30k real with each of these. Equal mixes are told once.
+ * synthetic; and 10k or 30k real with each of these. Equal mixes are listed once.
  */
 export const promptEhrMixes = (patients: number): TrainingMix[] => {
   const scaled = (size: number) => Math.round((size * patients) / paperPatients);
@@ -68,7 +68,7 @@ export const promptEhrMixes = (patients: number): TrainingMix[] => {
   );
 };
 
-const everyone = (cohort: VisitColumns): Example[] =>
+const allExamples = (cohort: VisitColumns): Example[] =>
   Array.from({ length: patientCount(cohort) }, (_, patient) => ({ cohort, patient, positive: false }));
 
 /** Codes of each visit that is to be predicted, as far as the network reads back. */
@@ -112,8 +112,8 @@ const reason = (mix: TrainingMix, cohorts: UtilityCohorts, sets: NextVisitSets):
       return `${mix[name]} ${name} patients are asked for, and there are ${patientCount(cohort)}`;
   const empty = (['train', 'validation', 'test'] as const).find((name) => sets[name].length === 0);
   if (!empty) return undefined;
-  const who = empty === 'train' ? 'training' : empty;
-  return `no ${who} patient has a visit with codes after the first, so there is nothing to predict`;
+  const part = empty === 'train' ? 'training' : empty;
+  return `no ${part} patient has a visit with codes after the first, so there is nothing to predict`;
 };
 
 /**
@@ -130,17 +130,22 @@ export async function* nextVisit(
   const modalities: readonly TokenKind[] = options.modalities ?? ['dx'];
   const tokens = vocabulary.codes.length;
   const wanted = (token: number) => modalities.includes(vocabulary.codes[token]?.modality ?? 'dx');
-  const telling = (examples: readonly Example[]) =>
+  const predictable = (examples: readonly Example[]) =>
     examples.filter((example) => laterVisits(example, wanted).length > 0);
-  const validation = telling(everyone(cohorts.validation));
-  const test = telling(everyone(cohorts.test));
-  const real = draw(everyone(cohorts.train), patientCount(cohorts.train), seed, uses.real);
-  const synthetic = draw(everyone(cohorts.synthetic), patientCount(cohorts.synthetic), seed, uses.synthetic);
+  const validation = predictable(allExamples(cohorts.validation));
+  const test = predictable(allExamples(cohorts.test));
+  const real = draw(allExamples(cohorts.train), patientCount(cohorts.train), seed, uses.real);
+  const synthetic = draw(
+    allExamples(cohorts.synthetic),
+    patientCount(cohorts.synthetic),
+    seed,
+    uses.synthetic,
+  );
   const training = { ...nextVisitTrainingDefaults, ...options.training, seed, tokens, wanted };
   const mixes = options.mixes ?? promptEhrMixes(patientCount(cohorts.train));
   const rows: NextVisitRow[] = [];
   for (const [at, mix] of mixes.entries()) {
-    const train = telling([...real.slice(0, mix.real), ...synthetic.slice(0, mix.synthetic)]);
+    const train = predictable([...real.slice(0, mix.real), ...synthetic.slice(0, mix.synthetic)]);
     const sets = { train, validation, test };
     const note = reason(mix, cohorts, sets);
     const trainingVisits = train.reduce((sum, example) => sum + laterVisits(example, wanted).length, 0);

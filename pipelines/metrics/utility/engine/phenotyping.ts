@@ -43,7 +43,9 @@ export const phenotypingDefaults = {
 
 export interface LabelResult {
   name: string;
-  /** Real test patients with the label that were asked about, for whoever must not show small groups. */
+  /**
+   * Real test patients with the label that the classifier was tested on; small groups are suppressed by it.
+   */
   positives: number;
   /** Codes taken out of the input; `null` where no definition is known, and for the paper's variant. */
   hiddenCodes: number | null;

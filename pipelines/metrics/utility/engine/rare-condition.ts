@@ -16,7 +16,7 @@ import { type Cell, type ClassificationMeasures, noMeasures, type Summary, summa
 
 /**
  * `imbalanced`: few real positives; `augmented`: synthetic ones added; `balanced`: real ones added, the
- * ceiling.
+ * reference.
  */
 export const mixtures = ['imbalanced', 'augmented', 'balanced'] as const;
 export type Mixture = (typeof mixtures)[number];
@@ -45,7 +45,7 @@ interface RareConditionLabel {
   negatives: number;
   realPositives: number;
   syntheticPositives: number;
-  /** Real positives of the balanced ceiling. */
+  /** Real positives of the balanced reference. */
   allPositives: number;
   results: Record<Mixture, ClassificationMeasures>;
 }
@@ -111,7 +111,7 @@ const trainingSet = ({ negatives, few, many, synthetic }: Plan, mixture: Mixture
 /**
  * HALO's phenotyping of rare conditions (Theodorou et al. 2023, table 5): a label is made rare among real
  * patients, synthetic patients with it are added until it is balanced, and both are compared with a balance
- * of real patients as far as there are any. The paper does not tell its test set; here it is balanced and
+ * of real patients as far as there are any. The paper does not describe its test set; here it is balanced and
  * real, as in phenotyping.
  */
 export async function* rareConditions(

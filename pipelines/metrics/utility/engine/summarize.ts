@@ -116,7 +116,7 @@ const measureAll = <A extends string>(task: SummaryTask<A>, statistics: readonly
     task.cells.length === 0
       ? []
       : bootstrapIntervals({
-          // A cohort that nobody was asked about must not keep the others from their intervals.
+          // A cohort that no classifier was tested on must not keep the others from their intervals.
           sizes: task.cohortSizes.filter((_, i) => task.cells.some(({ cohort }) => cohort >= i)),
           seed: task.seed,
           replicates: task.replicates,
