@@ -4,19 +4,12 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { hasEnded, processName, thisProcess } from '../process-name.ts';
 import type { Say } from './report.ts';
 
-const ownerSchema = z.object({ pid: z.int(), host: z.string() });
+const ownerSchema = z.object({ pid: z.int(), host: z.string(), process: processName.optional() });
 const BEAT_MS = 5_000;
 const STALE_MS = 30_000;
-
-const alive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
 
 /** The process that holds the lock, or undefined when no living process does. */
 const holder = async (folder: string): Promise<{ pid: number; host: string } | undefined> => {
@@ -25,7 +18,8 @@ const holder = async (folder: string): Promise<{ pid: number; host: string } | u
     if (Date.now() - mtimeMs > STALE_MS) return undefined;
     const owner = ownerSchema.safeParse(JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')));
     if (!owner.success) return undefined;
-    return owner.data.host === hostname() && !alive(owner.data.pid) ? undefined : owner.data;
+    // Host name and number are for people: a set-up in another container may have the same ones.
+    return owner.data.process && hasEnded(owner.data.process) ? undefined : owner.data;
   } catch {
     // Between mkdir and the owner's name: another process is just taking it, unless it stays so.
     return existsSync(folder) ? { pid: 0, host: 'unknown' } : undefined;
@@ -39,7 +33,10 @@ const take = async (folder: string): Promise<boolean> => {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-  await writeFile(join(folder, 'owner.json'), JSON.stringify({ pid: process.pid, host: hostname() }));
+  await writeFile(
+    join(folder, 'owner.json'),
+    JSON.stringify({ pid: process.pid, host: hostname(), process: thisProcess }),
+  );
   return true;
 };
 

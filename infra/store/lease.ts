@@ -1,57 +1,9 @@
-import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
-import { errnoOf } from './store-failure.ts';
+import { hasEnded, type ProcessName, processName, thisProcess } from '../process-name.ts';
 
 /** A lease that was not renewed for this long has run out: no process at work is silent for an hour. */
 const leaseMs = 3_600_000;
 const renewMs = 20_000;
-
-const processName = z.object({
-  boot: z.string().describe('id of the start of the kernel: the machine, and since when it runs'),
-  namespace: z.string().describe('which processes the number counts among: each container has its own'),
-  pid: z.int(),
-  started: z.string().describe('in ticks since the boot: numbers are used again'),
-});
-/** A process as Linux knows it, beyond its number. */
-type ProcessName = z.output<typeof processName>;
-
-/** When a process began, in ticks since the boot. Undefined where it cannot be seen, or is not process `pid`. */
-const startOf = (pid: number, folder = String(pid)): string | undefined => {
-  try {
-    const text = readFileSync(`/proc/${folder}/stat`, 'utf8');
-    // The name in parentheses may hold anything; the start is the 20th field after it.
-    return text.startsWith(`${pid} (`) ? text.slice(text.lastIndexOf(')') + 2).split(' ')[19] : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-/** This process. Undefined where there is no /proc, or one that counts processes otherwise. */
-const nameSelf = (): ProcessName | undefined => {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const namespace = readlinkSync('/proc/self/ns/pid');
-    const started = startOf(process.pid, 'self');
-    return started === undefined ? undefined : { boot, namespace, pid: process.pid, started };
-  } catch {
-    return undefined;
-  }
-};
-const self = nameSelf();
-
-/** True where it is certain that a process of this machine and namespace has ended; elsewhere nothing is. */
-const hasEnded = ({ boot, namespace, pid, started }: ProcessName): boolean => {
-  if (self?.boot !== boot || self.namespace !== namespace) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it is there and of another user.
-    if (errnoOf(error) === 'ESRCH') return true;
-  }
-  const found = startOf(pid);
-  return found !== undefined && found !== started;
-};
 
 const holderOf = async (path: string): Promise<ProcessName | undefined> => {
   try {
@@ -117,7 +69,7 @@ export class Lease {
   }
 
   async #write(): Promise<void> {
-    await writeFile(this.path, `${JSON.stringify(self ?? {})}\n`);
+    await writeFile(this.path, `${JSON.stringify(thisProcess ?? {})}\n`);
     this.#renewedAt = performance.now();
   }
 

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -76,13 +77,40 @@ test('one set-up at a time, and a dead one holds nobody up', async (t) => {
       entered = true;
     },
   );
-  await sleep(600);
+  while (!entered && told.length === 0) await sleep(20);
   t.false(entered);
   t.regex(told.join(), new RegExp(`waiting for another set-up \\(process ${holder.child.pid}`));
   holder.child.kill('SIGKILL');
   await second;
   t.true(entered);
   t.false(existsSync(join(cache, 'lock')));
+});
+
+test('a set-up in another container holds the lock, whatever host name and number it has', async (t) => {
+  const cache = await tempFolder(t);
+  const lock = join(cache, 'lock');
+  await mkdir(lock);
+  // No process here has this number, and in its own container that one is at work.
+  const theirs = {
+    pid: 2 ** 22 + 1,
+    host: hostname(),
+    process: { boot: 'b', namespace: 'n', pid: 1, started: '1' },
+  };
+  await writeFile(join(lock, 'owner.json'), JSON.stringify(theirs));
+  const told: string[] = [];
+  let entered = false;
+  const ours = withLock(
+    cache,
+    (line) => told.push(line),
+    async () => {
+      entered = true;
+    },
+  );
+  while (!entered && told.length === 0) await sleep(20);
+  t.false(entered);
+  await rm(lock, { recursive: true });
+  await ours;
+  t.true(entered);
 });
 
 test('an aborted program takes its children with it', async (t) => {
