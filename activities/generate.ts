@@ -1,14 +1,13 @@
 import { copiedCodes } from '../pipelines/generation/copied-codes.ts';
 import { finishCohort } from '../pipelines/generation/finish-cohort.ts';
 import { GeneratedPatients } from '../pipelines/generation/generated-patients.ts';
-import { cohortNameOf } from '../pipelines/generation/model-file.ts';
+import { checkTrainedOn, cohortNameOf, readModel } from '../pipelines/generation/model-file.ts';
 import { sampleRequests } from '../pipelines/generation/sample-requests.ts';
 import { learnedFrom, splitColumns } from '../pipelines/generation/training-data.ts';
-import { generatorFile, generatorNamed, generators } from '../pipelines/generators/registry.ts';
+import { generatorFile, generatorNamed, generators, openModel } from '../pipelines/generators/registry.ts';
 import { patientCount, visitCount } from '../pipelines/patients/visit-columns.ts';
 import { readTokenCohort, writeTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import { generate as contract } from '../schemas/stages/generate.ts';
-import { openSampler } from './open-sampler.ts';
 import { defineBody } from './stage-body.ts';
 
 /** Patients between two safe points, of a generator that draws them one by one. */
@@ -24,7 +23,10 @@ export const generate = defineBody(contract, {
     const { vocabulary } = cohort;
     const whole = splitColumns(cohort, 'train');
     const count = params.patients ?? patientCount(whole);
-    const { card, sampler } = await openSampler(await open(inputs.model), vocabulary);
+    const model = await readModel(await open(inputs.model));
+    checkTrainedOn(model, vocabulary);
+    const { card } = model;
+    const sampler = await openModel(model);
     const training = learnedFrom(card, whole);
     try {
       const requestAt = sampleRequests(generatorNamed(card.generator), params, cohort, training);

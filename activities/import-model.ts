@@ -1,4 +1,4 @@
-import { fingerprintModel, readImportedModel } from '../pipelines/exchange/models/import-model.ts';
+import { fingerprintModel, readImportedModel } from '../pipelines/exchange/models/model-folder.ts';
 import { importModel as contract } from '../schemas/stages/import-model.ts';
 import { defineBody } from './stage-body.ts';
 

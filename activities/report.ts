@@ -1,11 +1,11 @@
-import { type LearningCurve, learningCurve } from '../pipelines/generation/learning-curve.ts';
-import { cohortNameOf, modelCard } from '../pipelines/generation/model-file.ts';
+import type { LearningCurve } from '../pipelines/generation/learning-curve.ts';
+import { cohortNameOf, readModel } from '../pipelines/generation/model-file.ts';
+import { readScoredCohort } from '../pipelines/metrics/scorecard-file.ts';
 import { traceLineage } from '../pipelines/report/lineage-trace.ts';
 import { reportPage } from '../pipelines/report/page.ts';
 import { assembleReport, type ReportInput } from '../pipelines/report/report-data.ts';
 import { syntheticOrigin, tokenCohortHeader } from '../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
-import { scorecard, scorecardSeries } from '../schemas/scorecard.ts';
 import { report as contract } from '../schemas/stages/report.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
 import { vocabulary as vocabularySchema } from '../schemas/vocabulary.ts';
@@ -13,16 +13,10 @@ import { defineBody } from './stage-body.ts';
 
 type Open = (ref: ArtifactRef) => Promise<OpenArtifact>;
 
-/** All the report wants to know of a model's card. */
-const modelFacts = modelCard.pick({ generator: true, subset: true });
-
 const readCards = async (refs: readonly ArtifactRef[], open: Open): Promise<ReportInput['cards']> => {
   const cards: ReportInput['cards'] = [];
   for (const ref of refs) {
-    const artifact = await open(ref);
-    const card = scorecard.parse(await artifact.json('scorecard.json'));
-    const series = scorecardSeries.parse(await artifact.json('series.json'));
-    cards.push({ card, series });
+    cards.push(await readScoredCohort(await open(ref)));
   }
   return cards;
 };
@@ -32,14 +26,14 @@ const readModels = async (refs: readonly ArtifactRef[], open: Open) => {
   const models: NonNullable<ReportInput['models']> = [];
   for (const ref of refs) {
     const artifact = await open(ref);
-    const card = modelFacts.parse(await artifact.json('model.json'));
+    const { card, curve } = await readModel(artifact);
     const generator = cohortNameOf(card);
     models.push({
       name: generator,
       generator: card.generator,
       ...(card.subset && { patients: card.subset.patients }),
     });
-    curves.push({ generator, curve: learningCurve.parse(await artifact.json('curve.json')) });
+    curves.push({ generator, curve });
   }
   return { curves, models };
 };

@@ -1,11 +1,20 @@
-import { cohortNameOf, type ModelCard, modelCard } from '../pipelines/generation/model-file.ts';
+import type { Sampler } from '../pipelines/generation/generator.ts';
+import {
+  checkTrainedOn,
+  cohortNameOf,
+  type ModelCard,
+  type ModelSource,
+  readModel,
+  readModelCard,
+} from '../pipelines/generation/model-file.ts';
 import { learnedFrom, splitColumns } from '../pipelines/generation/training-data.ts';
-import { generatorFile, generators } from '../pipelines/generators/registry.ts';
+import { generatorFile, generators, openModel } from '../pipelines/generators/registry.ts';
 import { named } from '../pipelines/kernel/names.ts';
 import type { Metric } from '../pipelines/metrics/metric.ts';
 import { metricFile, metricsOf } from '../pipelines/metrics/registry.ts';
 import { headlineOf, type Keep, scoreCohort } from '../pipelines/metrics/score-cohort.ts';
 import { scoredMetric } from '../pipelines/metrics/score-metric.ts';
+import { writeScorecard } from '../pipelines/metrics/scorecard-file.ts';
 import type { TokenCohort } from '../pipelines/patients/visit-columns.ts';
 import { vocabularyDigest } from '../pipelines/patients/vocabulary-digest.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
@@ -15,7 +24,6 @@ import type { MetricParams } from '../schemas/metric-params.ts';
 import type { Progress } from '../schemas/progress.ts';
 import type { MetricRow } from '../schemas/scorecard.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
-import { openSampler } from './open-sampler.ts';
 import type { StageTools, Summary } from './stage-body.ts';
 
 type Family = MetricRow['family'];
@@ -65,10 +73,16 @@ type Tools = Pick<StageTools, 'open' | 'draft' | 'part'>;
 const modelOf = async (cohort: string, models: ArtifactRef[] = [], open: Tools['open']) => {
   for (const ref of models) {
     const artifact = await open(ref);
-    const card = modelCard.parse(await artifact.json('model.json'));
+    const card = await readModelCard(artifact);
     if (cohortNameOf(card) === cohort) return { artifact, card };
   }
   return undefined;
+};
+
+const openedModel = async (source: ModelSource, vocabulary: Vocabulary): Promise<Sampler> => {
+  const model = await readModel(source);
+  checkTrainedOn(model, vocabulary);
+  return openModel(model);
 };
 
 /** Reads the parties; only what they say, and how they are cut, decides what a metric finds. */
@@ -91,7 +105,7 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
     synthetic,
     ...(model && {
       card: model.card,
-      model: async () => (await openSampler(model.artifact, vocabulary)).sampler,
+      model: () => openedModel(model.artifact, vocabulary),
     }),
     options,
     seed,
@@ -129,10 +143,9 @@ export async function* scoreFamily(task: FamilyTask, tools: Tools): AsyncGenerat
   const { open, draft, part } = tools;
   const metrics = chosen(task.family, task.params.metrics);
   const { card: fitted, ...parties } = await partiesOf(task, open);
-  const { card, series } = yield* scoreCohort({ ...parties, metrics }, keepParts(task, fitted, part));
-  await draft.write('scorecard.json', `${JSON.stringify(card, null, 2)}\n`);
-  await draft.write('series.json', `${JSON.stringify(series)}\n`);
+  const scored = yield* scoreCohort({ ...parties, metrics }, keepParts(task, fitted, part));
+  await writeScorecard(draft, scored);
   return Object.fromEntries(
-    Object.entries(headlineOf(card)).map(([heading, value]) => [heading, value ?? 'not defined']),
+    Object.entries(headlineOf(scored.card)).map(([heading, value]) => [heading, value ?? 'not defined']),
   );
 }

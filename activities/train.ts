@@ -2,20 +2,17 @@ import { z } from 'zod';
 import type { FittedModel, Fitting, Generator } from '../pipelines/generation/generator.ts';
 import { generatorConfig } from '../pipelines/generation/generator.ts';
 import { type LearningCurve, learningCurve, recordStep } from '../pipelines/generation/learning-curve.ts';
-import { modelCard } from '../pipelines/generation/model-file.ts';
+import { readModel, writeModel } from '../pipelines/generation/model-file.ts';
 import { subsetSize, trainingData, trainingSubset } from '../pipelines/generation/training-data.ts';
 import { generatorFile, generatorNamed, generators } from '../pipelines/generators/registry.ts';
 import type { Checkpointable, Saved, Saving } from '../pipelines/kernel/checkpointable.ts';
-import { decodeSaved, encodeInTurns } from '../pipelines/kernel/safetensors.ts';
 import { patientCount, type VisitColumns } from '../pipelines/patients/visit-columns.ts';
-import { vocabularyDigest } from '../pipelines/patients/vocabulary-digest.ts';
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { StageParams } from '../schemas/stage.ts';
 import { cohortName, train as contract } from '../schemas/stages/train.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
-import { vocabulary as vocabularySchema } from '../schemas/vocabulary.ts';
 import { defineBody } from './stage-body.ts';
 
 /** A fitting with its learning curve: together they are what a checkpoint holds. */
@@ -59,17 +56,13 @@ const startOf = async (
       'InvalidConfig',
       `input from of train: ${name} starts from ${fitFrom ? 'one model' : 'none'}, found ${others.length + 1}`,
     );
-  const artifact = await open(ref);
-  const card = modelCard.parse(await artifact.json('model.json'));
+  const { card, vocabulary, weights } = await readModel(await open(ref));
   if (card.generator !== name)
     throw new StageError(
       'InvalidConfig',
       `input from of train: a model of ${name} expected, found ${card.generator}`,
     );
-  return {
-    saved: decodeSaved(await artifact.bytes('weights.safetensors')),
-    vocabulary: vocabularySchema.parse(await artifact.json('vocabulary.json')),
-  };
+  return { saved: await weights(), vocabulary };
 };
 
 /** Token cohort to model: `weights.safetensors`, `model.json`, `vocabulary.json`, `curve.json`. */
@@ -105,22 +98,16 @@ export const train = defineBody(contract, {
         const metrics = { loss, ...(validationLoss !== undefined && { validationLoss }) };
         yield { step, of: fitting.steps, phase: `epoch ${epoch}`, metrics };
       }
-      const card: z.output<typeof modelCard> = {
+      const card = {
         generator: generator.name,
         version: generator.version,
         config: params.config,
-        settings: z.record(z.string(), z.json()).parse(fitting.settings),
+        settings: fitting.settings,
         seed: params.seed,
-        ...(subset && { subset }),
-        vocabulary: vocabularyDigest(vocabulary),
-        tokens: vocabulary.codes.length,
-        ...(vocabulary.order && { order: vocabulary.order }),
+        subset,
         parameters: Number(fitting.facts['parameters'] ?? 0),
       };
-      await draft.write('weights.safetensors', await encodeInTurns(await fitting.model()));
-      await draft.write('model.json', `${JSON.stringify(card, null, 2)}\n`);
-      await draft.write('vocabulary.json', `${JSON.stringify(vocabulary)}\n`);
-      await draft.write('curve.json', `${JSON.stringify(training.curve)}\n`);
+      await writeModel(draft, { card, vocabulary, curve: training.curve, saved: await fitting.model() });
       const best = training.curve.reduce(
         (lowest, { validationLoss }) => Math.min(lowest, validationLoss ?? lowest),
         Number.POSITIVE_INFINITY,

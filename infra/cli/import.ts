@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
+import { modelFileNames } from '../../pipelines/generation/model-file.ts';
 import { named } from '../../pipelines/kernel/names.ts';
 import { localPath } from '../../schemas/local-path.ts';
 import { outputFolder } from '../output.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
+import { modelFileNames } from '../../pipelines/generation/model-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { modelDigest } from '../../schemas/stored-model.ts';

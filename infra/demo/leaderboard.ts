@@ -1,6 +1,7 @@
+import { readScorecard } from '../../pipelines/metrics/scorecard-file.ts';
 import { headlines } from '../../pipelines/verdicts/ranking.ts';
 import type { NodeStatus } from '../../schemas/progress.ts';
-import { type Scorecard, scorecard } from '../../schemas/scorecard.ts';
+import type { Scorecard } from '../../schemas/scorecard.ts';
 import type { Store } from '../../schemas/store.ts';
 import { numberText } from '../cli/run-view.ts';
 import { table } from '../cli/table.ts';
@@ -21,8 +22,7 @@ export const readCards = async (store: Store, nodes: readonly NodeStatus[]): Pro
   const cards: Scorecard[] = [];
   for (const { stage, result } of nodes) {
     if (stage !== 'similarity' || !result) continue;
-    const artifact = await store.open(result.ref);
-    cards.push(scorecard.parse(await artifact.json('scorecard.json')));
+    cards.push(await readScorecard(await store.open(result.ref)));
   }
   return cards;
 };

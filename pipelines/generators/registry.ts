@@ -1,4 +1,5 @@
-import type { Generator } from '../generation/generator.ts';
+import { type Generator, generatorConfig, type Sampler } from '../generation/generator.ts';
+import type { Model } from '../generation/model-file.ts';
 import { loadFolder } from '../kernel/load-folder.ts';
 import { named } from '../kernel/names.ts';
 
@@ -13,3 +14,9 @@ export const generators = await loadFolder<Generator>(folder, ['registry.ts']);
 /** The generator of a name. Throws InvalidConfig with those that exist; `where`: the key that has the name. */
 export const generatorNamed = (name: string, where?: string): Generator =>
   named('generator', generators, name, { code: 'InvalidConfig', where });
+
+/** Opens a model for sampling; the caller disposes of the sampler. Throws InvalidConfig on an unknown generator. */
+export const openModel = async ({ card, vocabulary, weights }: Model): Promise<Sampler> => {
+  const generator = generatorNamed(card.generator);
+  return generator.open(await weights(), generatorConfig(generator, card.config), vocabulary);
+};

@@ -6,7 +6,7 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { train } from '../../activities/train.ts';
 import { startBackend } from '../../infra/backend.ts';
 import { importCheckpoint } from '../../pipelines/exchange/models/import-checkpoint.ts';
-import { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
+import { modelFileNames } from '../../pipelines/generation/model-file.ts';
 import promptehr from '../../pipelines/generators/promptehr.ts';
 import { decodeSaved, encodeSafetensors } from '../../pipelines/kernel/safetensors.ts';
 import { traceLineage } from '../../pipelines/report/lineage-trace.ts';

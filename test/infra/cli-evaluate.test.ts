@@ -205,7 +205,7 @@ test('errors follow the table and leave nothing behind', async (t) => {
     [['--train', none, '--synthetic', train], 66, /there is nothing of that name/],
     [['--train', train, '--synthetic', join(demoFolder, 'LICENSE.txt')], 65, /no layout that we know/],
     [['--train', train, '--synthetic', demoFolder], 65, /no code of synthetic occurs in train \(/],
-    [['--train', train, '--synthetic', held, '--model', none], 66, /should be a model artifact/],
+    [['--train', train, '--synthetic', held, '--model', none], 66, /should be the folder of a model/],
     [['--train', train, '--synthetic', held, '--metrics', 'code-pears'], 64, /did you mean code-pairs/],
     [
       ['--train', train, '--synthetic', held, '--families', 'privacy', '--metrics', 'code-pairs'],

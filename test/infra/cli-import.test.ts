@@ -9,6 +9,7 @@ import { readModelFolder } from '../../pipelines/exchange/models/model-folder.ts
 import { readVocabularyFile } from '../../pipelines/exchange/models/vocabulary-file.ts';
 import { modelCard } from '../../pipelines/generation/model-file.ts';
 import promptehr from '../../pipelines/generators/promptehr.ts';
+import { openModel } from '../../pipelines/generators/registry.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../pipelines/kernel/safetensors.ts';
 import { drainAsync } from '../../pipelines/kernel/steps.ts';
 import { type FailureCode, StageError } from '../../schemas/errors.ts';
@@ -54,7 +55,7 @@ test('a HALO checkpoint scores the golden patients as its own code does', async 
   t.deepEqual((await readdir(folder)).sort(), ['model', 'vocabulary.json']);
   const model = await readModelFolder(out);
   const golden = await goldenHalo();
-  const sampler = await model.open();
+  const sampler = await openModel(model);
   const scores = await drainAsync(sampler.score?.(golden.columns) ?? t.fail());
   golden.membership_log_prob_per_patient.forEach((expected, patient) => {
     const found = scores.reference?.logProbability[patient] ?? Number.NaN;

@@ -4,12 +4,10 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { imputeCommand } from '../../infra/cli/impute.ts';
-import type { modelFileNames } from '../../pipelines/exchange/models/model-files.ts';
+import { encodeModel } from '../../pipelines/generation/model-file.ts';
 import marginal from '../../pipelines/generators/marginal.ts';
 import { openDatabase } from '../../pipelines/kernel/duckdb.ts';
-import { encodeSaved } from '../../pipelines/kernel/safetensors.ts';
 import type { VisitColumns } from '../../pipelines/patients/visit-columns.ts';
-import { vocabularyDigest } from '../../pipelines/patients/vocabulary-digest.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { understudyHere } from '../helpers/cli-here.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
@@ -49,18 +47,11 @@ const modelIn = async (folder: string): Promise<string> => {
     config: {},
     settings: {},
     seed: 0,
-    vocabulary: vocabularyDigest(vocabulary),
-    tokens: 4,
     parameters: 5,
   };
+  const files = await encodeModel({ card, vocabulary, curve: [], saved: await fitting.model() });
   const place = join(folder, 'model');
   await mkdir(place);
-  const files: Record<(typeof modelFileNames)[number], string | Uint8Array> = {
-    'model.json': JSON.stringify(card),
-    'vocabulary.json': JSON.stringify(vocabulary),
-    'curve.json': '[]',
-    'weights.safetensors': encodeSaved(await fitting.model()),
-  };
   for (const [name, content] of Object.entries(files)) await writeFile(join(place, name), content);
   return place;
 };

@@ -3,9 +3,12 @@ import { type Modality, splits } from '../../../schemas/ehr.ts';
 import type { Scorecard, ScorecardSeries } from '../../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import type { LearningCurve } from '../../generation/learning-curve.ts';
+import type { Model } from '../../generation/model-file.ts';
+import { openModel } from '../../generators/registry.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
 import type { Metric } from '../../metrics/metric.ts';
 import type { Scoring } from '../../metrics/score-cohort.ts';
+import type { ScoredCohort } from '../../metrics/scorecard-file.ts';
 import {
   patientCount,
   patientsIn,
@@ -14,7 +17,7 @@ import {
   type VisitColumns,
 } from '../../patients/visit-columns.ts';
 import { floorGenerator } from '../../report/report-data.ts';
-import { checkModelSpeaks, type ModelFolder, readModelFolder } from '../models/model-folder.ts';
+import { checkModelCodes, readModelFolder } from '../models/model-folder.ts';
 import { malformed } from '../read/outside-cohort.ts';
 import { type CohortRead, readCohort } from '../read/read-cohort.ts';
 import { alignCohorts, type Sides } from './align-cohorts.ts';
@@ -22,7 +25,7 @@ import { floorMetrics, floorScoring } from './baseline.ts';
 import type { Floor } from './baseline-choice.ts';
 import { cohortDigest } from './cohort-digest.ts';
 import { withPhenotypes } from './phenotype-labels.ts';
-import { needsValidation, type ScoredCohort, scoreFamilies } from './score-families.ts';
+import { needsValidation, scoreFamilies } from './score-families.ts';
 
 /** What is to be compared, and how. */
 export interface EvaluationRequest {
@@ -146,7 +149,7 @@ async function* scoredFloor(
  * the readers, `alignCohorts` and the metrics do. The same patients and request give the same numbers.
  */
 export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<Evaluation> {
-  const model: ModelFolder | undefined =
+  const model: Model | undefined =
     request.model === undefined ? undefined : await readModelFolder(request.model);
   const { reads, sides } = yield* readSides(request);
   const cohorts = {
@@ -156,11 +159,11 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
   };
   const aligned = alignCohorts(cohorts, model?.vocabulary);
   const { vocabulary, train, test, synthetic } = aligned;
-  if (model) checkModelSpeaks(model, vocabulary);
+  if (model) checkModelCodes(model, vocabulary);
   const holdout = test ? members(test, 'holdout', 'test') : inPart(train, 'holdout');
   const { seed, replicates, suppressBelow, metrics, options } = request;
   const scoring: Scoring = {
-    generator: synthetic.generator ?? model?.generator ?? nameOf(request.paths.synthetic),
+    generator: synthetic.generator ?? model?.card.generator ?? nameOf(request.paths.synthetic),
     vocabulary,
     train: members(train, 'train', 'train'),
     validation: inPart(train, 'validation'),
@@ -171,7 +174,7 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     replicates,
     suppressBelow,
     ...(options ? { options } : {}),
-    ...(model ? { model: () => model.open() } : {}),
+    ...(model ? { model: () => openModel(model) } : {}),
   };
   const scored = yield* scoreFamilies(scoring);
   const floor = yield* scoredFloor(scoring, floorMetrics(metrics, request.floor));

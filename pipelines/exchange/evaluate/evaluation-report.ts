@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../../schemas/canonical-json.ts';
 import type { Scorecard } from '../../../schemas/scorecard.ts';
+import { scorecardText } from '../../metrics/scorecard-file.ts';
 import { reportPage } from '../../report/page.ts';
 import { assembleReport, type LineageStep } from '../../report/report-data.ts';
 import type { Evaluation } from './evaluate-cohorts.ts';
@@ -70,8 +71,8 @@ export const evaluationFiles = (
     lineage: lineageOf(evaluation, setting),
   });
   return {
-    'scorecard.json': `${JSON.stringify(card, null, 2)}\n`,
-    ...(floor && { 'floor.json': `${JSON.stringify(floor.card, null, 2)}\n` }),
+    'scorecard.json': scorecardText(card),
+    ...(floor && { 'floor.json': scorecardText(floor.card) }),
     'report.html': reportPage(data),
     'report.json': `${JSON.stringify(data, null, 2)}\n`,
   };

@@ -1,16 +1,11 @@
-import { families, type Scorecard, type ScorecardSeries } from '../../../schemas/scorecard.ts';
+import { families } from '../../../schemas/scorecard.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
 import type { Metric } from '../../metrics/metric.ts';
 import { type Scoring, scoreCohort } from '../../metrics/score-cohort.ts';
+import type { ScoredCohort } from '../../metrics/scorecard-file.ts';
 import { patientCount } from '../../patients/visit-columns.ts';
 import { mergedByGenerator } from '../../verdicts/merged-cards.ts';
 import { setAside } from './set-aside.ts';
-
-/** A scorecard and what its plots draw. */
-export interface ScoredCohort {
-  card: Scorecard;
-  series: ScorecardSeries;
-}
 
 /** Whether any of the metrics trains something that must know when to stop. */
 export const needsValidation = (metrics: readonly Metric[]): boolean =>

@@ -2,9 +2,11 @@ import { modalities } from '../../../schemas/ehr.ts';
 import { StageError } from '../../../schemas/errors.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import type { Imputation, ImputeRequest } from '../../generation/generator.ts';
+import type { Model } from '../../generation/model-file.ts';
+import { generatorNamed, openModel } from '../../generators/registry.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
 import { patientCount, visitCount } from '../../patients/visit-columns.ts';
-import { type ModelFolder, readModelFolder } from '../models/model-folder.ts';
+import { readModelFolder } from '../models/model-folder.ts';
 import { malformed } from '../read/outside-cohort.ts';
 import { readCohort } from '../read/read-cohort.ts';
 import { toldFacts } from './known-facts.ts';
@@ -33,7 +35,7 @@ export interface ImputedCohort {
   notes: string[];
 }
 
-const checkKinds = ({ task, kinds }: ImputationRequest, { vocabulary, generator }: ModelFolder): void => {
+const checkKinds = ({ task, kinds }: ImputationRequest, { vocabulary, card: { generator } }: Model): void => {
   const there = new Set(vocabulary.codes.map(({ modality }) => modality));
   const absent = kinds?.filter((kind) => !there.has(kind)) ?? [];
   if (absent.length > 0)
@@ -48,7 +50,7 @@ const checkKinds = ({ task, kinds }: ImputationRequest, { vocabulary, generator 
     );
 };
 
-const notesOf = (spoken: SpokenCohort, model: ModelFolder): string[] => {
+const notesOf = (spoken: SpokenCohort, model: Model): string[] => {
   const { unknown, known, labeled } = spoken;
   const all = known + unknown.occurrences;
   if (known === 0 && all > 0)
@@ -75,16 +77,17 @@ const notesOf = (spoken: SpokenCohort, model: ModelFolder): string[] => {
 export async function* imputeCohort(request: ImputationRequest): AsyncSteps<ImputedCohort> {
   const { task, kinds, top, demographics, input, scratch } = request;
   const model = await readModelFolder(request.model);
+  const { generator } = model.card;
+  if (!generatorNamed(generator).capabilities.includes('impute'))
+    throw new StageError('InvalidUsage', `${generator} cannot fill in what a record does not have`);
   checkKinds(request, model);
   yield { step: 0, of: 1, phase: 'reading patients' };
   const { cohort, layout } = await readCohort(input, { scratch, modalities });
   const spoken = speakVocabulary(cohort, model.vocabulary);
   const notes = [...cohort.notes, ...notesOf(spoken, model)];
-  const sampler = await model.open();
+  const sampler = await openModel(model);
   try {
-    if (!sampler.impute)
-      throw new StageError('InvalidUsage', `${model.generator} cannot fill in what a record does not say`);
-    const { generator } = model;
+    if (!sampler.impute) throw new RangeError(`${generator} declares impute, and its sampler has none`);
     const patients = patientCount(spoken.columns);
     const told = toldFacts(demographics, sampler.features, patients, generator);
     const facts = { ...spoken.columns.demographics, ...told };

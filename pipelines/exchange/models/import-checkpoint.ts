@@ -1,18 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
 import type { Checkpoint, CheckpointImport, Generator } from '../../generation/generator.ts';
-import type { modelCard } from '../../generation/model-file.ts';
+import { encodeModel, type ModelFiles } from '../../generation/model-file.ts';
 import { noSuchName } from '../../kernel/names.ts';
-import { decodeSafetensors, encodeSaved } from '../../kernel/safetensors.ts';
-import { vocabularyDigest } from '../../patients/vocabulary-digest.ts';
+import { decodeSafetensors } from '../../kernel/safetensors.ts';
 import { malformed } from '../read/outside-cohort.ts';
-import type { modelFileNames } from './model-files.ts';
 import { readJsonFile } from './vocabulary-file.ts';
-
-export type ModelFiles = Record<(typeof modelFileNames)[number], string | Uint8Array>;
 
 /** A checkpoint taken over: the files of its model folder, and what to tell. */
 export interface Imported {
@@ -88,25 +83,16 @@ export const importCheckpoint = async (
   const { adopt } = importOf(generator);
   const { tensors, importedSha256 } = await readCheckpoint(path);
   const { saved, vocabulary, settings, parameters, notes } = adopt({ ...given, tensors }, options);
-  const card: z.output<typeof modelCard> = {
+  const card = {
     generator: generator.name,
     version: generator.version,
     config: {},
-    settings: z
-      .record(z.string(), z.json())
-      .parse({ ...settings, importedFrom: basename(path), importedSha256 }),
+    settings: { ...settings, importedFrom: basename(path), importedSha256 },
     seed: given.seed,
-    vocabulary: vocabularyDigest(vocabulary),
-    tokens: vocabulary.codes.length,
     parameters,
   };
   return {
-    files: {
-      'model.json': `${JSON.stringify(card, null, 2)}\n`,
-      'vocabulary.json': `${JSON.stringify(vocabulary)}\n`,
-      'curve.json': '[]\n',
-      'weights.safetensors': encodeSaved(saved),
-    },
+    files: await encodeModel({ card, vocabulary, curve: [], saved }),
     codes: vocabulary.codes.length,
     labels: vocabulary.labels.length,
     parameters,

@@ -1,88 +1,107 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { StageError } from '../../../schemas/errors.ts';
-import { type Vocabulary, vocabulary as vocabularySchema } from '../../../schemas/vocabulary.ts';
-import type { Sampler } from '../../generation/generator.ts';
-import { generatorConfig } from '../../generation/generator.ts';
-import { type LearningCurve, learningCurve } from '../../generation/learning-curve.ts';
-import { type ModelCard, modelCard } from '../../generation/model-file.ts';
+import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import {
+  type Model,
+  type ModelCard,
+  type ModelFiles,
+  type ModelSource,
+  modelFileNames,
+  readModel,
+} from '../../generation/model-file.ts';
 import { generatorNamed } from '../../generators/registry.ts';
-import { decodeSaved } from '../../kernel/safetensors.ts';
-import { vocabularyDigest } from '../../patients/vocabulary-digest.ts';
-import { malformed } from '../read/outside-cohort.ts';
+import { digestFile } from '../../sources/source-folder.ts';
 
-/** A fitted generator from outside a run. */
-export interface ModelFolder {
-  generator: string;
-  /** What its tokens and labels are. */
-  vocabulary: Vocabulary;
-  curve: LearningCurve;
-  open(): Promise<Sampler>;
-}
+const missing = (folder: string, file: string, cause: unknown): StageError =>
+  new StageError(
+    'SourceMissing',
+    `${folder} should be the folder of a model (${modelFileNames.join(', ')}), as \`understudy import\` or a training ` +
+      `makes it; ${file} cannot be read there`,
+    { cause },
+  );
 
-const readJson = async (folder: string, file: string): Promise<unknown> => {
-  try {
-    return JSON.parse(await readFile(join(folder, file), 'utf8'));
-  } catch {
-    throw new StageError(
-      'SourceMissing',
-      `--model ${folder} should be a model artifact: a folder with model.json, vocabulary.json, curve.json and ` +
-        'weights.safetensors; ' +
-        `${file} cannot be read there`,
-    );
-  }
-};
-
-/** What a model folder's JSON files say of it. `where`: the folder in messages. Throws SourceMalformed. */
-export const checkedModel = (
-  where: string,
-  found: Record<'card' | 'vocabulary' | 'curve', unknown>,
-): { card: ModelCard; vocabulary: Vocabulary; curve: LearningCurve } => {
-  const card = modelCard.safeParse(found.card);
-  const words = vocabularySchema.safeParse(found.vocabulary);
-  const curve = learningCurve.safeParse(found.curve);
-  if (!card.success || !words.success || !curve.success)
-    throw malformed(`${where}: model.json, vocabulary.json or curve.json has another shape than ours`);
-  if (vocabularyDigest(words.data) !== card.data.vocabulary)
-    throw malformed(`${where}: vocabulary.json is not the vocabulary that model.json names`);
-  return { card: card.data, vocabulary: words.data, curve: curve.data };
-};
-
-/** Reads a model artifact. Throws SourceMissing, SourceMalformed, and InvalidConfig on an unknown generator. */
-export const readModelFolder = async (folder: string): Promise<ModelFolder> => {
-  const { card, vocabulary, curve } = checkedModel(`--model ${folder}`, {
-    card: await readJson(folder, 'model.json'),
-    vocabulary: await readJson(folder, 'vocabulary.json'),
-    curve: await readJson(folder, 'curve.json'),
-  });
-  const generator = generatorNamed(card.generator);
+/** A folder with the files of a model. Reading throws SourceMissing where a file is not there. */
+const modelFolder = (folder: string): ModelSource => {
+  const bytes = (file: string) =>
+    readFile(join(folder, file)).catch((cause) => {
+      throw missing(folder, file, cause);
+    });
   return {
-    generator: card.generator,
-    vocabulary,
-    curve,
-    open: async () => {
-      const saved = decodeSaved(await readFile(join(folder, 'weights.safetensors')));
-      return generator.open(saved, generatorConfig(generator, card.config), vocabulary);
+    bytes,
+    json: async (file) => {
+      const text = new TextDecoder().decode(await bytes(file));
+      try {
+        return JSON.parse(text);
+      } catch {
+        // What is no JSON has no shape of ours either: its reader refuses it.
+        return undefined;
+      }
     },
   };
 };
 
+/** Reads a model from a folder. Throws SourceMissing, SourceMalformed, and InvalidConfig on an unknown generator. */
+export const readModelFolder = async (folder: string): Promise<Model> => {
+  const model = await readModel(modelFolder(folder), folder);
+  generatorNamed(model.card.generator);
+  return model;
+};
+
+/** Digest of the contents of a model folder's files. Throws SourceMissing. */
+export const fingerprintModel = async (folder: string): Promise<string> => {
+  const hash = createHash('sha256');
+  for (const file of modelFileNames) {
+    const digest = await digestFile(join(folder, file)).catch((cause) => {
+      throw missing(folder, file, cause);
+    });
+    hash.update(`${file}\n${digest}\n`);
+  }
+  return hash.digest('hex');
+};
+
+/**
+ * Reads a model folder whole, byte for byte, and checks that it is a model of that generator. Throws SourceMissing,
+ * SourceMalformed, ArtifactCorrupt (its weights are no safetensors file), and InvalidConfig for a model of another
+ * generator.
+ */
+export const readImportedModel = async (
+  folder: string,
+  generator: string,
+): Promise<{ card: ModelCard; files: ModelFiles }> => {
+  const source = modelFolder(folder);
+  const name = basename(folder);
+  const { card, weights } = await readModel(source, name);
+  if (card.generator !== generator)
+    throw new StageError(
+      'InvalidConfig',
+      `${name} is a model of ${card.generator}, and ${generator} can start from its own models only`,
+    );
+  await weights();
+  const files = await Promise.all(
+    modelFileNames.map(async (file) => [file, await source.bytes(file)] as const),
+  );
+  return { card, files: Object.fromEntries(files) as ModelFiles };
+};
+
 /**
  * Throws InvalidConfig unless the vocabulary that cohorts were aligned to, the model's first, is the model's alone:
- * of a code that it does not know it cannot tell a probability.
+ * a model has no probability for a code that is not in its vocabulary.
  */
-export const checkModelSpeaks = (model: ModelFolder, vocabulary: Vocabulary): void => {
+export const checkModelCodes = (model: Model, vocabulary: Vocabulary): void => {
   const [own, all] = [model.vocabulary, vocabulary];
+  const { generator } = model.card;
   const extra = all.codes.length - own.codes.length;
   if (extra > 0)
     throw new StageError(
       'InvalidConfig',
-      `the model (${model.generator}) knows ${own.codes.length} codes, and these cohorts have ${extra} more: give the token ` +
+      `the model (${generator}) knows ${own.codes.length} codes, and these cohorts have ${extra} more: give the token ` +
         'cohorts of its run as --train, --test and --synthetic, or leave --model out',
     );
   if (all.labels.length !== own.labels.length)
     throw new StageError(
       'InvalidConfig',
-      `the model (${model.generator}) knows ${own.labels.length} labels, these cohorts tell ${all.labels.length}`,
+      `the model (${generator}) knows ${own.labels.length} labels, these cohorts have ${all.labels.length}`,
     );
 };

@@ -11,6 +11,7 @@ import {
 } from '../../../../../pipelines/generators/promptehr/network/sequences.ts';
 import { logSoftmax } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
 import promptehr from '../../../../../pipelines/generators/promptehr.ts';
+import { openModel } from '../../../../../pipelines/generators/registry.ts';
 import type { NamedArray } from '../../../../../pipelines/kernel/checkpointable.ts';
 import { decodeSafetensors } from '../../../../../pipelines/kernel/safetensors.ts';
 import { drainAsync } from '../../../../../pipelines/kernel/steps.ts';
@@ -124,7 +125,7 @@ test.serial('an imported checkpoint is a model: it draws, scores and fills in', 
     for (const [name, content] of Object.entries(imported.files))
       await writeFile(join(folder, name), content);
     const model = await readModelFolder(folder);
-    const sampler = await model.open();
+    const sampler = await openModel(model);
     t.deepEqual(sampler.features, { age: 'numeric', sex: ['F', 'M'], admission: ['a', 'b', 'c'] });
     const columns = columnsOf([
       {
