@@ -13,11 +13,13 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
-import { type Architecture, layoutOf } from '../pipelines/generators/halo/network/architecture.ts';
+import { patientBlock } from '../pipelines/generation/record-sampler.ts';
+import { layoutOf } from '../pipelines/generation/record-sets.ts';
+import type { Architecture } from '../pipelines/generators/halo/network/architecture.ts';
 import { type Batch, packPatients } from '../pipelines/generators/halo/network/batch.ts';
 import { HaloNetwork } from '../pipelines/generators/halo/network/network.ts';
 import { toReference, type Weight } from '../pipelines/generators/halo/network/weight-layout.ts';
-import { HaloSampler, patientBlock, samplingColumns } from '../pipelines/generators/halo/sampling/sampler.ts';
+import { haloSampler, samplingColumns } from '../pipelines/generators/halo/sampling/sampler.ts';
 import { initialValues } from '../pipelines/generators/halo/training/initial-weights.ts';
 import { RandomSource } from '../pipelines/kernel/random.ts';
 import { encodeSafetensors } from '../pipelines/kernel/safetensors.ts';
@@ -181,7 +183,7 @@ const train = async (peer: HaloPeer, peak: number): Promise<void> => {
 const sample = async (peer: HaloPeer, isOpen: boolean): Promise<void> => {
   const network = await fresh(samplingColumns, 'prevalence');
   if (!isOpen) await peer.open(peerConfig, columns);
-  const sampler = new HaloSampler(network);
+  const sampler = haloSampler(network);
   await sampler.drawBlock(0, 1);
   const taken: number[] = [];
   const turns: number[] = [];

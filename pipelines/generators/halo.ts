@@ -10,13 +10,10 @@
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import { defineGenerator } from '../generation/generator.ts';
-import { openOps } from '../nn/ops/open-ops.ts';
 import { haloImport } from './halo/adopt.ts';
 import { storedArchitecture } from './halo/network/architecture.ts';
-import { HaloNetwork } from './halo/network/network.ts';
-import { groupsOf, HaloSampler, samplingColumns } from './halo/sampling/sampler.ts';
 import { haloConfig } from './halo/training/config.ts';
-import { HaloFitting } from './halo/training/fitting.ts';
+import { fitHalo, openHalo } from './halo/training/fitting.ts';
 import { haloStart } from './halo/training/warm-weights.ts';
 
 const modelSchema = z.object({ architecture: storedArchitecture });
@@ -29,8 +26,8 @@ export default defineGenerator({
   version: 3,
   config: haloConfig,
   capabilities: ['labels', 'score'],
-  fit: (data, config, seed) => HaloFitting.start(data, config, seed),
-  fitFrom: (start, data, config, seed) => HaloFitting.start(data, config, seed, haloStart(start, data)),
+  fit: (data, config, seed) => fitHalo(data, config, seed),
+  fitFrom: (start, data, config, seed) => fitHalo(data, config, seed, haloStart(start, data)),
   importCheckpoint: haloImport,
   async open(saved, _config, vocabulary) {
     const { architecture } = modelSchema.parse(saved.json);
@@ -40,8 +37,6 @@ export default defineGenerator({
         `halo: the model knows ${architecture.codes} codes and ${architecture.labels} labels, the vocabulary has ` +
           `${vocabulary.codes.length} and ${vocabulary.labels.length}; use the cohort it was trained on`,
       );
-    const ops = await openOps();
-    const network = await HaloNetwork.fromReference(ops, architecture, samplingColumns, saved.arrays);
-    return new HaloSampler(network, groupsOf(vocabulary));
+    return openHalo(architecture, saved, vocabulary);
   },
 });

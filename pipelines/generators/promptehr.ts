@@ -15,7 +15,7 @@ import { readPromptModel } from './promptehr/records/prompt-model.ts';
 import { promptSampling } from './promptehr/sampling/decoding.ts';
 import { PromptSampler } from './promptehr/sampling/sampler.ts';
 import { promptConfig } from './promptehr/training/config.ts';
-import { PromptFitting } from './promptehr/training/fitting.ts';
+import { fitPrompt } from './promptehr/training/fitting.ts';
 import { promptStart } from './promptehr/training/warm-weights.ts';
 
 export default defineGenerator({
@@ -27,8 +27,8 @@ export default defineGenerator({
   config: promptConfig,
   sampling: promptSampling,
   capabilities: ['labels', 'demographics', 'seeds', 'conditional', 'impute'],
-  fit: (data, config, seed) => PromptFitting.start(data, config, seed),
-  fitFrom: (start, data, config, seed) => PromptFitting.start(data, config, seed, promptStart(start)),
+  fit: (data, config, seed) => fitPrompt(data, config, seed),
+  fitFrom: (start, data, config, seed) => fitPrompt(data, config, seed, promptStart(start)),
   importCheckpoint: promptImport,
   async open(saved, _config, vocabulary) {
     const model = readPromptModel(saved.json, vocabulary);

@@ -211,3 +211,12 @@ export const patientsIn = (cohort: TokenCohort, split: number): Int32Array => {
   });
   return Int32Array.from(found);
 };
+/** Indices of the patients with at least one visit, ascending: those that a model can learn from. */
+export const withVisits = ({ visitOffsets }: VisitColumns): Int32Array =>
+  Int32Array.from({ length: visitOffsets.length - 1 }, (_, patient) => patient).filter(
+    (patient) => visitOffsets[patient] !== visitOffsets[patient + 1],
+  );
+
+/** Visits of the longest record; 0 without patients. */
+export const longestRecord = ({ visitOffsets }: VisitColumns): number =>
+  visitOffsets.reduce((longest, end, i) => Math.max(longest, end - (visitOffsets[i - 1] ?? end)), 0);

@@ -12,8 +12,9 @@ import {
   withoutPrefix,
 } from '../../generation/checkpoint-tensors.ts';
 import { type Checkpoint, defineImport } from '../../generation/generator.ts';
+import { layoutOf } from '../../generation/record-sets.ts';
 import type { NamedArray } from '../../kernel/checkpointable.ts';
-import { type Architecture, layoutOf } from './network/architecture.ts';
+import type { Architecture } from './network/architecture.ts';
 import { allWeights, liveCells, referenceShapes } from './network/weight-layout.ts';
 import { samplingColumns } from './sampling/sampler.ts';
 

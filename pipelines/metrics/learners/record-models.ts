@@ -11,6 +11,7 @@ import { type CodeBook, codeBook, packExamples, type VisitBatch } from '../../nn
 import type { EncoderShape } from '../../nn/networks/visit-encoder.ts';
 import { openOps } from '../../nn/ops/open-ops.ts';
 import type { Ops } from '../../nn/ops/ops.ts';
+import { type EpochLearner, epochsFor, trainEpochs } from '../../nn/training/epoch-cursor.ts';
 import type { VisitColumns } from '../../patients/visit-columns.ts';
 import { adamUpdate } from './classifier-network.ts';
 import { excerpts, type RecordCase } from './record-cases.ts';
@@ -62,7 +63,7 @@ const everyone = (cohort: VisitColumns) =>
   }));
 
 /** Models of one group, in training and when asked. */
-class RecordModels {
+class RecordModels implements EpochLearner<RecordTask[]> {
   readonly batches: number;
   readonly epochs: number;
   readonly #ops: Ops;
@@ -81,7 +82,7 @@ class RecordModels {
     this.#question = question;
     this.#options = options;
     this.batches = Math.max(...tasks.map(({ cases }) => Math.ceil(cases.length / batchSize)));
-    this.epochs = Math.max(options.epochs, Math.ceil(options.leastUpdates / this.batches));
+    this.epochs = epochsFor(this.batches, options.epochs, options.leastUpdates);
     for (const { cohort } of tasks) {
       const first = this.#books.reduce((sum, book) => sum + book.tokens.length, 0);
       this.#books.push(codeBook(everyone(cohort), tokens, first));
@@ -184,13 +185,12 @@ export async function* askRecordModels(
     try {
       const own = names.map((index) => tasks[index] as RecordTask);
       const models = new RecordModels(ops, own, question, options);
-      const updates = models.epochs * models.batches;
-      for (let epoch = 1, update = 0; epoch <= models.epochs; epoch++)
-        for (const batch of models.batchesOf(epoch)) {
-          models.learn(batch);
-          const share = (0.9 * ++update) / updates;
-          yield { step: Math.round(1000 * (done + share * names.length)), of: 1000 * tasks.length };
-        }
+      const { batches, epochs } = models;
+      const plan = { batches, epochs, patience: Number.POSITIVE_INFINITY };
+      for await (const { step, of } of trainEpochs('models that attack privacy', plan, models)) {
+        const share = (0.9 * step) / of;
+        yield { step: Math.round(1000 * (done + share * names.length)), of: 1000 * tasks.length };
+      }
       for (const query of queries)
         for (let from = 0; from < query.cases.length; from += chunk) {
           models.ask({ ...query, cases: query.cases.slice(from, from + chunk) }, from, names);

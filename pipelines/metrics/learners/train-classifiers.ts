@@ -1,4 +1,3 @@
-import { StageError } from '../../../schemas/errors.ts';
 import { RandomSource } from '../../kernel/random.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
 import type { Example } from '../../nn/networks/visit-batch.ts';
@@ -6,6 +5,7 @@ import { type CodeBook, codeBook, packExamples } from '../../nn/networks/visit-b
 import type { EncoderShape } from '../../nn/networks/visit-encoder.ts';
 import { openOps } from '../../nn/ops/open-ops.ts';
 import type { Ops } from '../../nn/ops/ops.ts';
+import { type EpochLearner, epochsFor, trainEpochs } from '../../nn/training/epoch-cursor.ts';
 import {
   adamUpdate,
   type ClassifierNetwork,
@@ -103,7 +103,7 @@ const meanLoss = (logits: Float64Array, examples: readonly Example[]): number =>
   }, 0) / examples.length;
 
 /** A group of classifiers in training. */
-class ClassifierGroup {
+class ClassifierGroup implements EpochLearner<Example[][]> {
   readonly batches: number;
   readonly epochs: number;
   readonly best: ClassifierScores[];
@@ -114,6 +114,7 @@ class ClassifierGroup {
   readonly #network: ClassifierNetwork;
   readonly #order: RandomSource;
   #updates = 0;
+  #losses: number[] = [];
 
   constructor(ops: Ops, tasks: readonly ClassifierTask[], options: ClassifierOptions) {
     const { seed, tokens, batchSize, leastUpdates } = options;
@@ -121,7 +122,7 @@ class ClassifierGroup {
     this.#tasks = tasks;
     this.#options = options;
     this.batches = Math.max(...tasks.map(({ train }) => Math.ceil(train.length / batchSize)));
-    this.epochs = Math.max(options.epochs, Math.ceil(leastUpdates / this.batches));
+    this.epochs = epochsFor(this.batches, options.epochs, leastUpdates);
     this.best = tasks.map(() => ({ scores: new Float64Array(), epoch: 0, validationLoss: Infinity }));
     for (const { train, hidden } of tasks) {
       const first = this.#books.reduce((sum, book) => sum + book.tokens.length, 0);
@@ -169,32 +170,23 @@ class ClassifierGroup {
     });
   }
 
-  /** Validates; whoever got better is asked about its cases. */
-  validate(epoch: number): void {
-    const [ops, network, books] = [this.#ops, this.#network, this.#books];
-    const logits = logitsOf(
-      ops,
-      network,
-      this.#tasks.map(({ validation }) => validation),
-      books,
-    );
-    const losses = this.#tasks.map(({ validation }, i) => meanLoss(logits[i] as Float64Array, validation));
-    if (!losses.every(Number.isFinite))
-      throw new StageError('Diverged', `a classifier's validation loss is not finite in epoch ${epoch}`);
-    const better = losses.map((loss, i) => loss < (this.best[i] as ClassifierScores).validationLoss);
-    if (!better.includes(true)) return;
-    const asked = this.#tasks.map(({ score }, i) => (better[i] ? score : []));
-    for (const [i, answer] of logitsOf(ops, network, asked, books).entries())
+  validate(): number[] {
+    const validations = this.#tasks.map(({ validation }) => validation);
+    const logits = logitsOf(this.#ops, this.#network, validations, this.#books);
+    this.#losses = validations.map((validation, i) => meanLoss(logits[i] as Float64Array, validation));
+    return this.#losses;
+  }
+
+  /** Those that got better score their cases. */
+  improved(epoch: number, better: readonly boolean[]): void {
+    const scored = this.#tasks.map(({ score }, i) => (better[i] ? score : []));
+    for (const [i, answer] of logitsOf(this.#ops, this.#network, scored, this.#books).entries())
       if (better[i])
         this.best[i] = {
           scores: answer.map((logit) => 1 / (1 + Math.exp(-logit))),
           epoch,
-          validationLoss: losses[i] as number,
+          validationLoss: this.#losses[i] as number,
         };
-  }
-
-  finished(epoch: number): boolean {
-    return this.best.every((best) => epoch - best.epoch >= this.#options.patience);
   }
 }
 
@@ -212,15 +204,10 @@ export async function* trainClassifiers(
     const ops = await openOps();
     try {
       const group = new ClassifierGroup(ops, tasks.slice(from, from + options.groupSize), options);
-      for (let epoch = 1; epoch <= group.epochs && !group.finished(epoch - 1); epoch++) {
-        let index = 0;
-        for (const examples of group.batchesOf(epoch)) {
-          group.learn(examples, epoch, index++);
-          const share = (epoch - 1 + index / group.batches) / group.epochs;
-          yield { step: Math.round(1000 * (from + share * group.best.length)), of: 1000 * tasks.length };
-        }
-        group.validate(epoch);
-      }
+      const { batches, epochs, best } = group;
+      const training = trainEpochs('classifiers', { batches, epochs, patience: options.patience }, group);
+      for await (const { step, of } of training)
+        yield { step: Math.round(1000 * (from + (step / of) * best.length)), of: 1000 * tasks.length };
       results.push(...group.best);
     } finally {
       ops.dispose();

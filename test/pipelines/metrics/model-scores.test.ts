@@ -1,7 +1,7 @@
 import test from 'ava';
 import { startBackend } from '../../../infra/backend.ts';
 import type { Sampler } from '../../../pipelines/generation/generator.ts';
-import { HaloSampler } from '../../../pipelines/generators/halo/sampling/sampler.ts';
+import { haloSampler } from '../../../pipelines/generators/halo/sampling/sampler.ts';
 import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import { metrics } from '../../../pipelines/metrics/registry.ts';
 import { scoreMetric } from '../../../pipelines/metrics/score-metric.ts';
@@ -19,7 +19,7 @@ const found = async (name: string, model: () => Promise<Sampler>) => {
   const input = { ...parties, vocabulary, model, rows: [], options: {}, seed: 0, replicates: 20 };
   return (await drainAsync(scoreMetric(metric, input, 0))).rows;
 };
-const halo = async () => new HaloSampler(await openTiny(13));
+const halo = async () => haloSampler(await openTiny(13));
 
 test('the reference rows are the numbers of the reference', async (t) => {
   const { test_model_metrics_12_patients: golden } = await goldenHalo();

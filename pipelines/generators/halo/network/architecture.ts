@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { VisitColumns } from '../../../patients/visit-columns.ts';
 
 /** The shape of a HALO model: everything that decides the shapes of its weights. */
 export interface Architecture {
@@ -28,54 +27,3 @@ export const storedArchitecture: z.ZodType<Architecture> = z.object({
   maxVisits: size,
   positions: size,
 });
-
-/** Columns of a visit vector: codes, labels, then the three special tokens of the reference. */
-export interface Layout {
-  codes: number;
-  labels: number;
-  start: number;
-  end: number;
-  width: number;
-}
-
-/** The reference keeps a third special column, for padding; nothing here is padded, so it is never set. */
-export const layoutOf = ({ codes, labels }: Pick<Architecture, 'codes' | 'labels'>): Layout => ({
-  codes,
-  labels,
-  start: codes + labels,
-  end: codes + labels + 1,
-  width: codes + labels + 3,
-});
-
-/** `[C + label …]` for the labels a patient has. */
-export const labelTokens = (layout: Layout, labels: ArrayLike<number>): number[] => {
-  const tokens: number[] = [];
-  for (let label = 0; label < layout.labels; label++)
-    if (labels[label] === 1) tokens.push(layout.codes + label);
-  return tokens;
-};
-
-/**
- * A record as the sets of its positions 0 … v+1: start; labels; one set per visit, the last with the end token
- * (the paper's v_s, v_l, v_1 … v_T; like the reference, v_e shares the last visit's row). A record cut at
- * `maxVisits` goes on in truth, so it has no end token.
- */
-export const recordSets = (
-  layout: Layout,
-  columns: VisitColumns,
-  patient: number,
-  maxVisits: number,
-): ArrayLike<number>[] => {
-  const first = columns.visitOffsets[patient] as number;
-  const last = columns.visitOffsets[patient + 1] as number;
-  const { labels } = layout;
-  const sets: ArrayLike<number>[] = [
-    [layout.start],
-    labelTokens(layout, columns.labels.subarray(patient * labels, (patient + 1) * labels)),
-  ];
-  for (let visit = first; visit < Math.min(last, first + maxVisits); visit++) {
-    const codes = columns.codes.subarray(columns.codeOffsets[visit], columns.codeOffsets[visit + 1]);
-    sets.push(visit === last - 1 ? [...codes, layout.end] : codes);
-  }
-  return sets;
-};

@@ -1,8 +1,8 @@
+import { type Layout, type RecordSets, recordSets } from '../../../generation/record-sets.ts';
 import type { RowGrid } from '../../../nn/layers/attention.ts';
 import { layGroups } from '../../../nn/layers/cells.ts';
 import type { Ops } from '../../../nn/ops/ops.ts';
 import type { VisitColumns } from '../../../patients/visit-columns.ts';
-import { type Layout, recordSets } from './architecture.ts';
 
 /**
  * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t is asked for the set
@@ -44,7 +44,7 @@ class TokenRows {
 }
 
 /** The batch of records already given as sets per position: the start token alone, the labels, then visits. */
-export const packSets = (records: readonly ArrayLike<number>[][]): Batch => {
+export const packSets = (records: readonly RecordSets[]): Batch => {
   const inputs = new TokenRows();
   const targets = new TokenRows();
   const start = records[0]?.[0] ?? [];

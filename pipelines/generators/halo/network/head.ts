@@ -6,9 +6,10 @@
  * sparsely. N rows, H histories, E embedding, C codes, W width, w width of one block.
  */
 
+import { layoutOf } from '../../../generation/record-sets.ts';
 import type { Forward } from '../../../nn/layers/layers.ts';
 import type { Operand, Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
-import { type Architecture, layoutOf } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import type { Batch } from './batch.ts';
 import { type Block, columnBlocks, headName } from './weight-layout.ts';
 

@@ -2,7 +2,7 @@
  * How labels depend on each other: the piece of HALO's head that decides the labels, on our side. All patients share the
  * history of the start token, hence one small network for all. L labels, E embedding.
  */
-import { layoutOf } from './architecture.ts';
+import { layoutOf } from '../../../generation/record-sets.ts';
 import { packSets } from './batch.ts';
 import type { HaloNetwork } from './network.ts';
 

@@ -3,11 +3,13 @@
  * autoregressive language model; Nat Commun 14, 5305, 2023): histories by a transformer over visits, then each
  * column's probability from the history and the columns before it. N rows of a batch, E embedding, W width.
  */
+
+import { layoutOf } from '../../../generation/record-sets.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { Pace } from '../../../kernel/pace.ts';
 import type { Backward, Update } from '../../../nn/layers/layers.ts';
 import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
-import { type Architecture, layoutOf } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { type Batch, gridOf } from './batch.ts';
 import { type Head, type HeadTrace, headForward, headOf, tokensByBlock } from './head.ts';
 import { headBackward, type RowsByHistory } from './head-backward.ts';

@@ -3,9 +3,11 @@
  * rectangle of one of theirs. The two square matrices of the head (D = embedding + width) are kept as blocks of
  * their live triangle only: half the memory, and half the work.
  */
+
+import { type Layout, layoutOf } from '../../../generation/record-sets.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import type { Pace } from '../../../kernel/pace.ts';
-import { type Architecture, type Layout, layoutOf } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 
 /** A trainable array of ours, a rectangle of a reference tensor. Vectors count as one row. */
 export interface Weight {

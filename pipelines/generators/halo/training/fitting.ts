@@ -1,37 +1,23 @@
 import { StageError } from '../../../../schemas/errors.ts';
-import type { Fitting, StepReport, TrainingData } from '../../../generation/generator.ts';
-import type { Saved, Saving } from '../../../kernel/checkpointable.ts';
+import { calibrate, logitShifts } from '../../../generation/calibration.ts';
+import type { Fitting, TrainingData } from '../../../generation/generator.ts';
+import { groupsOf } from '../../../generation/record-sampler.ts';
+import { layoutOf } from '../../../generation/record-sets.ts';
+import type { Saved } from '../../../kernel/checkpointable.ts';
 import { RandomSource } from '../../../kernel/random.ts';
-import { adamRates } from '../../../nn/layers/adam.ts';
 import { openOps } from '../../../nn/ops/open-ops.ts';
-import { scheduledRate } from '../../../nn/training/learning-rate.ts';
-import { fewestToSteer, TrainingState } from '../../../nn/training/training-state.ts';
-import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
-import { type Architecture, layoutOf } from '../network/architecture.ts';
-import { type Batch, packPatients } from '../network/batch.ts';
+import { cutInto, shuffledBatches } from '../../../nn/training/batches.ts';
+import { EpochTrainer, isSteered } from '../../../nn/training/epoch-trainer.ts';
+import { patientCount, type VisitColumns, visitsOf, withVisits } from '../../../patients/visit-columns.ts';
+import type { Architecture } from '../network/architecture.ts';
+import { packPatients } from '../network/batch.ts';
 import { HaloNetwork } from '../network/network.ts';
-import { toReference, type Weight } from '../network/weight-layout.ts';
-import { groupsOf } from '../sampling/sampler.ts';
-import { calibrate, shiftLogits } from './calibration.ts';
-import { coarseValues, isBetweenCodes } from './coarse.ts';
-import { architectureOf, type HaloConfig, type HaloSettings, resolveHalo } from './config.ts';
+import { toReference } from '../network/weight-layout.ts';
+import { haloSampler, samplingColumns } from '../sampling/sampler.ts';
+import { architectureOf, type HaloConfig, resolveHalo } from './config.ts';
 import { initialValues } from './initial-weights.ts';
-import { type MemoryNeed, memoryNeed, requireMemory } from './memory-need.ts';
+import { adviceOf, memoryNeed } from './memory-need.ts';
 import { type HaloStart, placedLike, sizedLike } from './warm-weights.ts';
-
-/** Patients that can be learned from: those with a visit. */
-const withVisits = (columns: VisitColumns): Int32Array =>
-  Int32Array.from({ length: patientCount(columns) }, (_, patient) => patient).filter(
-    (patient) => columns.visitOffsets[patient] !== columns.visitOffsets[patient + 1],
-  );
-
-/** Patients in the order of an epoch. */
-const orderOf = (random: RandomSource, patients: Int32Array, epoch: number): Int32Array =>
-  random.permutation(patients.length, epoch).map((i) => patients[i] as number);
-
-/** Visits beyond `maxVisits`, which nothing is learned from. */
-const cutVisits = ({ visitOffsets }: VisitColumns, maxVisits: number): number =>
-  visitOffsets.reduce((cut, end, i) => cut + Math.max(0, end - (visitOffsets[i - 1] ?? 0) - maxVisits), 0);
 
 /** Settings and architecture, those of the model that training starts from where there is one. */
 const sizedFor = (data: TrainingData, config: HaloConfig, start: HaloStart | undefined) => {
@@ -40,183 +26,86 @@ const sizedFor = (data: TrainingData, config: HaloConfig, start: HaloStart | und
   return start ? placedLike(settings, architecture, start) : { settings, architecture };
 };
 
-/** HALO being trained: one step is one batch; an epoch's last step also validates. */
-export class HaloFitting implements Fitting {
-  readonly steps: number;
-  readonly settings: HaloSettings;
-  readonly facts: Record<string, number | string>;
-  readonly #data: TrainingData;
-  readonly #architecture: Architecture;
-  readonly #order: RandomSource;
-  readonly #training: Int32Array;
-  readonly #validation: Int32Array;
-  readonly #stepsPerEpoch: number;
-  readonly #state: TrainingState<HaloNetwork>;
-  /** What calibration adds to each column's logit, once training has ended. */
-  #shift: Float32Array | undefined;
-  readonly #seed: number;
-  #epochOrder: { epoch: number; patients: Int32Array } | undefined;
+/** The sampler of a model in the reference's tensors. */
+export const openHalo = async (
+  architecture: Architecture,
+  model: Saved,
+  vocabulary: TrainingData['vocabulary'],
+) => {
+  const ops = await openOps();
+  const network = await HaloNetwork.fromReference(ops, architecture, samplingColumns, model.arrays);
+  return haloSampler(network, groupsOf(vocabulary));
+};
 
-  private constructor(
-    data: TrainingData,
-    settings: HaloSettings,
-    seed: number,
-    network: HaloNetwork,
-    need: MemoryNeed,
-  ) {
-    this.settings = settings;
-    this.#seed = seed;
-    this.#data = data;
-    this.#architecture = network.architecture;
-    const { ops, architecture } = network;
-    this.#state = new TrainingState('halo', network, (initial) =>
-      HaloNetwork.build(ops, architecture, settings.blockColumns, initial),
-    );
-    this.#order = new RandomSource(seed, 'order');
-    this.#training = withVisits(data.train);
-    this.#validation = withVisits(data.validation);
-    this.#stepsPerEpoch = Math.ceil(this.#training.length / settings.batch);
-    this.steps = this.#stepsPerEpoch * settings.epochs;
-    this.facts = {
+const outputBias = 'ehr_head.auto2.bias';
+
+/**
+ * HALO in training, from fresh weights or those of `start`. One step is one batch of patients. Throws TooFewPatients when no
+ * training patient has a visit, OutOfMemory when what a training of this size needs is not free.
+ */
+export const fitHalo = async (
+  data: TrainingData,
+  config: HaloConfig,
+  seed: number,
+  start?: HaloStart,
+): Promise<Fitting> => {
+  const { train, validation, vocabulary } = data;
+  const patients = withVisits(train);
+  if (patients.length === 0)
+    throw new StageError('TooFewPatients', 'halo: the training split has no patient with a visit');
+  const { settings, architecture } = sizedFor(data, config, start);
+  const { batch, blockColumns, maxVisits, calibration: rounds } = settings;
+  const scale = {
+    normalization: settings.lossNormalization,
+    positiveWeight: settings.positiveWeight,
+    maxVisits,
+  };
+  const layout = layoutOf(architecture);
+  const batchesOf = shuffledBatches(patients, batch, new RandomSource(seed, 'order'));
+  const pack = (columns: VisitColumns, items: Int32Array) => packPatients(layout, columns, items, maxVisits);
+  const validated = withVisits(validation);
+  const need = memoryNeed(architecture, settings, train, batchesOf(0), isSteered(validated.length));
+  return EpochTrainer.start<HaloNetwork>({
+    name: 'halo',
+    settings: { ...settings },
+    facts: (network) => ({
       parameters: network.parameters,
-      memoryMib: Math.round(need.total / 2 ** 20),
-      visitsCut: cutVisits(data.train, settings.maxVisits),
-      patientsWithoutVisits: patientCount(data.train) - this.#training.length,
-      earlyStopping: this.#steered
-        ? `after ${settings.patience} epochs without a better validation loss`
-        : `off: ${this.#validation.length} patients to validate on, ${fewestToSteer} needed`,
-    };
-  }
+      visitsCut: cutVisits(train, maxVisits),
+      patientsWithoutVisits: patientCount(train) - patients.length,
+    }),
+    memory: { need, advice: adviceOf(settings), limitGib: config.memoryGib },
+    open: async () => {
+      const ops = await openOps();
+      if (start) return HaloNetwork.fromReference(ops, architecture, blockColumns, start.arrays);
+      const initial = initialValues(architecture, new RandomSource(seed, 'weights'), train, settings.start);
+      return HaloNetwork.build(ops, architecture, blockColumns, (part) => ({ value: initial(part) }));
+    },
+    rebuild: ({ ops }, initial) => HaloNetwork.build(ops, architecture, blockColumns, initial),
+    batchesOf,
+    learn: (network, items, { update }) => network.learn(pack(train, items), scale, update),
+    validation: { patients: validated.length, batches: cutInto(validated, batch) },
+    loss: (network, items) => network.loss(pack(validation, items), scale),
+    fitted: async ({ weights, pace }, weightsOf) => ({
+      arrays: await toReference(architecture, weights, ({ name }) => weightsOf(name), pace),
+      json: { architecture },
+    }),
+    calibrate: (fitted) =>
+      calibrate(fitted, {
+        rounds,
+        // A share of few training patients is known no better than from some thousand sampled ones.
+        patients: Math.min(4096, Math.max(1024, patients.length)),
+        seed,
+        open: (current) => openHalo(architecture, current, vocabulary),
+        shiftsOf: (sampled) => {
+          // The bias of column c stands one place before the column's own: see Weight.
+          const shifts = new Float64Array(architecture.embedding - 1 + layout.width);
+          shifts.set(logitShifts(layout, train, sampled), architecture.embedding - 1);
+          return { [outputBias]: shifts };
+        },
+      }),
+  });
+};
 
-  /**
-   * Draws fresh weights, or takes those of `start`. Throws TooFewPatients when no training patient has a visit,
-   * OutOfMemory when what a training of this size takes is not there.
-   */
-  static async start(
-    data: TrainingData,
-    config: HaloConfig,
-    seed: number,
-    start?: HaloStart,
-  ): Promise<HaloFitting> {
-    const patients = withVisits(data.train);
-    if (patients.length === 0)
-      throw new StageError('TooFewPatients', 'halo: the training split has no patient with a visit');
-    const { settings, architecture } = sizedFor(data, config, start);
-    const order = orderOf(new RandomSource(seed, 'order'), patients, 0);
-    const isSteered = withVisits(data.validation).length >= fewestToSteer;
-    const need = memoryNeed(architecture, settings, data.train, order, isSteered);
-    requireMemory(need, settings, config.memoryGib);
-    const random = new RandomSource(seed, 'weights');
-    const ops = await openOps();
-    const { blockColumns } = settings;
-    const drawn = initialValues(architecture, random, data.train, settings.start);
-    const initial = settings.head === 'coarse' ? coarseValues(drawn) : drawn;
-    const network = start
-      ? await HaloNetwork.fromReference(ops, architecture, blockColumns, start.arrays)
-      : await HaloNetwork.build(ops, architecture, blockColumns, (part) => ({ value: initial(part) }));
-    return new HaloFitting(data, settings, seed, network, need);
-  }
-
-  get #steered(): boolean {
-    return this.#validation.length >= fewestToSteer;
-  }
-
-  get finished(): boolean {
-    const { step, sinceBest } = this.#state;
-    return step >= this.steps || sinceBest >= this.settings.patience * this.#stepsPerEpoch;
-  }
-
-  /** The patients of one epoch, in the order that (seed, epoch) gives: the cursor is (epoch, position). */
-  #patientsOf(epoch: number): Int32Array {
-    if (this.#epochOrder?.epoch !== epoch)
-      this.#epochOrder = { epoch, patients: orderOf(this.#order, this.#training, epoch) };
-    return this.#epochOrder.patients;
-  }
-
-  #pack(columns: VisitColumns, patients: Int32Array, position: number): Batch {
-    const { batch, maxVisits } = this.settings;
-    const some = patients.subarray(position * batch, (position + 1) * batch);
-    return packPatients(layoutOf(this.#architecture), columns, some, maxVisits);
-  }
-
-  get #scale() {
-    const { lossNormalization: normalization, positiveWeight, maxVisits } = this.settings;
-    return { normalization, positiveWeight, maxVisits };
-  }
-
-  async step(): Promise<StepReport> {
-    const { step } = this.#state;
-    const epoch = Math.floor(step / this.#stepsPerEpoch);
-    const position = step % this.#stepsPerEpoch;
-    const batch = this.#pack(this.#data.train, this.#patientsOf(epoch), position);
-    const { schedule, learningRate, weightDecay } = this.settings;
-    const rates = adamRates(step + 1, scheduledRate(schedule, learningRate, step, this.steps));
-    const coarse = this.settings.head === 'coarse';
-    const loss = await this.#state.network.learn(batch, this.#scale, (parameter, gradient) => {
-      if (!(coarse && isBetweenCodes(parameter.name)))
-        this.#state.update(parameter, gradient, rates, weightDecay);
-    });
-    this.#state.advance();
-    const ends = position + 1 === this.#stepsPerEpoch && this.#validation.length > 0;
-    const validation = ends ? { validationLoss: await this.#validate() } : {};
-    if (this.finished) await this.#calibrate();
-    return { loss, epoch: epoch + 1, ...validation };
-  }
-
-  /** Mean loss over the validation split; the best weights so far are put aside. */
-  async #validate(): Promise<number> {
-    let sum = 0;
-    let cells = 0;
-    for (let position = 0; position * this.settings.batch < this.#validation.length; position++) {
-      const batch = this.#pack(this.#data.validation, this.#validation, position);
-      const part = await this.#state.network.loss(batch, this.#scale);
-      sum += part.sum;
-      cells += part.cells;
-    }
-    const loss = sum / cells;
-    if (this.#steered) await this.#state.judge(loss);
-    return loss;
-  }
-
-  async #calibrate(): Promise<void> {
-    const { calibration: rounds } = this.settings;
-    if (rounds === 0) return;
-    // A share of few training patients is known no better than from some thousand drawn ones.
-    const patients = Math.min(4096, Math.max(1024, this.#training.length));
-    const { vocabulary, train } = this.#data;
-    const plan = { rounds, patients, seed: this.#seed, groups: groupsOf(vocabulary) };
-    this.#shift = await calibrate(await this.#fitted(), this.#architecture, train, plan);
-  }
-
-  save(): Saving {
-    const { arrays, json } = this.#state.save();
-    const shift = this.#shift && { calibration: { shape: [this.#shift.length], data: this.#shift } };
-    return { arrays: { ...arrays, ...shift }, json };
-  }
-  async load(saved: Saved): Promise<void> {
-    await this.#state.load(saved);
-    const shift = saved.arrays['calibration']?.data;
-    this.#shift = shift instanceof Float32Array ? shift.slice() : undefined;
-  }
-
-  /** The best weights seen (the last ones where nothing was validated), as the reference names and shapes them. */
-  async model(): Promise<Saved> {
-    const model = await this.#fitted();
-    if (this.#shift) shiftLogits(model, this.#architecture, this.#shift);
-    return model;
-  }
-
-  /** The model before calibration. */
-  async #fitted(): Promise<Saved> {
-    const { weights, pace } = this.#state.network;
-    const valuesOf = ({ name }: Weight) => this.#state.weightsOf(name);
-    return {
-      arrays: await toReference(this.#architecture, weights, valuesOf, pace),
-      json: { architecture: this.#architecture },
-    };
-  }
-
-  dispose(): void {
-    this.#state.dispose();
-  }
-}
+/** Visits beyond `maxVisits`, which nothing is learned from. */
+const cutVisits = (columns: VisitColumns, maxVisits: number): number =>
+  withVisits(columns).reduce((cut, patient) => cut + Math.max(0, visitsOf(columns, patient) - maxVisits), 0);

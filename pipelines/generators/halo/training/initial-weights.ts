@@ -1,7 +1,9 @@
+import { prevalenceLogits } from '../../../generation/calibration.ts';
+import { layoutOf } from '../../../generation/record-sets.ts';
 import type { RandomSource } from '../../../kernel/random.ts';
 import { type Distribution, freshValues } from '../../../nn/ops/fresh-values.ts';
-import { patientCount, type VisitColumns, visitCount } from '../../../patients/visit-columns.ts';
-import { type Architecture, layoutOf } from '../network/architecture.ts';
+import type { VisitColumns } from '../../../patients/visit-columns.ts';
+import type { Architecture } from '../network/architecture.ts';
 import { referenceShapes, type Weight } from '../network/weight-layout.ts';
 import type { HaloSettings } from './config.ts';
 
@@ -12,24 +14,6 @@ const distributionOf = (name: string, shape: number[]): Distribution => {
   if (name.includes('pos_embed_mat')) return { kind: 'normal', size: 1 };
   if (shape.length === 2) return { kind: 'normal', size: 0.02 };
   return { kind: 'constant', size: name.includes('ln_') && name.endsWith('weight') ? 1 : 0 };
-};
-
-/** Log-odds of each column over the rows it can occur in, a half added to both counts so that none is infinite. */
-const prevalenceLogits = (architecture: Architecture, train: VisitColumns): Float32Array => {
-  const layout = layoutOf(architecture);
-  const present = new Float64Array(layout.width);
-  for (const code of train.codes) present[code] = (present[code] as number) + 1;
-  train.labels.forEach((label, i) => {
-    const column = layout.codes + (i % layout.labels);
-    present[column] = (present[column] as number) + label;
-  });
-  const patients = patientCount(train);
-  const visits = visitCount(train);
-  present[layout.end] = patients;
-  return Float32Array.from(present, (count, column) => {
-    const isLabel = column >= layout.codes && column < layout.start;
-    return Math.log((count + 0.5) / ((isLabel ? patients : visits) - count + 0.5));
-  });
 };
 
 /** Zeros where a triangular part has no weights. */
@@ -56,7 +40,7 @@ export const initialValues = (
   const names = Object.keys(shapes);
   return (part) => {
     if (start === 'prevalence' && part.name === 'ehr_head.auto2.bias')
-      return prevalenceLogits(architecture, train);
+      return prevalenceLogits(layoutOf(architecture), train);
     if (start === 'prevalence' && part.reference === 'ehr_head.auto2.weight')
       return new Float32Array(part.shape.reduce((product, width) => product * width, 1));
     const [rows, columns] = [1, ...part.shape].slice(-2) as [number, number];

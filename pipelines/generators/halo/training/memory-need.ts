@@ -3,9 +3,10 @@
  * what depends on the records is that of the first epoch's largest batch.
  */
 
-import { requireTrainingMemory, type TrainingMemory } from '../../../nn/training/training-memory.ts';
-import type { VisitColumns } from '../../../patients/visit-columns.ts';
-import { type Architecture, layoutOf } from '../network/architecture.ts';
+import { layoutOf } from '../../../generation/record-sets.ts';
+import type { TrainingMemory } from '../../../nn/training/training-memory.ts';
+import { type VisitColumns, visitsOf } from '../../../patients/visit-columns.ts';
+import type { Architecture } from '../network/architecture.ts';
 import { shareLines } from '../network/batch.ts';
 import { allWeights, referenceShapes } from '../network/weight-layout.ts';
 import type { HaloSettings } from './config.ts';
@@ -24,9 +25,6 @@ interface BatchExtent {
   lines: number;
   length: number;
 }
-
-/** A part's gradient is used and freed before the next is made. */
-export type MemoryNeed = Omit<TrainingMemory, 'gradients'>;
 
 const size = (shape: readonly number[]): number => shape.reduce((product, width) => product * width, 1);
 
@@ -49,20 +47,19 @@ const batchNumbers = (
   return layers * block + head + 2 * largestPart;
 };
 
-/** Most that a batch makes, of batches of these patients in this order. */
+/** Most that one of these batches makes. */
 const largestBatch = (
   architecture: Architecture,
-  { visitOffsets }: VisitColumns,
-  order: Int32Array,
-  batch: number,
+  train: VisitColumns,
+  batches: readonly Int32Array[],
   largestPart: number,
 ): number => {
   let most = 0;
-  for (let first = 0; first < order.length; first += batch) {
-    const rows = Array.from(order.subarray(first, first + batch), (patient) => {
-      const visits = (visitOffsets[patient + 1] as number) - (visitOffsets[patient] as number);
-      return Math.min(visits, architecture.maxVisits) + 1;
-    });
+  for (const batch of batches) {
+    const rows = Array.from(
+      batch,
+      (patient) => Math.min(visitsOf(train, patient), architecture.maxVisits) + 1,
+    );
     const lines = shareLines(rows.map((count) => count - 1));
     const extent = {
       patients: rows.length,
@@ -75,25 +72,27 @@ const largestBatch = (
   return most;
 };
 
-/** `order` is that of the training patients in the first epoch; `isSteered`: validation keeps the best weights. */
+/** `batches`: those of the first epoch; `isSteered`: validation keeps the best weights. */
 export const memoryNeed = (
   architecture: Architecture,
-  { blockColumns, batch }: Pick<HaloSettings, 'blockColumns' | 'batch'>,
+  { blockColumns }: Pick<HaloSettings, 'blockColumns'>,
   train: VisitColumns,
-  order: Int32Array,
+  batches: readonly Int32Array[],
   isSteered: boolean,
-): MemoryNeed => {
+): TrainingMemory => {
   const parts = allWeights(architecture, blockColumns).map(({ shape }) => size(shape));
   const weights = parts.reduce((a, b) => a + b) * bytesPerNumber;
   const moments = 2 * weights;
   const best = isSteered ? weights : 0;
-  const step = largestBatch(architecture, train, order, batch, Math.max(...parts)) * bytesPerNumber;
+  const step = largestBatch(architecture, train, batches, Math.max(...parts)) * bytesPerNumber;
   const reference = Object.values(referenceShapes(architecture)).reduce((sum, shape) => sum + size(shape), 0);
   // A checkpoint holds what lives, once; the model's tensors are held beside their bytes.
   const written = Math.max(weights + moments + best, 2 * reference * bytesPerNumber);
   return {
     weights,
     moments,
+    // A part's gradient is used and freed before the next is made.
+    gradients: 0,
     best,
     batch: step,
     written,
@@ -101,16 +100,7 @@ export const memoryNeed = (
   };
 };
 
-/** Throws OutOfMemory, with what would help, when a training would take more than there is. */
-export const requireMemory = (
-  need: MemoryNeed,
-  { layers, embedding, batch, blockColumns }: HaloSettings,
-  limitGib: number | undefined,
-): void =>
-  requireTrainingMemory(
-    'halo',
-    { ...need, gradients: 0 },
-    `set a smaller model (layers: ${layers}, embedding: ${embedding}; or leave out \`preset: paper\`), ` +
-      `fewer codes in the vocabulary, a smaller batch (${batch}) or blockColumns (${blockColumns})`,
-    limitGib,
-  );
+/** What would make it less. */
+export const adviceOf = ({ layers, embedding, batch, blockColumns }: HaloSettings): string =>
+  `set a smaller model (layers: ${layers}, embedding: ${embedding}; or leave out \`preset: paper\`), ` +
+  `fewer codes in the vocabulary, a smaller batch (${batch}) or blockColumns (${blockColumns})`;

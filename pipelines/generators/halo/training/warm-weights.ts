@@ -39,8 +39,6 @@ export const sizedLike = (config: HaloConfig, { architecture }: HaloStart): Halo
       throw invalid(
         `${key} is ${config[key]} in the config and ${architecture[key]} in the model it is to start from; leave it out`,
       );
-  if (config.head === 'coarse')
-    throw invalid('a coarse head is trained from nothing; leave `head` out, or start from nothing');
   const most = architecture.positions - 2;
   if (config.maxVisits !== undefined && config.maxVisits > most)
     throw invalid(

@@ -4,7 +4,7 @@
  */
 
 import { type RandomSource, UniformStream } from '../../../kernel/random.ts';
-import type { VisitColumns } from '../../../patients/visit-columns.ts';
+import { type VisitColumns, withVisits } from '../../../patients/visit-columns.ts';
 import { packSequences, type SpanBatch } from '../network/sequences.ts';
 import { type Corruption, corruptedVisit } from './corruption.ts';
 import { type PromptFeatures, promptsOf } from './features.ts';
@@ -17,12 +17,6 @@ export interface Subject {
   /** Counted over all patients, as codeOffsets counts. */
   visit: number;
 }
-
-/** Patients that can be learned from: those with a visit. */
-export const withVisits = ({ visitOffsets }: VisitColumns): Int32Array =>
-  Int32Array.from({ length: visitOffsets.length - 1 }, (_, patient) => patient).filter(
-    (patient) => visitOffsets[patient] !== visitOffsets[patient + 1],
-  );
 
 /** Every visit of a cohort, with its patient. */
 export const subjectsOf = (columns: VisitColumns): Subject[] =>

@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
-import { schedules } from '../../../nn/training/learning-rate.ts';
-import { fewestToSteer } from '../../../nn/training/training-state.ts';
+import {
+  type Presets,
+  presetFor,
+  presetKey,
+  size,
+  type TrainingPreset,
+  trainingKeys,
+  withPreset,
+} from '../../../nn/training/presets.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { tokenCorruptions } from '../records/corruption.ts';
 
-const size = z.int().positive();
 const share = z.number().min(0).max(1);
 const weight = z.number().min(0);
 const names = z.union([z.literal('all'), z.array(z.string())]);
@@ -50,14 +56,9 @@ const tasks = z
   .prefault({})
   .describe('what examples ask for: how often each, in parts of the sum');
 
-/** What a person may set. A key left out takes the preset's value, which goes by the size of the cohort. */
+/** What a user may set. A key left out takes the preset's value. */
 export const promptConfig = z.strictObject({
-  preset: z
-    .enum(['auto', 'paper'])
-    .default('auto')
-    .describe(
-      'values of the keys left out: by cohort size, or as in the paper (BART-base, batch 16, 50 epochs)',
-    ),
+  preset: presetKey('BART-base, batch 16, 50 epochs'),
   width: size.optional().describe('of a row, BART’s d_model'),
   encoderLayers: size.optional().describe('transformer blocks that read'),
   decoderLayers: size.optional().describe('transformer blocks that write'),
@@ -83,47 +84,22 @@ export const promptConfig = z.strictObject({
     .describe('codes in a span are told ascending, or in any order as in the paper’s code'),
   tasks,
   corruption,
+  ...trainingKeys,
+  batch: size.optional().describe('visits per step'),
   start: z
     .enum(['associations', 'prevalence', 'random'])
     .optional()
     .describe(
       'heads begin with a bias that gives every code its training prevalence (`prevalence`), and codes that share visits are likelier together from the first step (`associations`); or without either, as in BART',
     ),
-  calibration: z
-    .int()
-    .min(0)
-    .optional()
-    .describe(
-      'rounds of shifting the bias after training until drawn records have the training prevalences; the paper has none',
-    ),
-  batch: size.optional().describe('visits per step'),
-  learningRate: z.number().positive().optional().describe('of Adam, at its peak'),
   warmUpEpochs: z.number().min(0).optional().describe('in which the learning rate rises to its peak'),
-  schedule: z
-    .enum(schedules)
-    .optional()
-    .describe('of the learning rate after its peak: down to zero, or as it is'),
-  weightDecay: weight
-    .optional()
-    .describe('L2 penalty on matrices: added to the gradient, as PyTorch’s Adam does'),
   dropout: z.number().min(0).max(0.9).optional().describe('share of units dropped in training'),
-  memoryGib: z
-    .number()
-    .positive()
-    .optional()
-    .describe('memory that training may take; default: what the machine or its container has free'),
   clip: z.number().positive().default(1).describe('largest norm of all gradients together'),
   precision: z
     .enum(['float32', 'bfloat16'])
     .default('float32')
     .describe(
       'bfloat16: training multiplies the blocks’ matrices so, about 1.4 times as fast a step at BART-base’s size on CPUs with avx512_bf16; weights, moments, normalization, softmax, logits and drawing stay float32; without native TensorFlow it is float32 all the same',
-    ),
-  epochs: size.optional().describe('most passes over the training split'),
-  patience: size
-    .optional()
-    .describe(
-      `epochs without a better validation loss before training stops; needs ${fewestToSteer} patients to validate on`,
     ),
 });
 export type PromptConfig = z.output<typeof promptConfig>;
@@ -136,25 +112,23 @@ export type PromptSettings = Omit<
   corruption: Omit<PromptConfig['corruption'], 'share'> & { share: number };
 };
 
-type Preset = Pick<
-  PromptSettings,
-  | 'width'
-  | 'encoderLayers'
-  | 'decoderLayers'
-  | 'attentionHeads'
-  | 'feed'
-  | 'promptHidden'
-  | 'start'
-  | 'calibration'
-  | 'batch'
-  | 'learningRate'
-  | 'warmUpEpochs'
-  | 'schedule'
-  | 'weightDecay'
-  | 'dropout'
-  | 'epochs'
-  | 'patience'
-> & { corrupted: number; mostTokens: number };
+interface Preset
+  extends TrainingPreset,
+    Pick<
+      PromptSettings,
+      | 'width'
+      | 'encoderLayers'
+      | 'decoderLayers'
+      | 'attentionHeads'
+      | 'feed'
+      | 'promptHidden'
+      | 'start'
+      | 'warmUpEpochs'
+      | 'dropout'
+    > {
+  corrupted: number;
+  mostTokens: number;
+}
 
 /** Rows of BART's position table. */
 const positions = 1024;
@@ -181,35 +155,39 @@ const paper: Preset = {
   mostTokens: positions,
 };
 
+const shared = {
+  start: 'prevalence',
+  calibration: 2,
+  batch: 16,
+  schedule: 'cosine',
+  learningRate: 3e-4,
+  weightDecay: 0,
+  dropout: 0.1,
+  corrupted: 0.3,
+} as const;
+const small: Preset = {
+  ...shared,
+  ...{ width: 128, encoderLayers: 2, decoderLayers: 2, attentionHeads: 4, feed: 256, promptHidden: 32 },
+  ...{ dropout: 0.3, warmUpEpochs: 2, epochs: 40, patience: 15, mostTokens: 256 },
+};
+const middle: Preset = {
+  ...shared,
+  ...{ width: 256, encoderLayers: 3, decoderLayers: 3, attentionHeads: 4, feed: 1024, promptHidden: 64 },
+  ...{ warmUpEpochs: 1, epochs: 40, patience: 6, mostTokens: 512 },
+};
+
 /**
  * The smallest is tuned on the MIMIC-III demo (docs/promptehr.md), where a start from associations helps; with 600 patients it
  * no longer does. The others are guesses between it and the paper's.
  */
-const presetFor = (patients: number): Preset => {
-  const shared = {
-    start: 'prevalence',
-    calibration: 2,
-    batch: 16,
-    schedule: 'cosine',
-    learningRate: 3e-4,
-    weightDecay: 0,
-    dropout: 0.1,
-    corrupted: 0.3,
-  } as const;
-  if (patients < 1000)
-    return {
-      ...shared,
-      ...{ width: 128, encoderLayers: 2, decoderLayers: 2, attentionHeads: 4, feed: 256, promptHidden: 32 },
-      ...{ dropout: 0.3, warmUpEpochs: 2, epochs: 40, patience: 15, mostTokens: 256 },
-      ...(patients < 250 && { start: 'associations' }),
-    };
-  if (patients < 10_000)
-    return {
-      ...shared,
-      ...{ width: 256, encoderLayers: 3, decoderLayers: 3, attentionHeads: 4, feed: 1024, promptHidden: 64 },
-      ...{ warmUpEpochs: 1, epochs: 40, patience: 6, mostTokens: 512 },
-    };
-  return { ...paper, ...shared, learningRate: 1e-4, warmUpEpochs: 1, patience: 5 };
+const presets: Presets<Preset> = {
+  paper,
+  bySize: [
+    [0, { ...small, start: 'associations' }],
+    [250, small],
+    [1000, middle],
+    [10_000, { ...paper, ...shared, learningRate: 1e-4, warmUpEpochs: 1, patience: 5 }],
+  ],
 };
 
 /** Tokens of every record as a context, all spans of all visits written. */
@@ -221,21 +199,16 @@ export const streamLengths = ({ visitOffsets, codeOffsets }: VisitColumns, kinds
   });
 
 /** Fills a config from its preset. Throws InvalidConfig when `attentionHeads` does not divide `width`. */
-export const resolvePrompt = (
-  { memoryGib: _, ...config }: PromptConfig,
-  train: VisitColumns,
-  kinds: number,
-): PromptSettings => {
-  const { corrupted, mostTokens, ...preset } =
-    config.preset === 'paper' ? paper : presetFor(patientCount(train));
+export const resolvePrompt = (config: PromptConfig, train: VisitColumns, kinds: number): PromptSettings => {
+  const isPaper = config.preset === 'paper';
+  const { corrupted, mostTokens, ...preset } = presetFor(presets, config.preset, patientCount(train));
   const longest = streamLengths(train, kinds).reduce((most, tokens) => Math.max(most, tokens), 8);
-  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
   const settings: PromptSettings = {
-    ...config,
-    tied: config.tied ?? true,
-    ...preset,
-    contextTokens: config.preset === 'paper' ? mostTokens : Math.min(mostTokens, longest),
-    ...(given as Partial<Preset>),
+    ...withPreset(config, {
+      tied: true,
+      ...preset,
+      contextTokens: isPaper ? mostTokens : Math.min(mostTokens, longest),
+    }),
     corruption: { ...config.corruption, share: config.corruption.share ?? corrupted },
   };
   if (settings.width % settings.attentionHeads !== 0)

@@ -1,14 +1,13 @@
 /** What a training will take, foreseen from its sizes and the batches of its first epoch. */
 import type { TrainingData } from '../../../generation/generator.ts';
-import { RandomSource } from '../../../kernel/random.ts';
-import { requireTrainingMemory, type TrainingMemory } from '../../../nn/training/training-memory.ts';
-import { fewestToSteer } from '../../../nn/training/training-state.ts';
+import { isSteered } from '../../../nn/training/epoch-trainer.ts';
+import type { TrainingMemory } from '../../../nn/training/training-memory.ts';
+import { withVisits } from '../../../patients/visit-columns.ts';
 import { type PromptArchitecture, promptRows } from '../network/architecture.ts';
 import { lineGroups, paddedLength } from '../network/side-rows.ts';
 import { allWeights } from '../network/weight-layout.ts';
-import { lengthOf, type Subject, subjectsOf, withVisits } from '../records/examples.ts';
+import { type Subject, subjectsOf } from '../records/examples.ts';
 import type { PromptSettings } from './config.ts';
-import { bucketedBatches } from './length-batches.ts';
 
 const bytesPerNumber = 4;
 
@@ -108,17 +107,17 @@ const validationNumbers = (architecture: PromptArchitecture, extent: BatchExtent
   );
 };
 
-/** `batches`: those of one epoch; `isSteered`: validation keeps the best weights. */
+/** `batches`: those of one epoch; `keepsBest`: validation keeps the best weights. */
 const promptMemory = (
   architecture: PromptArchitecture,
   { contextTokens, batch }: Pick<PromptSettings, 'contextTokens' | 'batch'>,
   batches: readonly (readonly Subject[])[],
   validation: readonly Subject[],
-  isSteered: boolean,
+  keepsBest: boolean,
 ): TrainingMemory => {
   const parameters = sum(allWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1)));
   const weights = parameters * bytesPerNumber;
-  const best = isSteered ? weights : 0;
+  const best = keepsBest ? weights : 0;
   const extent = (subjects: readonly Subject[], copies: number) => {
     const rows = subjects.map((subject) => rowsOf(architecture, contextTokens, subject));
     return extentOf(
@@ -143,7 +142,8 @@ const promptMemory = (
   };
 };
 
-const adviceOf = ({
+/** What would make it less. */
+export const adviceOf = ({
   width,
   encoderLayers,
   decoderLayers,
@@ -153,22 +153,19 @@ const adviceOf = ({
   `set a smaller model (width: ${width}, encoderLayers: ${encoderLayers}, decoderLayers: ${decoderLayers}; or leave out ` +
   `\`preset: paper\`), shorter contexts (contextTokens: ${contextTokens}) or a smaller batch (${batch})`;
 
-/** What the training will take; throws OutOfMemory where that is not there, or more than `limitGib`. */
-export const requirePromptMemory = (
+/** What the training will need, with these batches of training visits in the first epoch. */
+export const memoryNeed = (
   { train, validation }: TrainingData,
   architecture: PromptArchitecture,
   settings: PromptSettings,
-  seed: number,
-  limitGib: number | undefined,
+  batches: readonly Int32Array[],
 ): TrainingMemory => {
   const subjects = subjectsOf(train);
-  const lengths = Int32Array.from(subjects, lengthOf);
-  const order = new RandomSource(seed, 'order');
-  const batches = bucketedBatches(lengths, settings.batch, order, 0).map((batch) =>
-    Array.from(batch, (index) => subjects[index] as Subject),
+  return promptMemory(
+    architecture,
+    settings,
+    batches.map((batch) => Array.from(batch, (index) => subjects[index] as Subject)),
+    subjectsOf(validation),
+    isSteered(withVisits(validation).length),
   );
-  const isSteered = withVisits(validation).length >= fewestToSteer;
-  const need = promptMemory(architecture, settings, batches, subjectsOf(validation), isSteered);
-  requireTrainingMemory('promptehr', need, adviceOf(settings), limitGib);
-  return need;
 };

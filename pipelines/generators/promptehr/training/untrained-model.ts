@@ -1,6 +1,6 @@
 import type { TrainingData } from '../../../generation/generator.ts';
+import { withVisits } from '../../../patients/visit-columns.ts';
 import { promptRows } from '../network/architecture.ts';
-import { withVisits } from '../records/examples.ts';
 import { fitFeatures } from '../records/features.ts';
 import { fitMarginals } from '../records/marginals.ts';
 import { interfaceOf, type PromptModel } from '../records/prompt-model.ts';

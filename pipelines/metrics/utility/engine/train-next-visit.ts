@@ -1,10 +1,10 @@
-import { StageError } from '../../../../schemas/errors.ts';
 import { RandomSource } from '../../../kernel/random.ts';
 import type { AsyncSteps } from '../../../kernel/steps.ts';
 import type { Example } from '../../../nn/networks/visit-batch.ts';
 import { type CodeBook, codeBook, packExamples } from '../../../nn/networks/visit-batch.ts';
 import { openOps } from '../../../nn/ops/open-ops.ts';
 import type { Ops } from '../../../nn/ops/ops.ts';
+import { type EpochLearner, epochsFor, trainEpochs } from '../../../nn/training/epoch-cursor.ts';
 import { adamUpdate } from '../../learners/classifier-network.ts';
 import { dropoutMasks } from '../../learners/encoder-dropout.ts';
 import {
@@ -73,9 +73,11 @@ const outputsOf = (examples: readonly Example[], tokens: number, wanted: Wanted)
 };
 
 /** One network in training. */
-class NextVisitFit {
+class NextVisitFit implements EpochLearner<Example[]> {
   readonly batches: number;
   readonly epochs: number;
+  /** Of the test visits, at the epoch with the least validation loss. */
+  best = new RecallTally();
   readonly #ops: Ops;
   readonly #options: NextVisitTraining;
   readonly #sets: NextVisitSets;
@@ -91,7 +93,7 @@ class NextVisitFit {
     this.#options = options;
     this.#sets = sets;
     this.batches = Math.ceil(sets.train.length / options.batchSize);
-    this.epochs = Math.max(options.epochs, Math.ceil(options.leastUpdates / this.batches));
+    this.epochs = epochsFor(this.batches, options.epochs, options.leastUpdates);
     this.#book = codeBook(sets.train, options.tokens);
     this.#outputs = outputsOf(sets.train, options.tokens, options.wanted);
     this.#outputOf = new Int32Array(options.tokens).fill(-1);
@@ -134,7 +136,7 @@ class NextVisitFit {
   }
 
   /** Per validation visit. */
-  validationLoss(): number {
+  validate(): [number] {
     let [sum, count] = [0, 0];
     for (const { batch, visits, targets } of this.#chunks(this.#sets.validation)) {
       const ops = this.#ops;
@@ -143,7 +145,11 @@ class NextVisitFit {
       );
       count += visits.rows.length;
     }
-    return sum / count;
+    return [sum / count];
+  }
+
+  improved(): void {
+    this.best = this.#test();
   }
 
   *#chunks(examples: readonly Example[]) {
@@ -152,7 +158,7 @@ class NextVisitFit {
       yield { from, ...this.#prepare(examples.slice(from, from + size)) };
   }
 
-  test(): RecallTally {
+  #test(): RecallTally {
     const tally = new RecallTally();
     const width = this.#outputs.length;
     for (const { from, batch, visits } of this.#chunks(this.#sets.test)) {
@@ -180,22 +186,9 @@ export async function* trainNextVisit(
   const ops = await openOps();
   try {
     const fit = new NextVisitFit(ops, sets, options);
-    let best = { epoch: 0, loss: Infinity, tally: new RecallTally() };
-    for (let epoch = 1; epoch <= fit.epochs && epoch - 1 - best.epoch < options.patience; epoch++) {
-      let index = 0;
-      for (const examples of fit.batchesOf(epoch)) {
-        fit.learn(examples, epoch, index++);
-        yield { step: (epoch - 1) * fit.batches + index, of: fit.epochs * fit.batches };
-      }
-      const loss = fit.validationLoss();
-      if (!Number.isFinite(loss))
-        throw new StageError(
-          'Diverged',
-          `the next-visit predictor's validation loss is not finite in epoch ${epoch}`,
-        );
-      if (loss < best.loss) best = { epoch, loss, tally: fit.test() };
-    }
-    return best.tally;
+    const { batches, epochs } = fit;
+    yield* trainEpochs('the next-visit predictor', { batches, epochs, patience: options.patience }, fit);
+    return fit.best;
   } finally {
     ops.dispose();
   }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { startBackend } from '../../../../infra/backend.ts';
-import { layoutOf } from '../../../../pipelines/generators/halo/network/architecture.ts';
+import { layoutOf } from '../../../../pipelines/generation/record-sets.ts';
 import { packPatients } from '../../../../pipelines/generators/halo/network/batch.ts';
 import { HaloNetwork } from '../../../../pipelines/generators/halo/network/network.ts';
 import { adamRates } from '../../../../pipelines/nn/layers/adam.ts';

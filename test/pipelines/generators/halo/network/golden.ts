@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { TestFn } from 'ava';
 import { z } from 'zod';
-import {
-  type Architecture,
-  layoutOf,
-} from '../../../../../pipelines/generators/halo/network/architecture.ts';
+import { layoutOf } from '../../../../../pipelines/generation/record-sets.ts';
+import type { Architecture } from '../../../../../pipelines/generators/halo/network/architecture.ts';
 import { type Batch, packPatients } from '../../../../../pipelines/generators/halo/network/batch.ts';
 import type { LossScale } from '../../../../../pipelines/generators/halo/network/loss.ts';
 import { HaloNetwork } from '../../../../../pipelines/generators/halo/network/network.ts';

@@ -1,11 +1,8 @@
 import test from 'ava';
 import { startBackend } from '../../../../../infra/backend.ts';
 import { drawnLabel } from '../../../../../pipelines/generation/generator.ts';
-import {
-  type Architecture,
-  labelTokens,
-  layoutOf,
-} from '../../../../../pipelines/generators/halo/network/architecture.ts';
+import { labelTokens, layoutOf } from '../../../../../pipelines/generation/record-sets.ts';
+import type { Architecture } from '../../../../../pipelines/generators/halo/network/architecture.ts';
 import { packSets } from '../../../../../pipelines/generators/halo/network/batch.ts';
 import { labelNetworkOf } from '../../../../../pipelines/generators/halo/network/label-network.ts';
 import { HaloNetwork } from '../../../../../pipelines/generators/halo/network/network.ts';
@@ -13,7 +10,7 @@ import {
   type DrawLabels,
   labelsGiven,
 } from '../../../../../pipelines/generators/halo/sampling/sample-labels.ts';
-import { HaloSampler, samplingColumns } from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
+import { haloSampler, samplingColumns } from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
 import { initialValues } from '../../../../../pipelines/generators/halo/training/initial-weights.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
 import { openOps } from '../../../../../pipelines/nn/ops/open-ops.ts';
@@ -172,7 +169,7 @@ test.serial('where nothing is asked for, labels follow the model', async (t) => 
 });
 
 test.serial('a request may ask for some labels of some patients', async (t) => {
-  const sampler = new HaloSampler(
+  const sampler = haloSampler(
     await HaloNetwork.fromReference(
       await openOps(),
       tiny,

@@ -1,16 +1,11 @@
 import test from 'ava';
 import { startBackend } from '../../../../../infra/backend.ts';
-import {
-  type Architecture,
-  layoutOf,
-} from '../../../../../pipelines/generators/halo/network/architecture.ts';
+import { patientBlock } from '../../../../../pipelines/generation/record-sampler.ts';
+import { layoutOf, type RecordSets } from '../../../../../pipelines/generation/record-sets.ts';
+import type { Architecture } from '../../../../../pipelines/generators/halo/network/architecture.ts';
 import { packSets } from '../../../../../pipelines/generators/halo/network/batch.ts';
 import { HaloNetwork } from '../../../../../pipelines/generators/halo/network/network.ts';
-import {
-  HaloSampler,
-  patientBlock,
-  samplingColumns,
-} from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
+import { haloSampler, samplingColumns } from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
 import { initialValues } from '../../../../../pipelines/generators/halo/training/initial-weights.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
 import { deviceArrays, openOps } from '../../../../../pipelines/nn/ops/open-ops.ts';
@@ -49,8 +44,8 @@ const wideNetwork = async (blockSize: number): Promise<HaloNetwork> => {
   });
 };
 
-const tinySampler = async (): Promise<HaloSampler> =>
-  new HaloSampler(
+const tinySampler = async (): Promise<ReturnType<typeof haloSampler>> =>
+  haloSampler(
     await HaloNetwork.fromReference(
       await openOps(),
       tiny,
@@ -63,7 +58,7 @@ test.serial(
   'every draw is u < p under the teacher-forced model, in one block of columns or three',
   async (t) => {
     const network = await wideNetwork(samplingColumns);
-    const sampler = new HaloSampler(network);
+    const sampler = haloSampler(network);
     const { codes, start, end, width } = layoutOf(wide);
     const records = await sampler.drawBlock(1, 5);
     const other = await wideNetwork(1024);
@@ -143,7 +138,7 @@ test.serial('frequencies are those of plain ancestral sampling, one column after
     }
   }
   const blocked = [...(await sampler.drawBlock(0, 9)), ...(await sampler.drawBlock(1, 9))];
-  const count = (records: readonly ArrayLike<number>[][], test: (sets: Set<number>[]) => boolean) =>
+  const count = (records: readonly RecordSets[], test: (sets: Set<number>[]) => boolean) =>
     records.filter((sets) => test(sets.map((set) => new Set(Array.from(set))))).length / people;
   // Five standard deviations of a difference of two shares of 512.
   const allowed = (share: number) => 5 * Math.sqrt((2 * Math.max(share * (1 - share), 0.01)) / people);
@@ -174,8 +169,8 @@ test.serial('of a group of codes a visit has at most one, and the first drawn st
   const groups = new Int32Array(wide.codes).fill(-1);
   // Groups reach over the border between two blocks of columns.
   for (let code = 200; code < 320; code++) groups[code] = code % 5;
-  const free = new HaloSampler(network);
-  const bound = new HaloSampler(network, groups);
+  const free = haloSampler(network);
+  const bound = haloSampler(network, groups);
   const [any, one] = [await free.drawBlock(0, 5), await bound.drawBlock(0, 5)];
   let spared = 0;
   for (const [i, sets] of one.entries())

@@ -1,15 +1,15 @@
 import type { TestFn } from 'ava';
 import type { PatientScores } from '../../../../../pipelines/generation/generator.ts';
-import { layoutOf } from '../../../../../pipelines/generators/halo/network/architecture.ts';
+import { layoutOf } from '../../../../../pipelines/generation/record-sets.ts';
 import { packPatients } from '../../../../../pipelines/generators/halo/network/batch.ts';
-import { HaloSampler } from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
+import { haloSampler } from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
 import { drainAsync } from '../../../../../pipelines/kernel/steps.ts';
 import { deviceArrays } from '../../../../../pipelines/nn/ops/open-ops.ts';
 import type { VisitColumns } from '../../../../../pipelines/patients/visit-columns.ts';
 import { goldenHalo, openTiny, tiny } from '../network/golden.ts';
 
 const scoresOf = async (columns: VisitColumns): Promise<PatientScores> => {
-  const sampler = new HaloSampler(await openTiny(13));
+  const sampler = haloSampler(await openTiny(13));
   const scores = await drainAsync(sampler.score(columns));
   sampler.dispose();
   return scores;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { startBackend } from '../../../../../infra/backend.ts';
 import type { TrainingData } from '../../../../../pipelines/generation/generator.ts';
-import { layoutOf, recordSets } from '../../../../../pipelines/generators/halo/network/architecture.ts';
+import { layoutOf, recordSets } from '../../../../../pipelines/generation/record-sets.ts';
 import { packPatients } from '../../../../../pipelines/generators/halo/network/batch.ts';
 import { HaloNetwork } from '../../../../../pipelines/generators/halo/network/network.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type Weight,
 } from '../../../../../pipelines/generators/halo/network/weight-layout.ts';
 import { resolveHalo } from '../../../../../pipelines/generators/halo/training/config.ts';
-import { HaloFitting } from '../../../../../pipelines/generators/halo/training/fitting.ts';
+import { fitHalo } from '../../../../../pipelines/generators/halo/training/fitting.ts';
 import { initialValues } from '../../../../../pipelines/generators/halo/training/initial-weights.ts';
 import halo from '../../../../../pipelines/generators/halo.ts';
 import { Pace } from '../../../../../pipelines/kernel/pace.ts';
@@ -53,7 +53,7 @@ test.serial(
   'longer records are cut and counted, patients without a visit left out and counted',
   async (t) => {
     const train = columnsOf([[[1], [2], [3], [4], [5]], [], [[6]], [[1], [2]], [[0]], [[3]]]);
-    const fitting = await HaloFitting.start(dataOf(train), { ...small, maxVisits: 2 }, 1);
+    const fitting = await fitHalo(dataOf(train), { ...small, maxVisits: 2 }, 1);
     t.like(fitting.facts, { visitsCut: 3, patientsWithoutVisits: 1 });
     t.is(fitting.steps, 6, 'five patients by four make two steps, the last of a single patient');
     while (!fitting.finished) t.true(Number.isFinite((await fitting.step()).loss));
@@ -62,7 +62,7 @@ test.serial(
 );
 
 test.serial('without patients to learn from it says so', async (t) => {
-  await t.throwsAsync(() => HaloFitting.start(dataOf(columnsOf([[], []])), small, 1), {
+  await t.throwsAsync(() => fitHalo(dataOf(columnsOf([[], []])), small, 1), {
     name: 'TooFewPatients',
   });
 });
@@ -83,7 +83,7 @@ test('settings come from the cohort’s size, the paper or the person, and must 
 test.serial('validation stops training and keeps the best weights, given enough patients', async (t) => {
   const { train, validation } = planted();
   const config = { ...small, epochs: 60, patience: 2, learningRate: 0.05, batch: 64, calibration: 0 };
-  const fitting = await HaloFitting.start(dataOf(train, validation), config, 1);
+  const fitting = await fitHalo(dataOf(train, validation), config, 1);
   const losses: number[] = [];
   const models: string[] = [];
   while (!fitting.finished) {
@@ -99,7 +99,7 @@ test.serial('validation stops training and keeps the best weights, given enough 
 
 test.serial('untrained from prevalence, it is the independent marginals', async (t) => {
   const data = planted();
-  const fitting = await HaloFitting.start(data, small, 1);
+  const fitting = await fitHalo(data, small, 1);
   const { arrays } = await fitting.model();
   t.true(arrays['ehr_head.auto2.weight']?.data.every((weight) => Number(weight) === 0));
   const bias = arrays['ehr_head.auto2.bias']?.data as Float32Array;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { startBackend } from '../../../../../infra/backend.ts';
-import { HaloFitting } from '../../../../../pipelines/generators/halo/training/fitting.ts';
+import { fitHalo } from '../../../../../pipelines/generators/halo/training/fitting.ts';
 import halo from '../../../../../pipelines/generators/halo.ts';
 import { deviceArrays } from '../../../../../pipelines/nn/ops/open-ops.ts';
 import { planted } from '../../planted-cohort.ts';
@@ -33,7 +33,7 @@ test.serial(
   async (t) => {
     const before = deviceArrays();
     const config = { preset: 'paper', layers: 40, memoryGib: 2 };
-    const error = await t.throwsAsync(() => HaloFitting.start(planted(), halo.config.parse(config), 1), {
+    const error = await t.throwsAsync(() => fitHalo(planted(), halo.config.parse(config), 1), {
       name: 'OutOfMemory',
     });
     t.regex(error.message, /about \d+\.\d\d GiB \(weights 1\.\d\d GiB, .* but 2\.00 GiB can be had/);
@@ -44,8 +44,8 @@ test.serial(
 
 test.serial('the limit is no setting of the model', async (t) => {
   const small = { layers: 1, heads: 2, embedding: 8, epochs: 1 };
-  const limited = await HaloFitting.start(planted(), halo.config.parse({ ...small, memoryGib: 64 }), 1);
-  const free = await HaloFitting.start(planted(), halo.config.parse(small), 1);
+  const limited = await fitHalo(planted(), halo.config.parse({ ...small, memoryGib: 64 }), 1);
+  const free = await fitHalo(planted(), halo.config.parse(small), 1);
   t.deepEqual(limited.settings, free.settings);
   t.deepEqual(limited.facts, free.facts);
   for (const fitting of [limited, free]) fitting.dispose();

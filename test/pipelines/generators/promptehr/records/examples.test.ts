@@ -7,8 +7,8 @@ import {
   trainingExample,
 } from '../../../../../pipelines/generators/promptehr/records/examples.ts';
 import { streamsOf } from '../../../../../pipelines/generators/promptehr/records/streams.ts';
-import { bucketedBatches } from '../../../../../pipelines/generators/promptehr/training/length-batches.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
+import { bucketedBatches } from '../../../../../pipelines/nn/training/batches.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../../../pipelines/patients/visit-columns.ts';
 
 const layout = streamsOf({

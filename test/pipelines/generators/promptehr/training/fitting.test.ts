@@ -11,7 +11,7 @@ import {
   promptConfig,
   resolvePrompt,
 } from '../../../../../pipelines/generators/promptehr/training/config.ts';
-import { PromptFitting } from '../../../../../pipelines/generators/promptehr/training/fitting.ts';
+import { fitPrompt } from '../../../../../pipelines/generators/promptehr/training/fitting.ts';
 import {
   headShares,
   initialValues,
@@ -66,7 +66,7 @@ test.serial(
   async (t) => {
     const data = rich();
     const settings = config({ dropout: 0.2, clip: 0.5, order: 'shuffled', warmUpEpochs: 1, epochs: 2 });
-    const whole = await PromptFitting.start(data, settings, 5);
+    const whole = await fitPrompt(data, settings, 5);
     const perEpoch = whole.steps / 2;
     const stops = [perEpoch - 2, perEpoch, perEpoch + 3];
     const put = new Map<number, Uint8Array>();
@@ -77,7 +77,7 @@ test.serial(
     }
     t.is(reports.length, whole.steps);
     for (const [stop, bytes] of put) {
-      const other = await PromptFitting.start(data, settings, 5);
+      const other = await fitPrompt(data, settings, 5);
       await other.load(decodeSaved(bytes));
       for (let step = stop; step < whole.steps; step++) t.deepEqual(await other.step(), reports[step]);
       t.deepEqual(encodeSaved(await other.save()), encodeSaved(await whole.save()));
@@ -92,7 +92,7 @@ test.serial(
   'the model tells what sampling needs, and no more than the training split’s groups',
   async (t) => {
     const data = rich();
-    const fitting = await PromptFitting.start(data, config({ epochs: 1 }), 1);
+    const fitting = await fitPrompt(data, config({ epochs: 1 }), 1);
     t.like(fitting.facts, { recordsCut: 0, prompts: 'age, sex', labelPrompts: 2, patientsWithoutVisits: 0 });
     const { json, arrays } = decodeSaved(encodeSaved(await fitting.model()));
     const model = readPromptModel(json, data.vocabulary);
@@ -105,7 +105,7 @@ test.serial(
     );
     t.is(arrays['model.shared.weight']?.shape[0], streamsOf(data.vocabulary).tokens);
     fitting.dispose();
-    const none = await PromptFitting.start(
+    const none = await fitPrompt(
       data,
       config({ prompts: { numeric: [], categorical: ['sex'], labels: [] } }),
       1,
@@ -125,7 +125,7 @@ test.serial(
   async (t) => {
     const long = Array.from({ length: 12 }, (_, code) => code);
     const train = columnsOf([[long, [1]], [], [[6]], [[1], [2]]]);
-    const fitting = await PromptFitting.start(dataOf(train), config({ contextTokens: 11, batch: 2 }), 1);
+    const fitting = await fitPrompt(dataOf(train), config({ contextTokens: 11, batch: 2 }), 1);
 
     t.like(fitting.facts, { recordsCut: 2, patientsWithoutVisits: 1 });
     t.is(fitting.steps, 3 * 3, 'five visits by two');
@@ -135,7 +135,7 @@ test.serial(
 );
 
 test.serial('without patients to learn from it says so', async (t) => {
-  await t.throwsAsync(() => PromptFitting.start(dataOf(columnsOf([[], []])), config(), 1), {
+  await t.throwsAsync(() => fitPrompt(dataOf(columnsOf([[], []])), config(), 1), {
     name: 'TooFewPatients',
   });
 });
@@ -150,7 +150,7 @@ test.serial('validation stops training and keeps the best weights, given enough 
     schedule: 'constant',
     warmUpEpochs: 0,
   });
-  const fitting = await PromptFitting.start(dataOf(train, validation), fast, 1);
+  const fitting = await fitPrompt(dataOf(train, validation), fast, 1);
   const losses: number[] = [];
   const models: string[] = [];
   while (!fitting.finished) {

@@ -1,4 +1,19 @@
-import type { RandomSource } from '../../../kernel/random.ts';
+import type { RandomSource } from '../../kernel/random.ts';
+
+/** Items in their order, so many at a time. */
+export const cutInto = (items: Int32Array, batch: number): Int32Array[] =>
+  Array.from({ length: Math.ceil(items.length / batch) }, (_, i) =>
+    items.subarray(i * batch, (i + 1) * batch),
+  );
+
+/** The batches of any epoch: all items, in an order that (seed, epoch) gives. */
+export const shuffledBatches =
+  (items: Int32Array, batch: number, random: RandomSource) =>
+  (epoch: number): Int32Array[] =>
+    cutInto(
+      random.permutation(items.length, epoch).map((i) => items[i] as number),
+      batch,
+    );
 
 /** Items are sorted by length among so many batches' worth: enough to fill batches evenly, few enough to keep mixing. */
 const batchesPerPool = 16;
