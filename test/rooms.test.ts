@@ -29,7 +29,7 @@ const rooms: Record<string, readonly string[]> = {
     'plan',
   ],
   'pipelines/nn': ['ops', 'layers', 'networks', 'training'],
-  'pipelines/generators': ['halo', 'marginal', 'promptehr'],
+  'pipelines/generators': ['halo', 'lstm', 'marginal', 'promptehr'],
   'pipelines/generators/halo': ['network', 'sampling', 'training'],
   'pipelines/generators/promptehr': ['network', 'records', 'sampling', 'adoption', 'training'],
   'pipelines/metrics': ['statistics', 'learners', 'rows', 'similarity', 'utility', 'privacy'],

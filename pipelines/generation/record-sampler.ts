@@ -5,9 +5,10 @@
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { RandomSource } from '../kernel/random.ts';
 import type { AsyncSteps } from '../kernel/steps.ts';
+import type { Ops, Tensor } from '../nn/ops/ops.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../patients/visit-columns.ts';
 import { drawnLabel, type PatientScores, type SampleRequest, type Sampler } from './generator.ts';
-import { type Layout, labelTokens, type RecordSets } from './record-sets.ts';
+import { type Layout, labelTokens, layoutOf, type RecordSets } from './record-sets.ts';
 import { exclusiveGroups } from './sample-values.ts';
 import { scoreRecords } from './score-records.ts';
 
@@ -59,8 +60,20 @@ export interface RecordModel<S> {
   dispose(): void;
 }
 
+/** A network that gives the log-odds of all columns of the next set at once; S and what is of the same name as in RecordModel. */
+export interface SetNetwork<S> extends Pick<RecordModel<S>, 'select' | 'free' | 'logits' | 'dispose'> {
+  readonly ops: Ops;
+  readonly architecture: { codes: number; labels: number; maxVisits: number };
+  /** Reads the sets at `position` → log-odds [N, W] of those at `position + 1`; of the open scope. */
+  next(
+    inputs: readonly ArrayLike<number>[],
+    position: number,
+    state: S | undefined,
+  ): Promise<{ logits: Tensor; state: S }>;
+}
+
 /** Samples a set for each patient from log-odds [N, W], or [1, W] for all, every column independent of the others. */
-export const drawIndependent = (
+const drawIndependent = (
   logits: Float32Array,
   { patients, allowed, groups, uniformsOf }: SetDraw,
 ): number[][] =>
@@ -193,6 +206,25 @@ export class RecordSampler<S> implements Sampler {
     this.#model.dispose();
   }
 }
+
+/** The sampler of a network whose columns are independent given the sets before. */
+export const independentSampler = <S>(network: SetNetwork<S>, vocabulary: Vocabulary): RecordSampler<S> => {
+  const { ops, architecture } = network;
+  const model: RecordModel<S> = {
+    layout: layoutOf(architecture),
+    maxVisits: architecture.maxVisits,
+    advance: (inputs, position, before, draw) =>
+      ops.scope(async () => {
+        const { logits, state } = await network.next(inputs, position, before);
+        return { sets: draw ? drawIndependent(ops.download(logits), draw) : [], state };
+      }),
+    select: (state, rows) => network.select(state, rows),
+    free: (state) => network.free(state),
+    logits: (records) => network.logits(records),
+    dispose: () => network.dispose(),
+  };
+  return new RecordSampler(model, groupsOf(vocabulary));
+};
 
 /** A set of labels with those that are asked for; other sets as they are. */
 const withGiven = (layout: Layout, set: number[], given: Uint8Array | undefined): number[] =>

@@ -8,8 +8,8 @@
  * halo/sampler.ts draws.
  */
 import { z } from 'zod';
-import { StageError } from '../../schemas/errors.ts';
 import { defineGenerator } from '../generation/generator.ts';
+import { requireVocabulary } from '../generation/record-fitting.ts';
 import { haloImport } from './halo/adopt.ts';
 import { storedArchitecture } from './halo/network/architecture.ts';
 import { haloConfig } from './halo/training/config.ts';
@@ -31,12 +31,7 @@ export default defineGenerator({
   importCheckpoint: haloImport,
   async open(saved, _config, vocabulary) {
     const { architecture } = modelSchema.parse(saved.json);
-    if (architecture.codes !== vocabulary.codes.length || architecture.labels !== vocabulary.labels.length)
-      throw new StageError(
-        'InvalidConfig',
-        `halo: the model knows ${architecture.codes} codes and ${architecture.labels} labels, the vocabulary has ` +
-          `${vocabulary.codes.length} and ${vocabulary.labels.length}; use the cohort it was trained on`,
-      );
+    requireVocabulary('halo', architecture, vocabulary);
     return openHalo(architecture, saved, vocabulary);
   },
 });

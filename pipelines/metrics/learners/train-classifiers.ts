@@ -1,5 +1,6 @@
 import { RandomSource } from '../../kernel/random.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
+import { dropoutMasks } from '../../nn/networks/encoder-dropout.ts';
 import type { Example } from '../../nn/networks/visit-batch.ts';
 import { type CodeBook, codeBook, packExamples } from '../../nn/networks/visit-batch.ts';
 import type { EncoderShape } from '../../nn/networks/visit-encoder.ts';
@@ -13,7 +14,6 @@ import {
   classifyBackward,
   openClassifiers,
 } from './classifier-network.ts';
-import { dropoutMasks } from './encoder-dropout.ts';
 
 /**
  * Settings of a classifier and its training; the defaults are those of HALO's published script where it has

@@ -19,12 +19,16 @@ export interface Lstm {
   bias: Variable; // [N, 1, 4H]
 }
 
-interface StepTrace {
+/** What a step passes on to the next. */
+export interface LstmState {
+  cell: Tensor; // [N, n, H]
+  hidden: Tensor; // [N, n, H]
+}
+
+interface StepTrace extends LstmState {
   gates: Tensor; // [N, n, 3H] input, forget, output
   candidate: Tensor; // [N, n, H]
-  cell: Tensor; // [N, n, H]
   squashed: Tensor; // [N, n, H] tanh of the cell
-  hidden: Tensor; // [N, n, H]
 }
 
 export interface LstmTrace {
@@ -42,7 +46,7 @@ const part = (ops: Ops, x: Operand, axis: 1 | 2, from: number, count: number): T
   return ops.slice(x, axis === 1 ? [0, from, 0] : [0, 0, from], size);
 };
 
-const step = (ops: Ops, layer: Lstm, projected: Tensor, before?: StepTrace): StepTrace => {
+const step = (ops: Ops, layer: Lstm, projected: Tensor, before?: LstmState): StepTrace => {
   const width = layer.recurrent.shape[1] as number;
   const count = projected.shape[1] as number;
   const recalled = before && ops.batchMatMul(part(ops, before.hidden, 1, 0, count), layer.recurrent);
@@ -58,9 +62,16 @@ const step = (ops: Ops, layer: Lstm, projected: Tensor, before?: StepTrace): Ste
   return { gates, candidate, cell, squashed, hidden };
 };
 
+const project = (ops: Ops, layer: Lstm, x: Tensor): Tensor =>
+  ops.add(ops.batchMatMul(x, layer.input), layer.bias);
+
+/** One step of n sequences that go on: x [N, n, in]. */
+export const lstmNext = (ops: Ops, layer: Lstm, x: Tensor, before?: LstmState): LstmState =>
+  step(ops, layer, project(ops, layer, x), before);
+
 /** [N, R, in] → [N, R, H]; `sizes` is the number of rows of each step, and never rises. */
 export const lstm = (ops: Ops, layer: Lstm, x: Tensor, sizes: readonly number[]): LstmTrace => {
-  const projected = ops.add(ops.batchMatMul(x, layer.input), layer.bias); // [N, R, 4H]
+  const projected = project(ops, layer, x); // [N, R, 4H]
   const steps: StepTrace[] = [];
   let from = 0;
   for (const count of sizes) {

@@ -53,8 +53,13 @@ export interface LearningStep {
   step: number;
   /** Counted from 0. */
   epoch: number;
-  /** Applies a parameter's gradient; `speed` multiplies the learning rate. */
-  update(parameter: Variable, gradient: Tensor, speed?: number): void;
+  /** Applies a parameter's gradient. */
+  update(parameter: Variable, gradient: Tensor, how?: Bias): void;
+}
+
+/** A bias whatever its shape: it has no L2 penalty, and its learning rate is multiplied by `speed`. */
+interface Bias {
+  speed: number;
 }
 
 /** What calibration adds to tensors of the fitted model, by their names. */
@@ -164,13 +169,10 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
     const loss = await this.#method.learn(this.#network, this.#batchesOf(epoch)[position] as Int32Array, {
       step,
       epoch,
-      update: (parameter, gradient, speed = 1) =>
-        this.#update(
-          parameter,
-          gradient,
-          speed === 1 ? rates : { ...rates, rate: speed * rates.rate },
-          weightDecay,
-        ),
+      update: (parameter, gradient, bias) =>
+        bias
+          ? this.#update(parameter, gradient, { ...rates, rate: bias.speed * rates.rate }, 0)
+          : this.#update(parameter, gradient, rates, weightDecay),
     });
     this.#cursor.advance();
     const validates = isEpochEnd && this.#method.validation.batches.length > 0;

@@ -17,6 +17,28 @@ export interface TrainingMemory {
   total: number;
 }
 
+const bytesPerNumber = 4;
+
+/** What compiled code, allocators and uncollected garbage took beside the arrays, at all sizes measured. */
+const slack = 80 * 2 ** 20;
+
+/**
+ * The memory of a training that applies each gradient as soon as it is known and writes its model in its own layout.
+ * `weights` and `batch`: how many numbers; `keepsBest`: validation keeps the best weights.
+ */
+export const memoryOf = (weights: number, batch: number, keepsBest: boolean): TrainingMemory => {
+  const own = {
+    weights: weights * bytesPerNumber,
+    moments: 2 * weights * bytesPerNumber,
+    gradients: 0,
+    best: keepsBest ? weights * bytesPerNumber : 0,
+    batch: batch * bytesPerNumber,
+  };
+  // A checkpoint holds what lives, once; the model's tensors are held beside their bytes.
+  const written = own.weights + own.moments + own.best;
+  return { ...own, written, total: 2 * written + own.batch + slack };
+};
+
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
 /**
@@ -34,13 +56,13 @@ export const requireTrainingMemory = (
   if (need.total <= free) return;
   const { weights, moments, gradients, best, batch, written, total } = need;
   const parts = { weights, "Adam's moments": moments, gradients, 'best weights': best, 'a batch': batch };
-  const told = Object.entries(parts).flatMap(([what, bytes]) =>
+  const listed = Object.entries(parts).flatMap(([what, bytes]) =>
     bytes > 0 ? [`${what} ${gibibytes(bytes)}`] : [],
   );
   throw new StageError(
     'OutOfMemory',
-    `${name}: training takes about ${gibibytes(total + used)} (${told.join(', ')}, a checkpoint on its way ` +
+    `${name}: training takes about ${gibibytes(total + used)} (${listed.join(', ')}, a checkpoint on its way ` +
       `${gibibytes(written)}, this process ${gibibytes(used)}), but ${gibibytes(Math.max(0, free) + used)} can be had. ` +
-      `Use a worker with more memory, or ${advice}; \`memoryGib\` says how much may be taken, where what is free is misjudged`,
+      `Use a worker with more memory, or ${advice}; \`memoryGib\` sets the limit where free memory is misjudged`,
   );
 };

@@ -53,6 +53,16 @@ export const quickSettings: Record<string, unknown> = {
     batch: 16,
     start: 'random',
   },
+  'halo-coarse': {
+    layers: 1,
+    heads: 2,
+    embedding: 16,
+    learningRate: 0.003,
+    epochs: 100,
+    batch: 16,
+    start: 'random',
+  },
+  lstm: { layers: 2, width: 16, learningRate: 0.01, epochs: 100, batch: 16, dropout: 0.1, start: 'random' },
   promptehr: {
     width: 16,
     encoderLayers: 1,

@@ -1,6 +1,7 @@
 import { type Layout, type RecordSets, recordSets } from '../../../generation/record-sets.ts';
 import type { RowGrid } from '../../../nn/layers/attention.ts';
 import { layGroups } from '../../../nn/layers/cells.ts';
+import { TokenRows, type TokensByRow } from '../../../nn/networks/set-sequences.ts';
 import type { Ops } from '../../../nn/ops/ops.ts';
 import type { VisitColumns } from '../../../patients/visit-columns.ts';
 
@@ -16,31 +17,15 @@ export interface Batch {
   /** Most rows of one patient. */
   length: number;
   /** Tokens of each history's own set, and the history; histories ascend. */
-  inputs: { tokens: Int32Array; rows: Int32Array };
+  inputs: TokensByRow;
   /** Tokens of all target sets, and the row each is in; rows ascend, and tokens within a row. */
-  targets: { tokens: Int32Array; rows: Int32Array };
+  targets: TokensByRow;
   /** `[histories]` */
   positions: Int32Array;
   /** `[rows]` */
   historyOf: Int32Array;
   /** `[patients + 1]`: first row of each patient. */
   offsets: Int32Array;
-}
-
-/** Tokens row by row, as they are gathered. */
-class TokenRows {
-  readonly #tokens: number[] = [];
-  readonly #rows: number[] = [];
-
-  add(set: ArrayLike<number>, row: number): void {
-    for (let i = 0; i < set.length; i++) {
-      this.#tokens.push(set[i] as number);
-      this.#rows.push(row);
-    }
-  }
-  build(): Batch['inputs'] {
-    return { tokens: Int32Array.from(this.#tokens), rows: Int32Array.from(this.#rows) };
-  }
 }
 
 /** The batch of records already given as sets per position: the start token alone, the labels, then visits. */

@@ -10,12 +10,13 @@ import { Pace } from '../../../kernel/pace.ts';
 import type { Backward, Update } from '../../../nn/layers/layers.ts';
 import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
 import type { Architecture } from './architecture.ts';
-import { type Batch, gridOf } from './batch.ts';
+import type { Batch } from './batch.ts';
 import { type Head, type HeadTrace, headForward, headOf, tokensByBlock } from './head.ts';
 import { headBackward, type RowsByHistory } from './head-backward.ts';
 import { type LossScale, lossCells, summedLoss } from './loss.ts';
 import {
   type DeviceInputs,
+  inputsOf,
   type Transformer,
   type TransformerTrace,
   transformerBackward,
@@ -104,13 +105,7 @@ export class HaloNetwork {
 
   async #forward(batch: Batch): Promise<Trace> {
     const { ops } = this;
-    const inputs: DeviceInputs = {
-      tokens: ops.uploadIndices(batch.inputs.tokens),
-      rows: ops.uploadIndices(batch.inputs.rows),
-      positions: ops.uploadIndices(batch.positions),
-      ownRow: ops.uploadIndices(Int32Array.from(batch.positions.keys())),
-      grid: gridOf(ops, batch),
-    };
+    const inputs = inputsOf(ops, batch);
     const transformer = await transformerForward(this, this.transformer, inputs);
     const asked = {
       histories: transformer.finalNorm.out,

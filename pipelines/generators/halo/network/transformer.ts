@@ -7,9 +7,13 @@
 import {
   type Attention,
   type AttentionTrace,
+  attendNext,
   attention,
   attentionBackward,
+  freeCache,
+  type KeysValues,
   type RowGrid,
+  selectCache,
 } from '../../../nn/layers/attention.ts';
 import {
   type Backward,
@@ -28,8 +32,10 @@ import {
   type NormTrace,
 } from '../../../nn/layers/layers.ts';
 import { freeTrace, tidyTrace } from '../../../nn/layers/trace.ts';
+import { embedSets } from '../../../nn/networks/set-sequences.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import type { Architecture } from './architecture.ts';
+import { type Batch, gridOf } from './batch.ts';
 import { blockName } from './weight-layout.ts';
 
 export interface TransformerBlock {
@@ -79,6 +85,15 @@ export interface DeviceInputs {
   ownRow: Tensor; // [H] 0 … H-1
   grid: RowGrid;
 }
+
+/** A batch's histories as the transformer reads them; of the open scope. */
+export const inputsOf = (ops: Ops, batch: Batch): DeviceInputs => ({
+  tokens: ops.uploadIndices(batch.inputs.tokens),
+  rows: ops.uploadIndices(batch.inputs.rows),
+  positions: ops.uploadIndices(batch.positions),
+  ownRow: ops.uploadIndices(Int32Array.from(batch.positions.keys())),
+  grid: gridOf(ops, batch),
+});
 
 interface BlockTrace {
   attentionNorm: NormTrace;
@@ -165,4 +180,49 @@ export const transformerBackward = async (
   const dPositions = ops.segmentSumGradient(dx, inputs.positions, inputs.ownRow, positions);
   deliver(pass, model.positions, dPositions);
   deliver(pass, model.tokens, ops.segmentSumGradient(dx, inputs.tokens, inputs.rows, width));
+};
+
+/**
+ * One position further, when sampling: [N] sets → [N, E] histories, of the open scope, and each layer's keys and values, the
+ * caller's; those of before are freed.
+ */
+export const transformerNext = async (
+  { ops, pace }: Forward,
+  model: Transformer,
+  sets: readonly ArrayLike<number>[],
+  position: number,
+  past: readonly KeysValues[] = [],
+): Promise<{ histories: Tensor; caches: KeysValues[] }> => {
+  const [, embedding] = model.positions.shape as [number, number];
+  const place = ops.slice(model.positions, [position, 0], [1, embedding]); // [1, E]
+  let x = ops.add(embedSets(ops, model.tokens, sets), place);
+  const caches: KeysValues[] = [];
+  for (const [layer, block] of model.blocks.entries()) {
+    const input = x;
+    x = ops.tidy(() => {
+      const normal = layerNorm(ops, block.attentionNorm, input).out;
+      const seen = attendNext(ops, block.attention, normal, past[layer]);
+      caches.push(seen.cache);
+      const middle = ops.add(input, seen.out);
+      const bent = gelu(ops, linear(ops, block.expand, layerNorm(ops, block.feedNorm, middle).out)).out;
+      return ops.add(middle, linear(ops, block.contract, bent));
+    });
+    await pace.rest();
+  }
+  return { histories: layerNorm(ops, model.finalNorm, x).out, caches };
+};
+
+/** The keys and values of these patients; the old ones are freed. */
+export const selectCaches = (
+  ops: Ops,
+  caches: readonly KeysValues[],
+  patients: readonly number[],
+): KeysValues[] =>
+  ops.scope(() => {
+    const chosen = ops.uploadIndices(Int32Array.from(patients));
+    return caches.map((cache) => selectCache(ops, cache, chosen));
+  });
+
+export const freeCaches = (ops: Ops, caches: readonly KeysValues[]): void => {
+  for (const cache of caches) freeCache(ops, cache);
 };

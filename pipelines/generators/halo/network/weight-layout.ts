@@ -55,7 +55,8 @@ const whole = (reference: string, shape: number[], transposed = false): Weight =
 /** Names of one transformer block's tensors in the reference. */
 export const blockName = (layer: number, tensor: string): string => `transformer.h.${layer}.${tensor}`;
 
-const transformerWeights = ({ layers, embedding, positions, ...rest }: Architecture): Weight[] => {
+/** The trainable arrays of the visit-level module. */
+export const transformerWeights = ({ layers, embedding, positions, ...rest }: Architecture): Weight[] => {
   const e = embedding;
   const { width } = layoutOf(rest);
   const norm = (name: string) => [whole(`${name}.weight`, [e]), whole(`${name}.bias`, [e])];

@@ -1,20 +1,24 @@
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
 import type { TrainingData } from '../../../generation/generator.ts';
+import { recordKeys, visitsFor } from '../../../generation/record-fitting.ts';
 import {
   type Presets,
   presetFor,
   presetKey,
   size,
   type TrainingPreset,
-  trainingKeys,
   withPreset,
 } from '../../../nn/training/presets.ts';
-import { longestRecord, patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
+import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
 import type { Architecture } from '../network/architecture.ts';
 
-/** The reference's context of 48 positions, less those of start and labels. */
-const mostVisits = 46;
+const sizeKeys = {
+  layers: size.optional().describe('transformer blocks'),
+  heads: size.optional().describe('attention heads; must divide `embedding`'),
+  embedding: size.optional().describe('width of a visit’s history'),
+  ...recordKeys,
+};
 
 /** `head` was a key until its value `coarse` became a generator. */
 const explainHead = ({ code, keys }: { code?: string; keys?: string[] }): string | undefined =>
@@ -26,13 +30,7 @@ const explainHead = ({ code, keys }: { code?: string; keys?: string[] }): string
 export const haloConfig = z.strictObject(
   {
     preset: presetKey('12 × 768, batch 48, 50 epochs'),
-    layers: size.optional().describe('transformer blocks'),
-    heads: size.optional().describe('attention heads; must divide `embedding`'),
-    embedding: size.optional().describe('width of a visit’s history'),
-    maxVisits: size
-      .optional()
-      .describe('longer records are cut; default: the longest training record, at most 46'),
-    ...trainingKeys,
+    ...sizeKeys,
     positiveWeight: z.number().positive().default(1).describe('how much a present code weighs in the loss'),
     lossNormalization: z
       .enum(['cells', 'padded'])
@@ -44,6 +42,12 @@ export const haloConfig = z.strictObject(
   },
   { error: explainHead },
 );
+/** What a user may set of halo-coarse. */
+export const coarseConfig = z.strictObject({
+  preset: presetKey('12 × 768, batch 128, 25 epochs'),
+  ...sizeKeys,
+});
+export type CoarseConfig = z.output<typeof coarseConfig>;
 export type HaloConfig = z.output<typeof haloConfig>;
 
 /** A config with every value decided that decides the model. */
@@ -77,24 +81,40 @@ const presets: Presets<Preset> = {
   ],
 };
 
-/** Fills a config from its preset. Throws InvalidConfig when `heads` does not divide `embedding`. */
-export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettings => {
-  const isPaper = config.preset === 'paper';
-  const settings: HaloSettings = withPreset(config, {
-    ...presetFor(presets, config.preset, patientCount(train)),
-    maxVisits: isPaper ? mostVisits : Math.min(mostVisits, Math.max(1, longestRecord(train))),
+/** baselines/haloCoarse/config.py; of other cohorts the values of halo, which were not tuned for halo-coarse. */
+const coarsePresets: Presets<Preset> = {
+  paper: { ...paper, batch: 128, epochs: 25, patience: 25 },
+  bySize: presets.bySize,
+};
+
+/** Fills a config of `generator` from its preset. Throws InvalidConfig when `heads` does not divide `embedding`. */
+const resolve = <C extends CoarseConfig>(
+  generator: string,
+  table: Presets<Preset>,
+  config: C,
+  train: VisitColumns,
+) => {
+  const settings = withPreset(config, {
+    ...presetFor(table, config.preset, patientCount(train)),
+    maxVisits: visitsFor(config.preset, train),
   });
   if (settings.embedding % settings.heads !== 0)
     throw new StageError(
       'InvalidConfig',
-      `halo: heads (${settings.heads}) must divide embedding (${settings.embedding}); change one of them`,
+      `${generator}: heads (${settings.heads}) must divide embedding (${settings.embedding}); change one of them`,
     );
   return settings;
 };
 
+export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettings =>
+  resolve('halo', presets, config, train);
+
+export const resolveCoarse = (config: CoarseConfig, train: VisitColumns) =>
+  resolve('halo-coarse', coarsePresets, config, train);
+
 /** The architecture that settings give on a vocabulary. */
 export const architectureOf = (
-  { layers, heads, embedding, maxVisits }: HaloSettings,
+  { layers, heads, embedding, maxVisits }: Pick<HaloSettings, 'layers' | 'heads' | 'embedding' | 'maxVisits'>,
   vocabulary: TrainingData['vocabulary'],
 ): Architecture => ({
   layers,

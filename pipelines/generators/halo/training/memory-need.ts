@@ -3,9 +3,8 @@
  * what depends on the records is that of the first epoch's largest batch.
  */
 
-import { layoutOf } from '../../../generation/record-sets.ts';
-import type { TrainingMemory } from '../../../nn/training/training-memory.ts';
-import { type VisitColumns, visitsOf } from '../../../patients/visit-columns.ts';
+import { layoutOf, type RecordSets } from '../../../generation/record-sets.ts';
+import { memoryOf, type TrainingMemory } from '../../../nn/training/training-memory.ts';
 import type { Architecture } from '../network/architecture.ts';
 import { shareLines } from '../network/batch.ts';
 import { allWeights, referenceShapes } from '../network/weight-layout.ts';
@@ -17,74 +16,65 @@ const mebibyte = 2 ** 20;
 /** What compiled code, allocators and uncollected garbage took beside the arrays, at all sizes measured. */
 const slack = 80 * mebibyte;
 
-/** Rows of one batch; see Batch. */
-interface BatchExtent {
-  patients: number;
-  rows: number;
-  /** Of attention's scores. */
-  lines: number;
-  length: number;
-}
-
 const size = (shape: readonly number[]): number => shape.reduce((product, width) => product * width, 1);
 
-/** Numbers that one step makes: what the backward pass needs of the forward pass, and its own. */
-const batchNumbers = (
-  architecture: Architecture,
-  { patients, rows, lines, length }: BatchExtent,
-  largestPart: number,
-): number => {
-  const { layers, heads, embedding } = architecture;
-  const histories = rows - patients + 1;
-  const cells = lines * length;
-  const { width, codes } = layoutOf(architecture);
-  const hidden = embedding + width;
+/** Histories of a batch, its rows, and what a step of its transformer makes; see Batch. */
+const extentOf = ({ layers, heads, embedding }: Architecture, batch: readonly RecordSets[]) => {
+  const own = batch.map((sets) => sets.length - 1);
+  const lines = shareLines(own.map((count) => count - 1));
+  const length = Math.max(...lines.map((line) => line.rows));
+  const rows = own.reduce((a, b) => a + b);
+  const histories = rows - batch.length + 1;
+  const cells = lines.length * length;
   // A block keeps its norms, attention's inputs and outputs, and four arrays of the wide layer; heads keep their grid.
   const block = 23 * histories * embedding + 3 * cells * embedding + heads * cells * length;
-  // Sums, hidden units, logits, targets, slopes; those of all rows for the columns behind the codes only.
-  const head = 12 * histories * hidden + 8 * rows * (width - codes);
-  // The gradient of one part, and what of it lies in the triangle.
-  return layers * block + head + 2 * largestPart;
+  return { rows, histories, numbers: layers * block };
 };
 
-/** Most that one of these batches makes. */
+/** Numbers that a step of the largest of these batches makes, with a head that makes so many. */
 const largestBatch = (
   architecture: Architecture,
-  train: VisitColumns,
-  batches: readonly Int32Array[],
-  largestPart: number,
-): number => {
-  let most = 0;
-  for (const batch of batches) {
-    const rows = Array.from(
-      batch,
-      (patient) => Math.min(visitsOf(train, patient), architecture.maxVisits) + 1,
-    );
-    const lines = shareLines(rows.map((count) => count - 1));
-    const extent = {
-      patients: rows.length,
-      rows: rows.reduce((a, b) => a + b),
-      lines: lines.length,
-      length: Math.max(...lines.map((line) => line.rows)),
-    };
-    most = Math.max(most, batchNumbers(architecture, extent, largestPart));
-  }
-  return most;
+  batches: readonly (readonly RecordSets[])[],
+  head: (extent: { rows: number; histories: number }) => number,
+): number =>
+  batches
+    .map((batch) => extentOf(architecture, batch))
+    .reduce((most, extent) => Math.max(most, extent.numbers + head(extent)), 0);
+
+/** The memory of halo-coarse: its head keeps the log-odds of all rows, targets and slopes. */
+export const coarseMemory = (
+  architecture: Architecture,
+  sizes: readonly number[],
+  batches: readonly (readonly RecordSets[])[],
+  keepsBest: boolean,
+): TrainingMemory => {
+  const { width } = layoutOf(architecture);
+  const batch = largestBatch(architecture, batches, ({ rows }) => 8 * rows * width);
+  return memoryOf(
+    sizes.reduce((a, b) => a + b),
+    batch + 2 * Math.max(...sizes),
+    keepsBest,
+  );
 };
 
-/** `batches`: those of the first epoch; `isSteered`: validation keeps the best weights. */
+/** `batches`: those of the first epoch; `keepsBest`: validation keeps the best weights. */
 export const memoryNeed = (
   architecture: Architecture,
   { blockColumns }: Pick<HaloSettings, 'blockColumns'>,
-  train: VisitColumns,
-  batches: readonly Int32Array[],
-  isSteered: boolean,
+  batches: readonly (readonly RecordSets[])[],
+  keepsBest: boolean,
 ): TrainingMemory => {
   const parts = allWeights(architecture, blockColumns).map(({ shape }) => size(shape));
   const weights = parts.reduce((a, b) => a + b) * bytesPerNumber;
   const moments = 2 * weights;
-  const best = isSteered ? weights : 0;
-  const step = largestBatch(architecture, train, batches, Math.max(...parts)) * bytesPerNumber;
+  const best = keepsBest ? weights : 0;
+  const { width, codes } = layoutOf(architecture);
+  // Sums, hidden units, log-odds, targets, slopes; those of all rows for the columns behind the codes only.
+  const head = ({ rows, histories }: { rows: number; histories: number }) =>
+    12 * histories * (architecture.embedding + width) + 8 * rows * (width - codes);
+  // The gradient of one weight, and what of it lies in the triangle.
+  const made = largestBatch(architecture, batches, head) + 2 * Math.max(...parts);
+  const step = made * bytesPerNumber;
   const reference = Object.values(referenceShapes(architecture)).reduce((sum, shape) => sum + size(shape), 0);
   // A checkpoint holds what lives, once; the model's tensors are held beside their bytes.
   const written = Math.max(weights + moments + best, 2 * reference * bytesPerNumber);

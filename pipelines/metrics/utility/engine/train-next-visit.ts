@@ -1,12 +1,12 @@
 import { RandomSource } from '../../../kernel/random.ts';
 import type { AsyncSteps } from '../../../kernel/steps.ts';
+import { dropoutMasks } from '../../../nn/networks/encoder-dropout.ts';
 import type { Example } from '../../../nn/networks/visit-batch.ts';
 import { type CodeBook, codeBook, packExamples } from '../../../nn/networks/visit-batch.ts';
 import { openOps } from '../../../nn/ops/open-ops.ts';
 import type { Ops } from '../../../nn/ops/ops.ts';
 import { type EpochLearner, epochsFor, trainEpochs } from '../../../nn/training/epoch-cursor.ts';
 import { adamUpdate } from '../../learners/classifier-network.ts';
-import { dropoutMasks } from '../../learners/encoder-dropout.ts';
 import {
   type NextVisitNetwork,
   nextVisitLoss,

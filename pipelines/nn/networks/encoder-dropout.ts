@@ -1,8 +1,8 @@
 import type { RandomSource } from '../../kernel/random.ts';
-import { dropUnits } from '../../nn/layers/dropout.ts';
-import type { LstmRows } from '../../nn/layers/lstm-rows.ts';
-import type { EncoderShape } from '../../nn/networks/visit-encoder.ts';
-import type { Ops, Tensor } from '../../nn/ops/ops.ts';
+import { dropUnits } from '../layers/dropout.ts';
+import type { LstmRows } from '../layers/lstm-rows.ts';
+import type { Ops, Tensor } from '../ops/ops.ts';
+import type { EncoderShape } from './visit-encoder.ts';
 
 /** Which draws make the masks of one training batch. */
 export interface MaskDraws {

@@ -1,0 +1,168 @@
+/** Training of models that predict a record set by set: one step is one batch of patients. */
+import { StageError } from '../../schemas/errors.ts';
+import type { Saved } from '../kernel/checkpointable.ts';
+import { RandomSource } from '../kernel/random.ts';
+import type { VariableState } from '../nn/ops/ops.ts';
+import { cutInto, shuffledBatches } from '../nn/training/batches.ts';
+import {
+  EpochTrainer,
+  isSteered,
+  type LearningStep,
+  type TrainableNetwork,
+  type TrainableWeight,
+} from '../nn/training/epoch-trainer.ts';
+import { size, type TrainingPreset, trainingKeys } from '../nn/training/presets.ts';
+import type { TrainingMemory } from '../nn/training/training-memory.ts';
+import {
+  longestRecord,
+  patientCount,
+  type VisitColumns,
+  visitsOf,
+  withVisits,
+} from '../patients/visit-columns.ts';
+import { calibrate, logitShifts, prevalenceLogits } from './calibration.ts';
+import type { Fitting, Sampler, TrainingData } from './generator.ts';
+import { type Layout, type RecordSets, recordSets } from './record-sets.ts';
+
+/** The reference's context of 48 positions, less those of start and labels. */
+const mostVisits = 46;
+
+/** Keys of a config that every such model has. */
+export const recordKeys = {
+  maxVisits: size
+    .optional()
+    .describe(`longer records are cut; default: the longest training record, at most ${mostVisits}`),
+  ...trainingKeys,
+};
+
+/** `maxVisits` where it is left out. */
+export const visitsFor = (preset: 'auto' | 'paper', train: VisitColumns): number =>
+  preset === 'paper' ? mostVisits : Math.min(mostVisits, Math.max(1, longestRecord(train)));
+
+/** Values of the weights before training, by name and shape. */
+export type FirstWeights = (weight: TrainableWeight) => Float32Array;
+
+/**
+ * Fresh values, but those of the output layer: no weights and the log-odds of each column's prevalence as its bias, so that the
+ * untrained model is the independent marginals.
+ */
+export const fromPrevalence =
+  (layout: Layout, train: VisitColumns, output: { weight: string; bias: string }, fresh: FirstWeights) =>
+  (weight: TrainableWeight): Float32Array => {
+    if (weight.name === output.bias) return prevalenceLogits(layout, train);
+    if (weight.name !== output.weight) return fresh(weight);
+    return new Float32Array(weight.shape.reduce((product, width) => product * width, 1));
+  };
+
+/** What a method gives; see TrainingMethod for those of the same name. */
+export interface RecordMethod<N extends TrainableNetwork> {
+  name: string;
+  data: TrainingData;
+  seed: number;
+  settings: TrainingPreset & { maxVisits: number };
+  limitGib: number | undefined;
+  layout: Layout;
+  /** Of the batches of the first epoch. */
+  memory(batches: readonly (readonly RecordSets[])[], keepsBest: boolean): TrainingMemory;
+  /** What would need less memory. */
+  advice: string;
+  open(): Promise<N>;
+  rebuild(network: N, initial: (weight: TrainableWeight) => Partial<VariableState>): N | Promise<N>;
+  /** Trainable numbers. */
+  parameters(network: N): number;
+  learn(network: N, records: readonly RecordSets[], step: LearningStep): Promise<number>;
+  loss(network: N, records: readonly RecordSets[]): Promise<{ sum: number; cells: number }>;
+  fitted(network: N, weightsOf: (name: string) => Float32Array): Promise<Saved>;
+  /** The tensor with the bias of every column [W], from place `at` on; absent: nothing to calibrate. */
+  bias?: { tensor: string; at: number };
+  openModel(model: Saved): Promise<Sampler>;
+}
+
+/** Throws TooFewPatients when no training patient has a visit, OutOfMemory when what the training needs is not free. */
+export const fitRecords = async <N extends TrainableNetwork>(method: RecordMethod<N>): Promise<Fitting> => {
+  const { name, data, seed, settings, layout, bias } = method;
+  const { train, validation } = data;
+  const { batch, maxVisits, calibration: rounds } = settings;
+  const patients = withVisits(train);
+  if (patients.length === 0)
+    throw new StageError('TooFewPatients', `${name}: the training split has no patient with a visit`);
+  const batchesOf = shuffledBatches(patients, batch, new RandomSource(seed, 'order'));
+  const records = (columns: VisitColumns, items: Int32Array) =>
+    Array.from(items, (patient) => recordSets(layout, columns, patient, maxVisits));
+  const validated = withVisits(validation);
+  const first = batchesOf(0).map((items) => records(train, items));
+  return EpochTrainer.start<N>({
+    ...method,
+    settings: { ...settings },
+    facts: (network) => ({
+      parameters: method.parameters(network),
+      visitsCut: patients.reduce((cut, i) => cut + Math.max(0, visitsOf(train, i) - maxVisits), 0),
+      patientsWithoutVisits: patientCount(train) - patients.length,
+    }),
+    memory: {
+      need: method.memory(first, isSteered(validated.length)),
+      advice: method.advice,
+      limitGib: method.limitGib,
+    },
+    batchesOf,
+    learn: (network, items, step) => method.learn(network, records(train, items), step),
+    validation: { patients: validated.length, batches: cutInto(validated, batch) },
+    loss: (network, items) => method.loss(network, records(validation, items)),
+    calibrate: async (fitted) =>
+      bias &&
+      calibrate(fitted, {
+        rounds,
+        // A share of few training patients is known no better than from some thousand sampled ones.
+        patients: Math.min(4096, Math.max(1024, patients.length)),
+        seed,
+        open: method.openModel,
+        shiftsOf: (sampled) => {
+          const shifts = new Float64Array(bias.at + layout.width);
+          shifts.set(logitShifts(layout, train, sampled), bias.at);
+          return { [bias.tensor]: shifts };
+        },
+      }),
+  });
+};
+
+/** A model in the network's own names and shapes. */
+export const savedModel = async (
+  { weights, pace }: TrainableNetwork,
+  weightsOf: (name: string) => Float32Array,
+  json: Saved['json'],
+): Promise<Saved> => {
+  const arrays: Saved['arrays'] = {};
+  for (const { name, shape } of weights) {
+    arrays[name] = { shape, data: weightsOf(name) };
+    await pace.rest();
+  }
+  return { arrays, json };
+};
+
+/** The values of such a model, weight by weight. Throws ArtifactCorrupt where one is not there in its shape. */
+export const weightsFrom =
+  (generator: string, { arrays }: Saved) =>
+  ({ name, shape }: TrainableWeight): { value: Float32Array } => {
+    const found = arrays[name];
+    if (found?.data instanceof Float32Array && found.shape.join() === shape.join())
+      return { value: found.data };
+    throw new StageError(
+      'ArtifactCorrupt',
+      `model of ${generator}: expected ${name} of shape [${shape}], found ` +
+        `${found ? `shape [${found.shape}]` : 'none'}; train the model again`,
+    );
+  };
+
+/** Throws InvalidConfig unless a model has as many codes and labels as the vocabulary. */
+export const requireVocabulary = (
+  generator: string,
+  model: { codes: number; labels: number },
+  { codes, labels }: TrainingData['vocabulary'],
+): void => {
+  if (model.codes === codes.length && model.labels === labels.length) return;
+  throw new StageError(
+    'InvalidConfig',
+    `${generator}: the model has ${model.codes} codes and ${model.labels} labels, the vocabulary has ` +
+      `${codes.length} and ${labels.length}; use the cohort it was trained on`,
+  );
+};
