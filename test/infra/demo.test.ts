@@ -37,14 +37,14 @@ const card = (generator: string, pairs: number | null, sequences: number | null)
 test('the leaderboard has a row per headline number, a column per generator, and the real holdout', (t) => {
   t.is(
     leaderboard([card('marginal', 0.25, -1.5), card('halo', 0.51239, null)]),
-    `                                   marginal  halo   real holdout
-  ─────────────────────────────────  ────────  ─────  ────────────
-  Same-visit co-occurrence R²        0.25      0.512  0.1
+    `                                      marginal  halo   real holdout
+  ──────────────────────────────────  ────────  ─────  ────────────
+  Same-visit co-occurrence R²         0.25      0.512  0.1
   Consecutive-visit co-occurrence R²  -1.5      –      0.1`,
   );
 });
 
-test('ahead is strictly better on both bigram scores; a missing score is not', (t) => {
+test('ahead is strictly better on both co-occurrence scores; a missing score is not', (t) => {
   const marginal = card('marginal', 0.25, 0.1);
   const compare = (...cards: Scorecard[]) => compareBigrams(cards, 'halo', 'marginal');
   const ahead = (...cards: Scorecard[]) => compare(...cards).map((score) => score.ahead);
@@ -99,7 +99,7 @@ test.serial('the next one takes over; without HALO ahead it fails and says so', 
   t.regex(out, /demo-\S+: completed/);
   t.regex(out, /real holdout/);
   t.is(exit, 70);
-  t.regex(err, /HALO is not ahead of marginal on R² of pairs per visit: halo –, marginal/);
+  t.regex(err, /HALO is not ahead of marginal on R² of same-visit co-occurrence per visit: halo –, marginal/);
   t.regex(await readFile(join(folder, 'report.html'), 'utf8'), /^<!doctype html>/i);
   t.false(await answers(uiPort(out)));
 });

@@ -30,6 +30,7 @@ test('a row about too few real patients keeps its name and nothing else', (t) =>
     family: 'similarity',
     title: 'Gout',
     about: 'share of patients',
+    range: undefined,
     better: 'lower',
     value: null,
     n: 0,
