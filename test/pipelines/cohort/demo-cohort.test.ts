@@ -92,7 +92,7 @@ test('the patient with 15 admissions has them in time order, with gaps', async (
   }
 });
 
-test('shifted births give the published median age, and nobody is 300', async (t) => {
+test('shifted births give the published median age, and no patient is 300', async (t) => {
   const { cohort } = await demo;
   const ages = cohort.visitFacts['age']?.values ?? [];
   t.is(ages.filter((age) => age > 91.4).length, 9);

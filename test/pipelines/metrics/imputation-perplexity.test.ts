@@ -123,7 +123,7 @@ test('paired with the marginals: the geometric mean of the patients’ ratios', 
   const never = await rowsOf(async () =>
     pretender(() => ({ longitudinal: new Float64Array(5 * 2000).fill(Number.POSITIVE_INFINITY) })),
   );
-  t.is(never.get('ratio-lpl-all')?.note, 'Some patient has a code that the model finds impossible.');
+  t.is(never.get('ratio-lpl-all')?.note, 'Some patient has a code to which the model assigns probability 0.');
 });
 
 test('as published: batches of 16 patients, in their order', async (t) => {
@@ -155,7 +155,7 @@ test('what cannot be had is a sentence', async (t) => {
     sample: () => Promise.reject(new Error('nobody asks')),
     dispose: () => undefined,
   }));
-  t.regex(cannot.get('lpl-all')?.note ?? '', /does not tell how likely .*HALO/);
+  t.regex(cannot.get('lpl-all')?.note ?? '', /gives no probability of a visit’s codes .*HALO/);
   const impossible = await rowsOf(async () =>
     pretender(() => {
       const losses = new Float64Array(5 * 2000).fill(Number.POSITIVE_INFINITY);

@@ -119,7 +119,7 @@ const planted: Record<string, { bad: number[][]; good: number[][][] }> = {
 };
 
 for (const [rule, { bad, good }] of Object.entries(planted))
-  test(`${rule}: finds the one planted, and nobody else`, (t) => {
+  test(`${rule}: finds the one planted, and no other`, (t) => {
     const rows = scored(cohort([...good, bad, [[plain]], [[], []], []]));
     const row = rows.get(rule);
     t.is(row?.n, good.length + 1, 'those concerned');

@@ -31,7 +31,7 @@ test('the expected share of twins is the mean over all subsets', (t) => {
   t.is(commonestShare(groups), 3 / 7);
 });
 
-test('patients without a code are nobody’s twins, and short records can be left out', (t) => {
+test('patients without a code are no twins, and short records can be left out', (t) => {
   const empty = patients([], [], [[]], [[], []], [[4]]);
   t.deepEqual(recordGroups(columnsOf(empty), 1), { sizes: Int32Array.of(1), n: 1 });
   t.deepEqual([...recordGroups(columnsOf(some), 2).sizes], [1, 2]);

@@ -70,7 +70,7 @@ test('what goes is counted by rule, with the visits that lose their last code; l
   t.deepEqual([...columns.labels], [1, 1, 1]);
 });
 
-test('newborn and adult: by the drawn age, else by what most of the visit says', (t) => {
+test('newborn and adult: by the sampled age, else by most codes of the visit', (t) => {
   const mixed: Code[][][] = [[['V3000', '7651', '3051']]];
   t.deepEqual(clear(mixed).record, [[['V3000', '7651']]]);
   t.deepEqual(clear(mixed, age(0)).record, [[['V3000', '7651']]]);
@@ -81,13 +81,13 @@ test('newborn and adult: by the drawn age, else by what most of the visit says',
   t.deepEqual(clear([[['7651', '3051'], ['41401']]]).record, [[['3051'], ['41401']]]);
 });
 
-test('nobody is born in a later visit', (t) => {
+test('no patient is born in a later visit', (t) => {
   const { record, removed } = clear([[['V3000'], ['V3000', '4019']]]);
   t.deepEqual(record, [[['V3000'], ['4019']]]);
   t.deepEqual(removed['born-later'], { patients: 1, codes: 1 });
 });
 
-test('afterwards the metric finds nobody who contradicts these rules', (t) => {
+test('afterwards the metric finds no patient who contradicts these rules', (t) => {
   const patients = Array.from({ length: 200 }, (_, p): Code[][] =>
     Array.from({ length: 1 + (p % 3) }, (_, v) => list.filter((_, c) => (p * 7 + v * 3 + c * c) % 4 === 0)),
   );

@@ -88,7 +88,7 @@ test.serial('a body that is asked to stop clears its scratch', async (t) => {
   t.false((await readdir(draft)).includes('labs.parquet'));
 });
 
-test.serial('a statement beats while it runs, and stops when nobody listens any more', async (t) => {
+test.serial('a statement beats while it runs, and stops when no consumer listens any more', async (t) => {
   const scratch = join(await tempFolder(t), 'scratch');
   await mkdir(scratch);
   const database = await openDatabase(scratch, []);

@@ -47,7 +47,7 @@ test('a real cohort with empty visits and unknown facts survives the round trip'
   t.deepEqual(await readTokenCohort(folder), small());
 });
 
-test('numbers behind bucket tokens survive the round trip; the header tells the order and what was changed', async (t) => {
+test('numbers behind bucket tokens survive the round trip; the header has the order and what was changed', async (t) => {
   const folder = new MemoryFolder();
   const cohort: TokenCohort = {
     ...small(),

@@ -38,7 +38,7 @@ test('an interval that is too wide to tell passes nothing', (t) => {
 });
 
 test('a rate that too few non-members can show is not known, whatever its interval', (t) => {
-  const note = '18 non-members cannot resolve 1 % false alarms: told at no false alarm at all.';
+  const note = '18 non-members cannot resolve 1 % false positives: measured at no false positive at all.';
   const [check] = checksOf(
     [
       tableOf('privacy', 'strongest-attack', 'tpr-at-1-percent', [

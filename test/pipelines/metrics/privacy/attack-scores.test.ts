@@ -22,7 +22,7 @@ test('a perfect, a reversed and a blind attack', (t) => {
   t.deepEqual(rates(blind), [0, 0, 0]);
   t.is(blind.atMedian.accuracy.value, 0.6);
   t.is(blind.atMedian.precision.value, null);
-  t.regex(blind.atMedian.precision.note ?? '', /nobody a member/);
+  t.regex(blind.atMedian.precision.note ?? '', /no patient as a member/);
 });
 
 test('ties count half, by hand', (t) => {
@@ -57,7 +57,7 @@ test('median rule: above the median is a member, at it is not', (t) => {
   );
 });
 
-test('minus infinity is a score, not-a-number is a sentence, nobody is a sentence', (t) => {
+test('minus infinity is a score; not-a-number and an empty side are sentences', (t) => {
   t.is(score([0, -Infinity], [-Infinity, -Infinity]).auc.value, 0.75);
   t.regex(score([NaN], [1]).auc.note ?? '', /not a number/);
   t.regex(score([], [1]).atBest.f1.note ?? '', /no member to attack/);

@@ -200,7 +200,7 @@ test('rates, precision and AUC of beliefs in closed form', (t) => {
       [9, 0, 0, null],
     ],
   );
-  t.regex(told?.atThresholds[2]?.precision.note ?? '', /no code is believed/);
+  t.regex(told?.atThresholds[2]?.precision.note ?? '', /no code is inferred/);
   t.is(told?.sweep.threshold.length, 41);
   t.is(told?.sweep.truePositive[20], 0.5, 'δ = 2 still believes the surest');
   t.is(told?.sweep.truePositive[21], 0);

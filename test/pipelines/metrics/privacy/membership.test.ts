@@ -87,7 +87,7 @@ test('model attack: scores are log-likelihoods', (t) => {
   t.is(found.atMedian.recall.value, 2 / 3);
 });
 
-test('a verbatim copier is caught without one false alarm, by both attacks', (t) => {
+test('a verbatim copier is identified without a false positive, by both attacks', (t) => {
   const copier = { ...everyone, synthetic: everyone.train };
   const found = attack(copier);
   t.is(found.auc.value, 1);
@@ -120,7 +120,7 @@ test('planted copies are found by exactly as many as are planted', (t) => {
   t.true(Math.abs((ratio.auc.value ?? NaN) - (found50 + (1 - found50) / 2)) < 1e-12);
 });
 
-test('a generator that saw nobody is near one half, over seeds', (t) => {
+test('a generator that saw no training patient is near one half, over seeds', (t) => {
   const cohorts = { ...everyone, synthetic: toColumns(cohortB) };
   const mean = (one: (seed: number) => number | null) =>
     [1, 2, 3, 4, 5, 6, 7, 8].reduce((sum, seed) => sum + (one(seed) ?? NaN), 0) / 8;
