@@ -27,7 +27,7 @@ export type CohortTable = (typeof cohortTables)[number];
 export const tableViews = (paths: Record<CohortTable, string>): string[] =>
   cohortTables.map((table) => `CREATE VIEW ${table} AS FROM read_parquet(${literal(paths[table])})`);
 
-// Case and blanks of drug names vary with who typed them (592 spellings, 571 drugs in the demo).
+// Case and blanks of drug names vary with the person who entered them (592 spellings, 571 drugs in the demo).
 const foldedDrug = String.raw`regexp_replace(lower(trim(drug)), '\s+', ' ', 'g')`;
 
 /** Where each modality's codes come from: table, code, and which rows count at all. */

@@ -69,7 +69,7 @@ export async function* steadily<T>(database: Database, work: Promise<T>): AsyncG
   const settled = work.finally(() => {
     pending = false;
   });
-  // A rejection while nobody awaits is met by the await below.
+  // A rejection while nothing awaits it is handled by the await below.
   settled.catch(() => {});
   try {
     while (pending) {

@@ -117,7 +117,9 @@ export class RandomSource {
   }
 }
 
-/** The uniforms of one address, one after the other, where nobody knows beforehand how many it takes. */
+/**
+ * The uniforms of one address, one after the other, for uses that do not know in advance how many they need.
+ */
 export class UniformStream {
   readonly #source: RandomSource;
   readonly #major: number;

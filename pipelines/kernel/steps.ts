@@ -59,7 +59,7 @@ export async function* asyncPhase<T>(
       yield scaled(next.value, name, at, of);
     }
   } finally {
-    // The result of a generator that is broken off is nobody's: any value will do.
+    // Nothing reads the result of a generator that is broken off: any value will do.
     if (!ended) await steps.return(undefined as T);
   }
 }

@@ -58,8 +58,8 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
     nIs?: 'keys';
     /**
      * Patients of the group that `real`, `value` and `holdout` are shares of: those who have what the row is
-     * about. `judged` ones are real where real patients stand in for the synthetic ones. Small groups are not
-     * told of; these counts are never written.
+     * about. `judged` ones are real where real patients stand in for the synthetic ones. Small groups are
+     * suppressed; these counts are never written.
      */
     behind?: { real: number; judged: number; holdout?: number };
   };

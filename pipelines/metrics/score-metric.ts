@@ -69,7 +69,7 @@ export const metricOptions = ({ name, family, options }: Metric, given: unknown 
   options ? parseConfig(options, given, `${family}.options.${name}`) : {};
 
 /**
- * Computes one metric: on the synthetic cohort, and where its `reference` says so on real patients in its
+ * Computes one metric: on the synthetic cohort, and where its `reference` asks for it on real patients in its
  * place, whose values become the rows' `holdout`, with their intervals. A metric whose needs are not met
  * gives rows with a sentence. What is about fewer real patients than `suppressBelow` is suppressed, see
  * small-groups.ts.

@@ -108,7 +108,7 @@ export const leftOutPlot = 'left-out';
 
 /**
  * Plots as they may be written: lengths and ranges in an order are taken together, other points that too few
- * real patients stand behind (column `patients`) are gone, and `left-out` says how many of which plot.
+ * real patients stand behind (column `patients`) are gone, and `left-out` counts them by plot.
  */
 export const suppressedSeries = (plots: Record<string, Series>, below: number): Record<string, Series> => {
   const written: Record<string, Series> = {};

@@ -49,8 +49,8 @@ const codeRules = z.object({
 export type CodeRules = z.output<typeof codeRules>;
 
 /**
- * Codes that contradict each other, by ICD-9-CM; the file says where from. A rule about an unknown set is an
- * Error.
+ * Codes that contradict each other, by ICD-9-CM; the file gives the sources. A rule about an unknown set is
+ * an Error.
  */
 export const readCodeRules = async (): Promise<CodeRules> => {
   const found = codeRules.parse(

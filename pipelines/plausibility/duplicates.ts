@@ -40,9 +40,9 @@ export const recordGroups = (columns: VisitColumns, leastVisits: number): Record
 };
 
 /**
- * Share of patients with a twin that one expects among `size` of them, drawn without replacement: the more
+ * Share of patients with a twin that one expects among `size` of them, sampled without replacement: the more
  * patients, the more twins, so cohorts compare at one size only. Exact, by the hypergeometric distribution;
- * nothing is drawn. Null where `size` is 0 or more than there are.
+ * nothing is sampled. Null where `size` is 0 or more than there are.
  */
 export const twinShare = ({ sizes, n }: RecordGroups, size: number): number | null => {
   if (size < 1 || size > n) return null;

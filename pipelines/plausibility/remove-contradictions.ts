@@ -135,10 +135,10 @@ const withCodes = ({ codeOffsets }: VisitColumns): number =>
   codeOffsets.subarray(1).filter((end, visit) => end > (codeOffsets[visit] as number)).length;
 
 /**
- * Takes away the codes that contradict a patient's sex or age. Sex and age are those that the generator drew;
- * where it draws none, the patient is what most of the codes say, as the plausibility metric judges by codes
- * alone. Labels stay. Throws InvalidConfig where the codes do not look like ICD-9-CM, which is what the rules
- * are written in.
+ * Takes away the codes that contradict a patient's sex or age. Sex and age are those that the generator
+ * sampled; where it samples none, most of the codes decide, as the plausibility metric judges by codes alone.
+ * Labels stay. Throws InvalidConfig where the codes do not look like ICD-9-CM, which is what the rules are
+ * written in.
  */
 export const removeContradictions = (
   columns: VisitColumns,

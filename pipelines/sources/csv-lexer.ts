@@ -28,9 +28,9 @@ const rejectsDrainAt = 1 << 20;
 export class CsvFault extends Error {}
 
 /**
- * Takes CSV (RFC 4180; LF or CRLF) byte by byte and gives one plain line per record: physical line number,
+ * Reads CSV (RFC 4180; LF or CRLF) byte by byte and writes one plain line per record: physical line number,
  * then the wanted fields, each after a unit separator, without quotes. DuckDB's own reader gives no line
- * numbers, guesses dialects, and cannot say where a quote went wrong. Records with a wrong number of fields
+ * numbers, guesses dialects, and cannot report where a quote is wrong. Records with a wrong number of fields
  * or a broken quote become lines of `rejects`; faults after which nothing can be trusted throw CsvFault. Line
  * breaks and control characters inside fields become blanks; blanks around fields go.
  */

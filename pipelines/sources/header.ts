@@ -57,7 +57,8 @@ const formats: { bytes: number[]; is: string; format?: SourceFile['format']; fix
 ];
 
 /**
- * Throws SourceMalformed where the first bytes of a file are not what its name says, or where there are none.
+ * Throws SourceMalformed where the first bytes of a file are not those of the format in its name, or where
+ * there are none.
  */
 export const checkFirstBytes = async (file: SourceFile): Promise<void> => {
   const handle = await open(file.path);

@@ -98,7 +98,7 @@ export class CandidateFinder {
     });
   }
 
-  /** The codes of one modality, lab tests as buckets of their numbers where the rules say so. */
+  /** The codes of one modality, lab tests as buckets of their numbers where the rules ask for it. */
   codes(modality: Modality): CandidateColumn {
     const { offsets, indices } = this.#cohort.codes[modality];
     const inBuckets = modality === 'lab' && this.#rules.labs === 'buckets';

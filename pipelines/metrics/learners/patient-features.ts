@@ -55,7 +55,7 @@ export const patientFeatures = (cohort: VisitColumns, tokens: number): FeatureRo
       }
       before = new Set(codes);
     }
-    columns.push(...[...found].sort((a, b) => a - b));
+    for (const feature of [...found].sort((a, b) => a - b)) columns.push(feature);
     offsets.push(columns.length);
   }
   return { offsets: Int32Array.from(offsets), columns: Int32Array.from(columns), count: pairs + pairBuckets };

@@ -169,7 +169,7 @@ const seriesLimit = { codes: 8000, pairs: 4000, sequences: 4000 };
 
 /**
  * The keys that have the given ranks (ascending) when ordered from many real patients to few, where keys with
- * equally many keep their order. Nothing is sorted: how many keys have each count tells where the ranks are.
+ * equally many keep their order. Nothing is sorted: the number of keys with each count gives the ranks.
  */
 const keysRanked = (patients: Uint32Array, ranks: readonly number[]): number[] => {
   const keysWith = new Uint32Array(patients.reduce((max, count) => Math.max(max, count), 0) + 1);

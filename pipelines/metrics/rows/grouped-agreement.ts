@@ -13,7 +13,7 @@ export interface KeyGroup {
   /** What one key is: `rare code`, `pair of diagnoses`. */
   what: string;
   keep(counts: OccurrenceCounts, key: number): boolean;
-  /** Why there can be no such key; one row then says so. */
+  /** Why there can be no such key; it becomes the note of one row. */
   absent?: string;
 }
 

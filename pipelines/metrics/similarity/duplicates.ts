@@ -38,7 +38,7 @@ const twinRow = (row: string, title: string, whose: string, sides: Sides): Parti
 
 /**
  * No published definition. Copies of training patients are a matter of privacy (`copies`); this is about a
- * generator that says the same again and again. No intervals: resampling patients makes duplicates of itself.
+ * generator that repeats itself. No intervals: resampling patients itself makes duplicates.
  */
 export default defineMetric({
   name: 'duplicates',

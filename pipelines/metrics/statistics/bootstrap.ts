@@ -2,7 +2,7 @@ import { RandomSource } from '../../kernel/random.ts';
 import { drain, type Steps } from '../../kernel/steps.ts';
 
 interface Resampling {
-  /** Patients per group; groups (members and non-members, say) are resampled apart from each other. */
+  /** Patients per group; groups (for example members and non-members) are resampled apart from each other. */
   sizes: readonly number[];
   /** How many are drawn per group, where not as many as there are. */
   drawn?: readonly number[];

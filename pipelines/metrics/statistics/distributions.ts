@@ -6,7 +6,10 @@ export interface NumberColumn {
   patients: Int32Array;
 }
 
-/** Numbers in any order as a column; equal numbers stand by patient, so the order they came in has no say. */
+/**
+ * Numbers in any order as a column; equal numbers stand by patient, so the order they came in does not
+ * matter.
+ */
 export const numberColumn = (values: ArrayLike<number>, patients: ArrayLike<number>): NumberColumn => {
   const order = Int32Array.from({ length: values.length }, (_, i) => i);
   const at = (from: ArrayLike<number>, i: number) => from[i] as number;
@@ -25,7 +28,7 @@ interface Moments {
   n: number;
 }
 
-/** Mean and deviation with each patient's numbers as often as `weights` says; null of nothing. */
+/** Mean and deviation with each patient's numbers as often as `weights` states; null of nothing. */
 export const numberMoments = ({ values, patients }: NumberColumn, weights: Int32Array): Moments | null => {
   let [n, sum] = [0, 0];
   for (let i = 0; i < values.length; i++) {

@@ -1,5 +1,5 @@
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
+import { patientCount, type VisitColumns, visitRange } from '../../patients/visit-columns.ts';
 import { type NumberColumn, numberColumn } from './distributions.ts';
 
 /** Days between the visits of a cohort. */
@@ -14,7 +14,7 @@ export interface GapColumns {
 
 /** Gaps of the visits after each patient's first; where a visit has several, the first counts. */
 export const gapColumns = (columns: VisitColumns, { codes: meanings }: Vocabulary): GapColumns => {
-  const { visitOffsets, codeOffsets, codes, values } = columns;
+  const { codeOffsets, codes, values } = columns;
   const patients = patientCount(columns);
   const isGap = Uint8Array.from(meanings, ({ modality }) => (modality === 'gap' ? 1 : 0));
   const [visits, later, withoutGap] = [0, 1, 2].map(() => new Int32Array(patients)) as [
@@ -29,7 +29,7 @@ export const gapColumns = (columns: VisitColumns, { codes: meanings }: Vocabular
     return Number.NaN;
   };
   for (let patient = 0; patient < patients; patient++) {
-    const [first, end] = [visitOffsets[patient] as number, visitOffsets[patient + 1] as number];
+    const [first, end] = visitRange(columns, patient);
     visits[patient] = end - first;
     later[patient] = Math.max(0, end - first - 1);
     for (let visit = first + 1; visit < end; visit++) {
@@ -81,7 +81,7 @@ export const lengthPools = ({ gaps, visits }: GapColumns, enough: number): Lengt
   return pools;
 };
 
-/** Mean gap of the records of each pool, patients as often as `weights` says; null where there is none. */
+/** Mean gap of the records of each pool, patients as often as `weights` states; null where there is none. */
 export const poolMeans = (
   { gaps, visits }: GapColumns,
   pools: readonly LengthPool[],

@@ -1,5 +1,5 @@
 /**
- * Perplexities of Wang and Sun 2022 (PromptEHR), equations 6–8: how well a model that conditions foresees the
+ * Perplexities of Wang and Sun 2022 (PromptEHR), equations 6–8: how well a model that conditions predicts the
  * codes of a visit. All losses are −ln probabilities; one entry per visit and kind means `[visits, kinds]`
  * row-major.
  */
@@ -63,8 +63,8 @@ export const longitudinalPerplexities = perPatient(perCode);
 
 /**
  * Equations 7 and 8 per patient, over the kinds asked for: e to the mean over visits of the mean over the
- * kinds that the visit has (K in the paper, which says nothing of absent ones) of the mean loss per code. NaN
- * and ∞ as above.
+ * kinds that the visit has (K in the paper, which does not mention absent ones) of the mean loss per code.
+ * NaN and ∞ as above.
  */
 export const crossModalPerplexities = perPatient(perKind);
 
@@ -84,8 +84,8 @@ export const rankPatients = (perplexities: Float64Array): RankedPatients => {
 };
 
 /**
- * The paper's summary of patients: their median, each counted as often as `counts` says where it is given.
- * Between two values their mean; null where nobody counts.
+ * The paper's summary of patients: their median, each counted as often as `counts` states where it is given.
+ * Between two values their mean; null where no patient counts.
  */
 export const medianPerplexity = (
   { patients, perplexities }: RankedPatients,
@@ -105,10 +105,10 @@ export const medianPerplexity = (
 };
 
 /**
- * By what factor patients are dearer to one model than to another: the geometric mean over patients of the
- * ratio of their perplexities, each patient counted as often as `counts` says where it is given. Paired by
- * patient, it tells apart models whose medians drown in how much patients differ. NaN patients are left out;
- * null where nobody counts.
+ * By what factor the perplexity of patients is higher under one model than under another: the geometric mean
+ * over patients of the ratio of their perplexities, each patient counted as often as `counts` states where it
+ * is given. Paired by patient, it distinguishes models whose medians differ less than patients do. NaN
+ * patients are left out; null where no patient counts.
  */
 export const perplexityRatio = (
   own: Float64Array,

@@ -2,7 +2,7 @@ import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
 import { type NumberColumn, numberColumn } from './distributions.ts';
 
-/** A lab test, whatever its tokens say of it. */
+/** A lab test, whichever tokens it has. */
 export interface LabTest {
   code: string;
   title?: string;

@@ -31,15 +31,15 @@ const cutsOfWidth = (patients: readonly number[], width: number, enough: number)
   const held = (i: number) => total(patients, cuts[i] as number, cuts[i + 1] as number);
   while (cuts.length > 2 && held(cuts.length - 2) < enough) cuts.splice(cuts.length - 2, 1);
   while (cuts.length > 2 && held(0) < enough) cuts.splice(1, 1);
-  // Nobody at all is no small group.
+  // No patient at all is no small group.
   const fine = cuts.slice(0, -1).every((_, i) => held(i) === 0 || held(i) >= enough) || cuts.length === 2;
   return fine && cuts.length - 1 <= most ? cuts : null;
 };
 
 /**
  * The narrowest equal bins, at most 24, of which each holds no real patient or `enough` (a patient counts
- * once per length). Short and long ends are pooled, so that nobody rare stands out. What is shorter than any
- * real length comes first, in a bin of its own.
+ * once per length). Short and long ends are pooled, so that no rare patient stands out. What is shorter than
+ * any real length comes first, in a bin of its own.
  */
 export const lengthBins = ({ real, synthetic, patients }: Lengths, enough: number): LengthBin[] => {
   if (patients.length === 0) return [];

@@ -8,7 +8,7 @@ export interface Measure {
   /** Percentile bootstrap over patients; absent where no bootstrap was asked for or possible. */
   interval?: Interval;
   note?: string;
-  /** There are too few patients for the value to be held against a limit; the note says of whom. */
+  /** There are too few patients for the value to be held against a limit; the note states of which. */
   unresolved?: true;
 }
 

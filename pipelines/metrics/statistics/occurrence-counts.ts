@@ -150,7 +150,7 @@ const countPairs = (
   const partners = new Partners(tokens);
   const rows = new Rows();
   for (let first = 0; first < tokens; first++) {
-    // Patients are numbered from 1: 0 is nobody.
+    // Patients are numbered from 1: 0 is no patient.
     countPartners(theirs, first, partners.real, partners, 1);
     countPartners(ours, first, partners.synthetic, partners, 1 + patientCount(real));
     partners.moveTo(rows, first);

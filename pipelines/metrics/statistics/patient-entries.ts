@@ -1,4 +1,4 @@
-import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
+import { patientCount, toOffsets, type VisitColumns } from '../../patients/visit-columns.ts';
 import type { OccurrenceCounts, SideCounts } from './occurrence-counts.ts';
 import { eachCode, type Keys, postingSize, postingsOf } from './postings.ts';
 
@@ -13,7 +13,7 @@ export interface KeyGroup {
   once: boolean;
   from: number;
   to: number;
-  /** How many keys each patient has that nobody else on either side has. */
+  /** How many keys each patient has that no other patient on either side has. */
   real: Uint32Array;
   synthetic: Uint32Array;
 }
@@ -36,9 +36,9 @@ interface Entries {
 
 /** What counts of one side are made of, so that patients can be weighted anew. */
 export interface PatientEntries {
-  /** Whoever has the key, once. */
+  /** The patients who have the key, each once. */
   patients: Entries;
-  /** As often as they have it; only of groups whose keys somebody has more than once. */
+  /** As often as they have it; only of groups whose keys some patient has more than once. */
   occurrences: Entries;
 }
 
@@ -98,7 +98,7 @@ export const layOutKeys = (
     bins[key] = own;
     if (own >= 0) next[own + 1] = (next[own + 1] as number) + 1;
   }
-  for (let i = 1; i < next.length; i++) next[i] = (next[i] as number) + (next[i - 1] as number);
+  toOffsets(next);
   for (const [i, group] of groups.entries()) {
     group.from = next[i * alike] as number;
     group.to = next[(i + 1) * alike] as number;
@@ -141,7 +141,7 @@ function walk(
   }
 }
 
-/** Fills entries in two passes: how many there are of each slot, then who. */
+/** Fills entries in two passes: how many there are of each slot, then which patients. */
 class EntryWriter {
   readonly #offsets: Int32Array;
   #next = new Int32Array(0);
@@ -157,8 +157,7 @@ class EntryWriter {
 
   /** Between the passes. */
   allot(): void {
-    const offsets = this.#offsets;
-    for (let i = 1; i < offsets.length; i++) offsets[i] = (offsets[i] as number) + (offsets[i - 1] as number);
+    const offsets = toOffsets(this.#offsets);
     this.#patients = new Int32Array(offsets.at(-1) as number);
     this.#next = offsets.slice();
   }
@@ -175,7 +174,7 @@ class EntryWriter {
 }
 
 /**
- * Entries of one side for the keys that were counted; `kept` says of which patients. Keys of one patient
+ * Entries of one side for the keys that were counted; `kept` marks the patients to use. Keys of one patient
  * alone are added to their group. Two walks over the postings the counts come from: memory is little more
  * than four bytes an entry.
  */

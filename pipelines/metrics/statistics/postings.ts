@@ -1,4 +1,4 @@
-import type { VisitColumns } from '../../patients/visit-columns.ts';
+import { toOffsets, type VisitColumns } from '../../patients/visit-columns.ts';
 
 /**
  * What is counted: codes, unordered pairs within a visit (smaller token first), or (code, code of next
@@ -7,8 +7,8 @@ import type { VisitColumns } from '../../patients/visit-columns.ts';
 export type Keys = 'codes' | 'pairs' | 'sequences';
 
 /**
- * Per token, where its partners stand: an inverted index over the flat `codes` of a cohort. What a posting
- * says lies side by side, because looking it up in one column per fact costs a cache miss each: most of the
+ * Per token, where its partners stand: an inverted index over the flat `codes` of a cohort. The parts of a
+ * posting lie side by side, because looking it up in one column per fact costs a cache miss each: most of the
  * time there was.
  */
 export interface Postings {
@@ -51,8 +51,7 @@ export const postingsOf = (columns: VisitColumns, tokens: number, keys: Exclude<
     const token = codes[position] as number;
     offsets[token + 1] = (offsets[token + 1] as number) + 1;
   });
-  for (let token = 0; token < tokens; token++)
-    offsets[token + 1] = (offsets[token + 1] as number) + (offsets[token] as number);
+  toOffsets(offsets);
   const next = offsets.slice();
   const records = new Int32Array((offsets[tokens] as number) * postingSize);
   eachPosting(columns, keys, (position, from, to, patient) => {

@@ -35,7 +35,7 @@ export function rank({ members, nonMembers }: AttackScores): Ranking {
   return { order, ends: Int32Array.from(ends), memberCount: members.length };
 }
 
-/** The curve of a ranking; `counts` says how often each member and each non-member is counted. */
+/** The curve of a ranking; `counts` is how often each member and each non-member is counted. */
 export function rocSteps(
   { order, ends, memberCount }: Ranking,
   counts?: readonly [Int32Array, Int32Array],

@@ -1,9 +1,13 @@
 import { RandomSource } from '../../kernel/random.ts';
 import {
+  codesOfVisit,
+  labelsOfPatient,
   patientCount,
   selectPatients,
   type VisitColumns,
   VisitColumnsBuilder,
+  visitRange,
+  visitsOf,
 } from '../../patients/visit-columns.ts';
 
 /** The three sides of every privacy measure. `test` is real, and nothing was trained on it. */
@@ -47,20 +51,19 @@ const filter = (columns: VisitColumns, keep: (patient: number) => boolean): Visi
 
 /** Without patients who have no visit, as the HALO scripts read a synthetic cohort. */
 export const withVisits = (columns: VisitColumns): VisitColumns =>
-  filter(columns, (p) => (columns.visitOffsets[p + 1] as number) > (columns.visitOffsets[p] as number));
+  filter(columns, (p) => visitsOf(columns, p) > 0);
 
 /** Without empty visits, then without patients who have none left: what survives PyHealth's long table. */
 export function withCodes(columns: VisitColumns): VisitColumns {
   const builder = new VisitColumnsBuilder();
-  const perPatient = columns.labels.length / Math.max(1, patientCount(columns));
   for (let p = 0; p < patientCount(columns); p++) {
     const visits: Int32Array[] = [];
-    for (let v = columns.visitOffsets[p] as number; v < (columns.visitOffsets[p + 1] as number); v++) {
-      const codes = columns.codes.subarray(columns.codeOffsets[v], columns.codeOffsets[v + 1]);
+    const [first, end] = visitRange(columns, p);
+    for (let visit = first; visit < end; visit++) {
+      const codes = codesOfVisit(columns, visit);
       if (codes.length > 0) visits.push(codes);
     }
-    if (visits.length > 0)
-      builder.addPatient(visits, columns.labels.subarray(p * perPatient, (p + 1) * perPatient));
+    if (visits.length > 0) builder.addPatient(visits, labelsOfPatient(columns, p));
   }
   return builder.build();
 }

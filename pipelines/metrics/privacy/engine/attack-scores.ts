@@ -137,7 +137,8 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
 
 /**
  * Name of the attack with the highest AUC, the first of equals; undefined where none could be made. Report it
- * with that attack's interval, and say of how many it is the best: the best of several is above its own mean.
+ * with that attack's interval, and state of how many it is the best: the best of several is above its own
+ * mean.
  */
 export function strongestAttack(
   results: Readonly<Record<string, { auc: Pick<Measure, 'value'> }>>,

@@ -63,8 +63,8 @@ export const imputationDefaults = {
 } as const;
 
 /**
- * Fewer passes than a shadow's, as every code that is there makes a case of its own, and as a prior that
- * knows its patients by heart knows nothing of others.
+ * Fewer passes than a shadow's, as every code that is there makes a case of its own, and as a prior that has
+ * memorized its patients does not generalize.
  */
 export const imputationTraining = { batchSize: 128, epochs: 10, leastUpdates: 150 } as const;
 
@@ -149,8 +149,8 @@ const resultsOf = (
 
 /**
  * PromptEHR's attribute inference (Wang and Sun 2022, section 3.6, after Zhang et al. 2021): the attacker
- * knows a record but for one code, and believes that the code is there where a model of the synthetic
- * patients finds it likelier by a factor e^δ than a prior does.
+ * knows a record but for one code, and infers that the patient has it where a model of the synthetic
+ * patients assigns it a probability higher by a factor e^δ than a prior does.
  */
 export async function* attributeImputation(
   cohorts: PrivacyCohorts,

@@ -1,5 +1,12 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
-import { patientCount, type VisitColumns, VisitColumnsBuilder } from '../../../patients/visit-columns.ts';
+import {
+  codesOfPatient,
+  codesOfVisit,
+  labelsOfPatient,
+  patientCount,
+  type VisitColumns,
+  VisitColumnsBuilder,
+} from '../../../patients/visit-columns.ts';
 import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { type PrivacyCohorts, sample, tooFewPatients, withVisits } from '../../statistics/samples.ts';
@@ -41,12 +48,8 @@ interface Guesses {
 }
 
 /** Distinct codes of each patient, over all visits. */
-const distinctCodes = (columns: VisitColumns, patient: number): Set<number> => {
-  const first = columns.codeOffsets[columns.visitOffsets[patient] as number];
-  return new Set(
-    columns.codes.subarray(first, columns.codeOffsets[columns.visitOffsets[patient + 1] as number]),
-  );
-};
+const distinctCodes = (columns: VisitColumns, patient: number): Set<number> =>
+  new Set(codesOfPatient(columns, patient));
 
 /** The codes most patients have, most common first; among equals the lower code, or the one seen first. */
 function mostCommonCodes(columns: VisitColumns, limit: number, ties: 'share' | 'order'): number[] {
@@ -61,17 +64,10 @@ function mostCommonCodes(columns: VisitColumns, limit: number, ties: 'share' | '
 /** Each patient as one visit of the codes that `chosen` picks; labels go along. */
 function flatten(columns: VisitColumns, chosen: (code: number) => boolean): VisitColumns {
   const builder = new VisitColumnsBuilder();
-  const perPatient = columns.labels.length / Math.max(1, patientCount(columns));
   for (let p = 0; p < patientCount(columns); p++)
-    builder.addPatient(
-      [[...distinctCodes(columns, p)].filter(chosen)],
-      columns.labels.subarray(p * perPatient, (p + 1) * perPatient),
-    );
+    builder.addPatient([[...distinctCodes(columns, p)].filter(chosen)], labelsOfPatient(columns, p));
   return builder.build();
 }
-
-const codesOf = (flat: VisitColumns, patient: number): Int32Array =>
-  flat.codes.subarray(flat.codeOffsets[patient], flat.codeOffsets[patient + 1]);
 
 /** Value at the k-th place of a row, how many are below it, and how many stand at it. */
 function lastPlace(row: Int32Array, k: number): { at: number; nearer: number; tied: number } {
@@ -103,7 +99,7 @@ function elect(row: Int32Array, hidden: VisitColumns, k: number, ties: 'share' |
     const value = row[patient] as number;
     if (value > at || (value === at && seated++ >= seats)) continue;
     const weight = value < at ? seats : places;
-    for (const code of codesOf(hidden, patient)) votes.set(code, (votes.get(code) ?? 0) + weight);
+    for (const code of codesOfVisit(hidden, patient)) votes.set(code, (votes.get(code) ?? 0) + weight);
   }
   return new Set([...votes].filter(([, count]) => 2 * count > k * seats).map(([code]) => code));
 }
@@ -134,7 +130,7 @@ function* guess(
   } as const;
   yield* distanceRows(task, (patient, row) => {
     const elected = elect(row, hidden, k, options.ties ?? 'share');
-    const actual = codesOf(truth, patient);
+    const actual = codesOfVisit(truth, patient);
     found.right[patient] = actual.reduce((sum, code) => sum + (elected.has(code) ? 1 : 0), 0);
     found.guessed[patient] = elected.size;
     found.actual[patient] = actual.length;

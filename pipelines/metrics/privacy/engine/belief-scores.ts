@@ -2,7 +2,7 @@ import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { areaUnder, type Ranking, type RocSteps, rank, rocSteps, thinCurve } from '../../statistics/roc.ts';
 
-/** How strongly an attacker believes that each patient has each code, and who has it. */
+/** The attacker's score that each patient has each code, and which patients have it. */
 export interface BelievedCodes {
   /** `[patients, codes]` ln P̂ − ln P0 */
   scores: Float64Array;

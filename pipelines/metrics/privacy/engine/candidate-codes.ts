@@ -1,5 +1,10 @@
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
-import { patientCount, type VisitColumns, visitsOf } from '../../../patients/visit-columns.ts';
+import {
+  codesOfPatient,
+  patientCount,
+  type VisitColumns,
+  visitsOf,
+} from '../../../patients/visit-columns.ts';
 import type { RecordCase } from '../../learners/record-cases.ts';
 import type { Question, RecordQuery, RecordTask } from '../../learners/record-models.ts';
 
@@ -8,10 +13,8 @@ const presence = (cohort: VisitColumns, codes: ArrayLike<number>): Uint8Array =>
   const columnOf = new Map(Array.from(codes, (token, column) => [token, column]));
   const found = new Uint8Array(patientCount(cohort) * codes.length);
   for (let patient = 0; patient < patientCount(cohort); patient++) {
-    const from = cohort.codeOffsets[cohort.visitOffsets[patient] as number] as number;
-    const to = cohort.codeOffsets[cohort.visitOffsets[patient + 1] as number] as number;
-    for (let at = from; at < to; at++) {
-      const column = columnOf.get(cohort.codes[at] as number);
+    for (const token of codesOfPatient(cohort, patient)) {
+      const column = columnOf.get(token);
       if (column !== undefined) found[patient * codes.length + column] = 1;
     }
   }
@@ -22,9 +25,7 @@ const presence = (cohort: VisitColumns, codes: ArrayLike<number>): Uint8Array =>
 const patientsWith = (cohort: VisitColumns, tokens: number): Int32Array => {
   const counts = new Int32Array(tokens);
   for (let patient = 0; patient < patientCount(cohort); patient++) {
-    const from = cohort.codeOffsets[cohort.visitOffsets[patient] as number];
-    const to = cohort.codeOffsets[cohort.visitOffsets[patient + 1] as number];
-    for (const token of new Set(cohort.codes.subarray(from, to)))
+    for (const token of new Set(codesOfPatient(cohort, patient)))
       counts[token] = (counts[token] as number) + 1;
   }
   return counts;

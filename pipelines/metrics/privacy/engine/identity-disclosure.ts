@@ -1,5 +1,11 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
-import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
+import {
+  codesOfPatient,
+  labelsOfPatient,
+  patientCount,
+  type VisitColumns,
+  visitsOf,
+} from '../../../patients/visit-columns.ts';
 import { bootstrapIntervals, certainShareInterval, type Interval } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { type PrivacyCohorts, tooFewPatients } from '../../statistics/samples.ts';
@@ -40,15 +46,12 @@ interface Records {
 
 function describe(columns: VisitColumns, known: ReadonlySet<number>): Records {
   const count = patientCount(columns);
-  const perPatient = columns.labels.length / Math.max(1, count);
   const records: Records = { byKey: new Map(), hidden: [] };
   for (let p = 0; p < count; p++) {
-    const first = columns.visitOffsets[p] as number;
-    const end = columns.visitOffsets[p + 1] as number;
-    const codes = new Set(columns.codes.subarray(columns.codeOffsets[first], columns.codeOffsets[end]));
-    const labels = columns.labels.subarray(p * perPatient, (p + 1) * perPatient).join('');
+    const codes = new Set(codesOfPatient(columns, p));
+    const labels = labelsOfPatient(columns, p).join('');
     const seen = [...known].filter((code) => codes.has(code)).join(',');
-    const key = `${end - first}|${labels}|${seen}`;
+    const key = `${visitsOf(columns, p)}|${labels}|${seen}`;
     const alike = records.byKey.get(key);
     if (alike) alike.push(p);
     else records.byKey.set(key, [p]);

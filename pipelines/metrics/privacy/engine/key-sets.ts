@@ -1,4 +1,10 @@
-import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
+import {
+  labelCount,
+  patientCount,
+  recordRange,
+  type VisitColumns,
+  visitsOf,
+} from '../../../patients/visit-columns.ts';
 
 /**
  * Patients as sets of dense keys. A key is a label, or a code at a visit position: the third visit of one
@@ -22,31 +28,26 @@ export interface SharedKeys {
   keyCount: number;
 }
 
-const labelsPerPatient = (columns: VisitColumns): number =>
-  patientCount(columns) === 0 ? 0 : columns.labels.length / patientCount(columns);
-
 function layOut(columns: VisitColumns, withLabels: boolean): KeySets {
   const count = patientCount(columns);
-  const perPatient = withLabels ? labelsPerPatient(columns) : 0;
+  const perPatient = withLabels ? labelCount(columns) : 0;
   const visits = new Int32Array(count);
   const labels = new Int32Array(count);
   const offsets = new Int32Array(count + 1);
   for (let p = 0; p < count; p++) {
-    const first = columns.visitOffsets[p] as number;
-    const end = columns.visitOffsets[p + 1] as number;
-    visits[p] = end - first;
+    visits[p] = visitsOf(columns, p);
     let set = 0;
     for (let l = 0; l < perPatient; l++) set += columns.labels[p * perPatient + l] as number;
     labels[p] = set;
-    const codes = (columns.codeOffsets[end] as number) - (columns.codeOffsets[first] as number);
-    offsets[p + 1] = (offsets[p] as number) + set + codes;
+    const [from, to] = recordRange(columns, p);
+    offsets[p + 1] = (offsets[p] as number) + set + to - from;
   }
   return { count, offsets, keys: new Int32Array(offsets[count] as number), visits, labels, columns };
 }
 
 function writeLabels(set: KeySets, withLabels: boolean): void {
   if (!withLabels) return;
-  const perPatient = labelsPerPatient(set.columns);
+  const perPatient = labelCount(set.columns);
   for (let p = 0; p < set.count; p++) {
     let at = set.offsets[p] as number;
     for (let l = 0; l < perPatient; l++) if (set.columns.labels[p * perPatient + l] === 1) set.keys[at++] = l;
@@ -92,7 +93,7 @@ function writePosition(
 export function shareKeys(cohorts: readonly VisitColumns[], withLabels: boolean): SharedKeys {
   const sets = cohorts.map((columns) => layOut(columns, withLabels));
   for (const set of sets) writeLabels(set, withLabels);
-  let keyCount = withLabels ? Math.max(0, ...cohorts.map(labelsPerPatient)) : 0;
+  let keyCount = withLabels ? Math.max(0, ...cohorts.map(labelCount)) : 0;
   let largestCode = -1;
   for (const { codes } of cohorts) for (const code of codes) if (code > largestCode) largestCode = code;
   const idOf = new Int32Array(largestCode + 1);

@@ -43,7 +43,7 @@ interface NnaaDistances {
 }
 
 export interface NnaaResult {
-  /** Test against synthetic: 0.5 when they cannot be told apart, 1 when they are far apart, 0 for copies. */
+  /** Test against synthetic: 0.5 when they are indistinguishable, 1 when they are far apart, 0 for copies. */
   testAccuracy: Measure;
   trainAccuracy: Measure;
   /** The privacy loss NNAAR: test less train accuracy. 0 when training patients are no nearer than others. */
@@ -137,12 +137,12 @@ function scoreNnaa(found: NnaaDistances, options: Pick<NnaaOptions, 'seed' | 're
  * intervals resample the patients' verdicts; nearest neighbors are not searched anew in each resample.
  */
 export function* nnaa(cohorts: PrivacyCohorts, options: NnaaOptions): Steps<NnaaResult> {
-  const drawn = prepare(cohorts, options);
+  const sampled = prepare(cohorts, options);
   // With one patient there is no "nearest other" in a cohort.
-  const note = tooFewPatients(drawn, 2);
+  const note = tooFewPatients(sampled, 2);
   if (note) {
     const none = missing(note);
     return { testAccuracy: none, trainAccuracy: none, loss: none, distances: undefined };
   }
-  return scoreNnaa(yield* measureDistances(drawn, options.form), options);
+  return scoreNnaa(yield* measureDistances(sampled, options.form), options);
 }

@@ -17,7 +17,7 @@ const manyPatients = 10_000;
 /**
  * The shadow for so many synthetic patients: from 10,000 on three layers of 128 in both directions and 256
  * units after them (PromptEHR, section 4.2), below one layer and half of that. Higher rates than the paper's
- * 1e-4, with which some hundred updates teach nothing: a shadow must know its patients by heart to tell a
+ * 1e-4, with which some hundred updates teach nothing: a shadow must memorize its patients to recognize a
  * copy.
  */
 export const shadowTrainingFor = (patients: number): ShadowTraining => {
@@ -125,10 +125,10 @@ const hasVisits = ({ codeOffsets }: VisitColumns): boolean => codeOffsets.length
 
 /**
  * PromptEHR's membership inference (Wang and Sun 2022, section 3.6): a shadow model learns from the synthetic
- * patients to predict visit after visit, and so stands for the generator; an attack model learns to tell
- * synthetic patients from real ones by the shadow's perplexities of them, and is asked about training and
- * test patients. The shadow reads only what comes before the visit it predicts, in both directions where it
- * has two.
+ * patients to predict visit after visit, and so stands for the generator; an attack model learns to
+ * distinguish synthetic patients from real ones by the shadow's perplexities of them, and is asked about
+ * training and test patients. The shadow reads only what comes before the visit it predicts, in both
+ * directions where it has two.
  */
 export async function* shadowAttack(
   cohorts: PrivacyCohorts,

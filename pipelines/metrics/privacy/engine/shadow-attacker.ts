@@ -73,9 +73,9 @@ export interface AttackerLesson {
 }
 
 /**
- * PromptEHR's attack model (sections 3.6 and 4.1): a three-layer perceptron that learns to tell synthetic
- * patients from real ones by their features. Gives the log odds of "trained on" for each patient of the
- * tables in `asked`.
+ * PromptEHR's attack model (sections 3.6 and 4.1): a three-layer perceptron that learns to distinguish
+ * synthetic patients from real ones by their features. Gives the log odds of "trained on" for each patient of
+ * the tables in `asked`.
  */
 export async function* attackerScores(
   { synthetic, reference }: AttackerLesson,

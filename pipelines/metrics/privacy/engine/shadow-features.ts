@@ -46,7 +46,7 @@ const kindsOf = ({ codes }: Vocabulary): { kinds: number; kindOf: Uint8Array } =
  * What the shadow makes of a cohort's patients, filled in as it is asked: per kind of code, the mean over
  * visits of −ln p of a code that is there (the logarithm of PromptEHR's longitudinal perplexity, equation 6)
  * and of −Σ ln(1 − p) of those that are not; over all kinds the mean, least and greatest of the first and the
- * mean of both together. Kinds count for themselves, as patients without procedures say nothing of
+ * mean of both together. Kinds count for themselves, as patients without procedures give no information on
  * procedures.
  */
 export const shadowFeatures = (

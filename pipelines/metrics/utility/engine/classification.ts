@@ -70,7 +70,7 @@ export class ScoredSet {
     return rocSteps(this.#ranking);
   }
 
-  /** Of the set itself, or with each patient of its cohort counted as often as `counts` says. */
+  /** Of the set itself, or with each patient of its cohort counted as often as `counts` states. */
   measure(counts?: Int32Array): Classification {
     const [positives, negatives] = this.#patients;
     const times = (patients: Int32Array) => patients.map((patient) => counts?.[patient] ?? 0);
