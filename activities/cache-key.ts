@@ -3,11 +3,11 @@ import type { ArtifactRef, Lineage } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical-json.ts';
 import type { Stage } from '../schemas/stage.ts';
 
-/** Digest of everything that decides the bytes of an artifact: the name of the work, whoever does it. */
+/** Digest of everything that decides the bytes of an artifact: the name of the work, on any worker. */
 export const cacheKey = (lineage: Lineage): string =>
   createHash('sha256').update(canonicalJson(lineage)).digest('hex');
 
-/** What a stage is about to make, told by all that decides its bytes; params that never do are left out. */
+/** What a stage is about to make, described by all that decides its bytes; params that never do are left out. */
 export const toLineage = (
   stage: Stage,
   work: {

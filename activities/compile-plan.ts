@@ -10,7 +10,7 @@ import type { Store } from '../schemas/store.ts';
 const card = z.object({ generator: z.string() });
 const training = z.object({ generator: z.string() });
 
-/** Nothing has been computed yet: what a training cannot start from is refused now and not after the extraction. */
+/** Refuses a model that training cannot start from now, before anything is computed, and not after the extraction. */
 const checkStored = async (node: PlanNode, store: Store): Promise<void> => {
   for (const ref of storedInputs(node)) {
     const artifact = await store.open(ref).catch((error: unknown) => {
@@ -35,7 +35,7 @@ const checkStored = async (node: PlanNode, store: Store): Promise<void> => {
 };
 
 /**
- * Tonight's plan: what the config asks for, by the DAG as it is now. Throws InvalidConfig naming the key, and
+ * The plan of a config, compiled with the present DAG. Throws InvalidConfig naming the key, and
  * ArtifactMissing where the plan reads an artifact that the store does not have.
  */
 export const compilePlan = async (config: unknown, store: Store): Promise<Plan> => {

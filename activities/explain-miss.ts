@@ -1,8 +1,8 @@
 import type { Lineage } from '../schemas/artifact.ts';
 import { canonicalJson } from '../schemas/canonical-json.ts';
 
-/** More differences than this are counted and not told. */
-const told = 4;
+/** More differences than this are counted and not listed. */
+const mostListed = 4;
 
 const leaves = (value: unknown, path: string, found: Map<string, string>): Map<string, string> => {
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0)
@@ -29,7 +29,7 @@ const changedInputs = (before: Lineage, now: Lineage): string[] =>
     .filter((slot) => canonicalJson(before.inputs[slot]) !== canonicalJson(now.inputs[slot]))
     .map((slot) => `input ${slot} changed`);
 
-/** In words, why the cache has no answer: what differs from the last time this node was made. */
+/** Why the cache has no result, as text: what differs from the last time this node was made. */
 export const explainMiss = (before: Lineage | undefined, now: Lineage): string => {
   if (!before) return 'never run';
   const changes = [
@@ -41,6 +41,6 @@ export const explainMiss = (before: Lineage | undefined, now: Lineage): string =
     ...(before.engine === now.engine ? [] : [`engine ${before.engine} -> ${now.engine}`]),
   ];
   if (changes.length === 0) return 'the artifact made before is gone';
-  const rest = changes.length - told;
-  return [...changes.slice(0, told), ...(rest > 0 ? [`${rest} more`] : [])].join('; ');
+  const rest = changes.length - mostListed;
+  return [...changes.slice(0, mostListed), ...(rest > 0 ? [`${rest} more`] : [])].join('; ');
 };

@@ -26,7 +26,7 @@ export const extract = defineBody(stages.extract, {
   async *run({ params }, { draft, log }) {
     const extraction = yield* extractTables(layouts[params.layout], params.source, draft);
     for (const [table, { read, kept, rejected }] of Object.entries(extraction.tables))
-      if (kept < read) log.warn({ table, read, kept, rejected }, 'rows were turned away');
+      if (kept < read) log.warn({ table, read, kept, rejected }, 'rows were rejected');
     await draft.write('extraction.json', `${JSON.stringify(extraction, null, 2)}\n`);
     return summarize(extraction);
   },

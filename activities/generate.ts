@@ -10,10 +10,10 @@ import { readTokenCohort, writeTokenCohort } from '../pipelines/tokens/token-coh
 import { generate as contract } from '../schemas/stages/generate.ts';
 import { defineBody } from './stage-body.ts';
 
-/** Patients between two safe points, of a generator that draws them one by one. */
+/** Patients between two safe points, for a generator that samples them one by one. */
 const unblocked = 256;
 
-/** Model to synthetic token cohort, as many patients as the training split has unless told otherwise. */
+/** Model to synthetic token cohort, by default as many patients as the training split has. */
 export const generate = defineBody(contract, {
   code: import.meta.url,
   // Which generator it is stands in the model, which the cache key has by its digest only: so all count.

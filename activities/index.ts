@@ -23,7 +23,7 @@ export interface ActivityTools {
   backend?: string;
   /** Wraps the host of every attempt; fault injection uses it. */
   wrapHost?: (host: Host, stage: StageName) => Host;
-  /** Told when an attempt ended in a way after which this process should do no more work. */
+  /** Called when an attempt ended in a way after which this process should do no more work. */
   onUnfit?: (code: FailureCode) => void;
 }
 
@@ -32,7 +32,7 @@ export type Activities = Record<StageName, StageActivity> & {
   compilePlan(config: unknown): Promise<Plan>;
 };
 
-/** Bump when the runner or the store change what bytes come out. */
+/** Bump when the runner or the store would write other bytes. */
 const runnerVersion = 1;
 
 const engineOf = ({ policy }: Stage, backend: string | undefined): string =>
@@ -51,7 +51,7 @@ const attempt = async <T>(
   }
 };
 
-/** Everything a worker can be asked to do, by activity name: each stage, and `compilePlan`. */
+/** Every activity of a worker, by name: each stage, and `compilePlan`. */
 export const createActivities = (parts: ActivityTools): Activities => {
   const { store, bodies, log, backend, wrapHost, onUnfit } = parts;
   const activity =

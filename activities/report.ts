@@ -38,7 +38,7 @@ const readModels = async (refs: readonly ArtifactRef[], open: Open) => {
   return { curves, models };
 };
 
-/** How the cohorts were drawn; those that do not say are left out. */
+/** How the cohorts were sampled; cohorts without this information are left out. */
 const readOrigins = async (
   refs: readonly ArtifactRef[],
   open: Open,
@@ -53,7 +53,7 @@ const readOrigins = async (
   return origins;
 };
 
-/** Scorecards, curves and lineage to `report.html`, which needs nothing but itself, and `report.json`. */
+/** Scorecards, curves and lineage to `report.html`, which is self-contained, and `report.json`. */
 export const report = defineBody(contract, {
   code: import.meta.url,
   async *run({ params, inputs }, { open, draft }) {

@@ -26,12 +26,12 @@ export interface Host {
   log: StageTools['log'];
 }
 
-/** Puts away and takes up the state that a body registers by `resume`. Stages without one never touch the store. */
+/** Saves and loads the state that a body registers with `resume`. Stages without one never touch the store. */
 export class Checkpoints {
   #state: Checkpointable | undefined;
   #savedAt = performance.now();
   #savedStep = 0;
-  /** Step of the checkpoint this attempt went on from; 0 when it began at the beginning. */
+  /** Step of the checkpoint that this attempt continued from; 0 without one. */
   resumedFrom = 0;
   readonly #store: Store;
   readonly #key: string;
@@ -143,7 +143,7 @@ const noteGap = ({ heartbeatMs, log }: Host, since: number): void => {
 
 /**
  * Drives a body from safe point to safe point: checkpoint if due, then heartbeat, then let the event loop
- * breathe, then stop if asked to, saving first. A stopped body's `finally` blocks run.
+ * take a turn, then stop if asked to, saving first. A stopped body's `finally` blocks run.
  */
 export const pump = async (
   work: AsyncGenerator<Progress, Summary>,

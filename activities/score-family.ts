@@ -28,7 +28,7 @@ import type { StageTools, Summary } from './stage-body.ts';
 
 type Family = MetricRow['family'];
 
-/** Asked for by name, or all; throws InvalidConfig on a name that no metric has. */
+/** The metrics that are named, or all; throws InvalidConfig on an unknown name. */
 const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   const known = metricsOf(family);
   const where = `${family}.metrics`;
@@ -37,7 +37,7 @@ const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   );
 };
 
-/** The files of the metrics that a stage will compute, and of all models if one of them asks the model. */
+/** The files of the metrics that a stage will compute, and of all models if one of them needs the model. */
 export const metricFiles = (family: Family, { metrics }: Pick<MetricParams, 'metrics'>): string[] => {
   const asked = [...metricsOf(family).values()].filter(({ name }) => metrics?.includes(name) ?? true);
   const models = asked.some(({ needs }) => needs.includes('model')) ? generators.keys() : [];
@@ -49,12 +49,12 @@ const checkSameVocabulary = ({ vocabulary: real }: TokenCohort, { vocabulary: ot
   const size = ({ codes, labels }: Vocabulary) => `${codes.length} codes, ${labels.length} labels`;
   throw new StageError(
     'InvalidConfig',
-    `the synthetic cohort speaks another vocabulary (${size(other)}) than the real one (${size(real)}): ` +
+    `the synthetic cohort has another vocabulary (${size(other)}) than the real one (${size(real)}): ` +
       'generate it from a model that was trained on this token cohort',
   );
 };
 
-/** What is computed from: token cohorts, and models for the metrics that ask one. */
+/** What is computed from: token cohorts, and models for the metrics that need one. */
 interface FamilyInputs {
   real: ArtifactRef;
   synthetic: ArtifactRef;
@@ -69,7 +69,7 @@ interface FamilyTask {
 
 type Tools = Pick<StageTools, 'open' | 'draft' | 'part'>;
 
-/** The model that drew the synthetic cohort, among those given, and its card. */
+/** The model that generated the synthetic cohort, among those given, and its card. */
 const modelOf = async (cohort: string, models: ArtifactRef[] = [], open: Tools['open']) => {
   for (const ref of models) {
     const artifact = await open(ref);
@@ -85,7 +85,7 @@ const openedModel = async (source: ModelSource, vocabulary: Vocabulary): Promise
   return openModel(model);
 };
 
-/** Reads the parties; only what they say, and how they are cut, decides what a metric finds. */
+/** Reads the cohorts and models; their content, and how they are split, decide the result of a metric. */
 const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) => {
   const real = await readTokenCohort(await open(inputs.real));
   const synthetic = await readTokenCohort(await open(inputs.synthetic));

@@ -15,16 +15,16 @@ export interface StagePart {
   inputs: Record<string, ArtifactRef | ArtifactRef[]>;
 }
 
-/** What a body is handed beside its params and inputs. */
+/** What a body gets beside its params and inputs. */
 export interface StageTools {
   open(ref: ArtifactRef): Promise<OpenArtifact>;
   /** The output in the making; the runner commits it when the body returns. */
   draft: Pick<Draft, 'path' | 'write'>;
-  /** Take up where an earlier attempt stopped; returns the step to go on from (0 when there is nothing). */
+  /** Continues where an earlier attempt stopped; returns the step to continue from (0 without a checkpoint). */
   resume(state: Checkpointable): Promise<number>;
   /**
    * The result of a part, from the store or by computing it now; used with `yield*`. Results are JSON: small, and
-   * parsed by whoever takes them. A later attempt finds those of an earlier one.
+   * parsed by the caller. A later attempt finds those of an earlier one.
    */
   part(
     part: StagePart,
@@ -34,7 +34,7 @@ export interface StageTools {
   log: Pick<Logger, 'info' | 'warn' | 'debug'>;
 }
 
-/** Aggregates a stage says about its output: shown in status and report, kept in the history. */
+/** Aggregates that a stage reports about its output: shown in status and report, kept in the history. */
 export type Summary = Record<string, number | string>;
 
 export interface StageTask<S extends Stage> {

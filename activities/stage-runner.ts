@@ -40,7 +40,7 @@ const checkInputs = <S extends Stage>(
 ): StageInputs<S> => {
   const filled = { ...inputs };
   for (const [slot, kind] of Object.entries(stage.inputs)) {
-    // A list may be left out: plans drawn before the stage had it do so.
+    // A list may be left out: older plans do so, made before the stage had it.
     const given = inputs[slot] ?? (Array.isArray(kind) ? [] : undefined);
     const wanted = [kind].flat()[0];
     const kinds = [given ?? []].flat().map((ref) => ref.kind);
@@ -111,7 +111,7 @@ const make = async <S extends Stage>(
 
 /**
  * Runs one stage: answers from the cache, or drives its body and commits what it wrote. The result holds
- * references and aggregates only, and says why the cache did or did not have it. Throws StageError.
+ * references and aggregates only, and states why the cache did or did not have it. Throws StageError.
  */
 export const runStage = async <S extends Stage>(
   stage: S,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Progress } from '../schemas/progress.ts';
 import type { Host } from './safe-points.ts';
 
-/** Beats closer together than this are dropped: people read no faster, and each one is serialized. */
+/** Heartbeats closer together than this are dropped: people do not read faster, and each one is serialized. */
 const leastGapMs = 200;
 
 /** Passes on the first beat, the last one, and otherwise at most five a second. */

@@ -19,7 +19,7 @@ const byErrno: Record<string, FailureCode> = {
   ETIMEDOUT: 'StoreUnavailable',
 };
 
-/** Words of libraries. `withheld` is said in their place where they may quote a value of a patient. */
+/** Messages of libraries. `withheld` replaces them where they may quote a value of a patient. */
 const byWords: { pattern: RegExp; code: FailureCode; withheld?: string }[] = [
   { pattern: /OOM when allocating|RESOURCE_EXHAUSTED|failed to allocate memory/i, code: 'OutOfMemory' },
   { pattern: /^Out of Memory Error|Array buffer allocation failed/, code: 'OutOfMemory' },
@@ -28,7 +28,8 @@ const byWords: { pattern: RegExp; code: FailureCode; withheld?: string }[] = [
   {
     pattern: /^(Conversion|Constraint|Invalid Input|Out of Range) Error/,
     code: 'SourceMalformed',
-    withheld: 'DuckDB could not take a value of the source; its words are withheld, as they may quote it',
+    withheld:
+      'DuckDB could not take a value of the source; its message is withheld, because it may quote the value',
   },
 ];
 
@@ -41,8 +42,8 @@ const classify = (error: Error): StageError | undefined => {
     return new StageError('InvalidConfig', z.prettifyError(error), { cause: error });
   const code = byErrno[errnoOf(error) ?? ''];
   if (code) return new StageError(code, error.message, { cause: error });
-  const said = byWords.find(({ pattern }) => pattern.test(error.message));
-  return said && new StageError(said.code, said.withheld ?? error.message, { cause: error });
+  const known = byWords.find(({ pattern }) => pattern.test(error.message));
+  return known && new StageError(known.code, known.withheld ?? error.message, { cause: error });
 };
 
 /** Which row of the table of failures an error belongs to, if any. */
@@ -50,10 +51,10 @@ export const failureCode = (error: unknown): FailureCode | undefined =>
   error instanceof Error ? classify(error)?.code : undefined;
 
 /**
- * Any error as what Temporal should be told: known kinds become an ApplicationFailure whose type is their code and
- * which is retried only where the table says so; the rest passes unchanged and is retried.
+ * Any error as Temporal should get it: known kinds become an ApplicationFailure whose type is their code and
+ * which is retried only where the table has it so; the rest passes unchanged and is retried.
  * The message ends in the history for good, so it must never hold a value of a patient. Causes may (a library
- * quotes what it choked on), so they stay behind; the stack goes along.
+ * quotes the value that it could not read), so they stay behind; the stack goes along.
  */
 export const toFailure = (error: unknown): unknown => {
   const known = error instanceof Error && classify(error);

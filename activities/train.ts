@@ -36,7 +36,7 @@ class Training implements Checkpointable {
   }
 }
 
-/** Whom the generator learns from, and what the model's card says of it where these are not all. */
+/** The patients that the generator is trained on, and their entry in the model's card where they are not all. */
 const learned = ({ generator, patients, seed }: StageParams<typeof contract>, whole: VisitColumns) => {
   if (patients === undefined) return { train: whole };
   const of = patientCount(whole);

@@ -3,7 +3,7 @@
 Usage: halo-peer.py FOLDER, with FOLDER the untouched repository (btheodorou99/HALO_Inpatient at 8d30ef8); torch and numpy
 must be there. Answers one request per line of standard input, both JSON. `HALOModel` and `HALOConfig` are imported as
 they stand and `get_batch` is lifted out of train_model.py, whose module level trains at once. A step is that script's:
-zero_grad, forward, backward, Adam. Sampling is timed by `HALOModel.sample` itself, told to end after some columns.
+zero_grad, forward, backward, Adam. Sampling is timed by `HALOModel.sample` itself, made to end after some columns.
 """
 
 import ast

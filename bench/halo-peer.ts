@@ -88,7 +88,7 @@ export class HaloPeer {
   async #ask(request: object): Promise<unknown> {
     this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
     const { done, value } = await this.#lines.next();
-    if (done) throw new Error('the peer ended; what it said is above');
+    if (done) throw new Error('the peer ended; its output is above');
     return JSON.parse(value);
   }
 

@@ -1,8 +1,8 @@
 /**
- * HALO against the published code (btheodorou99/HALO_Inpatient at 8d30ef8), in one run on the same invented patients:
+ * HALO against the published code (btheodorou99/HALO_Inpatient at 8d30ef8), in one run on the same simulated patients:
  *   node bench/halo.ts [--size paper|small] [--what all|train|sample|gemm] [--steps N] [--blocks N] [--check]
- * The published code is taken from UNDERSTUDY_HALO or cloned; it runs on UNDERSTUDY_PYTHON, or on an environment of its
- * own in the cache folder that torch is installed into. Steps alternate, the peer's first, the first of each not counted;
+ * The published code is taken from UNDERSTUDY_HALO or cloned; it runs on UNDERSTUDY_PYTHON, or in an environment of its
+ * own in the cache folder, with torch installed. Steps alternate, the peer's first, the first of each not counted;
  * making its dense batch is not counted for the peer, packing is for us. With --check (small: always) both begin with the
  * same weights and their losses must stay equal; the weights' file then counts in our memory.
  * Sampling to the end would take the peer hours: its time for one visit of 256 patients is that of the transformer and
@@ -69,7 +69,7 @@ const peerConfig: PeerConfig = {
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const median = (list: number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
-const told = (list: number[]): string =>
+const shown = (list: number[]): string =>
   `${median(list).toFixed(3)} s (least ${Math.min(...list).toFixed(3)})`;
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 const ourPeak = (): string => gibibytes(process.resourceUsage().maxRSS * 1024);
@@ -104,7 +104,7 @@ const stepOperations = (network: HaloNetwork, batch: Batch): number => {
     .reduce((sum, { shape }) => sum + 6 * batch.histories * (shape[0] as number) * (shape[1] as number), 0);
 };
 
-/** Runs `work` and tells how long the event loop waited at most, in milliseconds. */
+/** Runs `work`; returns how long the event loop waited at most, in milliseconds. */
 const watched = async <T>(work: () => Promise<T>): Promise<{ result: T; wait: number }> => {
   let [last, wait] = [performance.now(), 0];
   const look = () => {
@@ -158,12 +158,12 @@ const train = async (peer: HaloPeer, peak: number): Promise<void> => {
     shares.push(stepOperations(network, batch) / taken / peak);
   }
   const { mebibytes } = await peer.memory();
-  say(`training, batch ${batchSize}, ${steps} steps: peer ${told(theirs)}, ours ${told(ours)}`);
+  say(`training, batch ${batchSize}, ${steps} steps: peer ${shown(theirs)}, ours ${shown(ours)}`);
   say(
     `  ratio of medians ${(median(theirs) / median(ours)).toFixed(1)}; of the least ${(Math.min(...theirs) / Math.min(...ours)).toFixed(1)}`,
   );
   say(`  products with weights: ${(100 * median(shares)).toFixed(0)} % of the GEMM peak, end to end`);
-  say(`  memory at most: peer ${gibibytes(mebibytes * 2 ** 20)}, ours ${ourPeak()}`);
+  say(`  peak memory: peer ${gibibytes(mebibytes * 2 ** 20)}, ours ${ourPeak()}`);
   const weights = ({ name }: Weight) => network.ops.download(network.variable(name));
   const put = await watched(() => toReference(architecture, network.weights, weights, network.pace));
   say(
@@ -198,9 +198,9 @@ const sample = async (peer: HaloPeer, isOpen: boolean): Promise<void> => {
   const all = taken.reduce((a, b) => a + b);
   const ofVisit = (all / positions) * patientBlock;
   say(
-    `sampling, ${patientBlock} patients at a time: ${told(taken)}, ${((patientBlock * taken.length) / all).toFixed(0)} patients/s`,
+    `sampling, ${patientBlock} patients at a time: ${shown(taken)}, ${((patientBlock * taken.length) / all).toFixed(0)} patients/s`,
   );
-  say(`  memory at most (with what ran before): ${ourPeak()}`);
+  say(`  peak memory (with what ran before): ${ourPeak()}`);
   const { transformer, turn } = await peer.sample(patientBlock);
   const theirs = transformer + median(turns) * turn;
   say(

@@ -1,8 +1,8 @@
 /**
- * What generators that condition know of patients nobody trained on: lpl and mpl (PromptEHR, equations 6–8), and how
- * many of the codes that a visit has are among the ten that the model finds likeliest. On the MIMIC-III demo, or on
- * the folder of MIMIC-III tables that is given. Labels follow from diagnoses: `--without-labels` tells nobody's.
- * docs/perplexity.md tells what came out.
+ * How well generators that can condition predict patients that they were not trained on: lpl and mpl (PromptEHR, equations 6–8), and how
+ * many of the codes that a visit has are among the ten most probable ones of the model. On the MIMIC-III demo, or on
+ * the folder of MIMIC-III tables that is given. Labels follow from diagnoses: `--without-labels` leaves them out.
+ * docs/perplexity.md has the results.
  *
  *   node bench/imputation.ts [--small] [--without-labels] [--seed 1] [FOLDER]
  */
@@ -58,7 +58,7 @@ const readTokens = async () => {
   }
 };
 
-/** Columns with each visit's codes but every third, which are to be found again. */
+/** Columns without every third code of each visit; these are to be predicted. */
 const halfHidden = (columns: VisitColumns): { shown: VisitColumns; hidden: Set<string> } => {
   const offsets = new Int32Array(columns.codeOffsets.length);
   const codes: number[] = [];
@@ -99,7 +99,7 @@ const withoutLast = (columns: VisitColumns): { shown: VisitColumns; hidden: Set<
   return { shown, hidden };
 };
 
-/** Share of hidden codes that are among those told. */
+/** Share of hidden codes that are among the predicted ones. */
 const recall = async (
   sampler: Sampler,
   request: ImputeRequest,

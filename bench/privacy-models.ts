@@ -1,7 +1,7 @@
 /**
- * Times of the privacy attacks that train models, on invented patients with MIMIC-like sparsity: processor seconds an
+ * Times of the privacy attacks that train models, on simulated patients with MIMIC-like sparsity: processor seconds an
  * update and a scored patient, at the paper's sizes of the networks, and what follows for 39,581 training and 4,633
- * test patients with the default numbers of epochs. What is extrapolated is said.
+ * test patients with the default numbers of epochs. Extrapolated times are marked.
  * `node bench/privacy-models.ts [patients]`, default 10,000; 600 takes seconds.
  */
 import { startBackend } from '../infra/backend.ts';
@@ -87,4 +87,4 @@ report(
   imputationTraining.epochs,
   hideOneByOne(cohorts.synthetic, codes).cases.length,
 );
-say(`most memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);
+say(`peak memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);

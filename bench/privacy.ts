@@ -2,7 +2,7 @@
  * Privacy measures against the published scripts, in one run:
  *   node bench/privacy.ts [--patients 2000] [--peer 300] [--python python3] [--halo FOLDER] [--alternatives]
  * The peer's pair loops cost the same whatever the number of pairs, so it is timed on `--peer` patients and its
- * time per pair is carried over. With `--halo` (the HALO repository, and a Python that has numpy) the authors'
+ * time per pair is extrapolated. With `--halo` (the HALO repository, and a Python that has numpy) the authors'
  * own functions run; without, the same loops in plain Python. Both sides' results must be equal.
  */
 import { spawnSync } from 'node:child_process';
@@ -145,7 +145,7 @@ function comparePeer(taken: Map<string, number>): void {
       const ms = taken.get(name) ?? NaN;
       const times = Math.round((1000 * perPair * pairs) / ms);
       const microseconds = (perPair * 1e6).toFixed(2);
-      say(name, ms, `${times} × the peer's ${(perPair * pairs).toFixed(1)} s (${microseconds} µs a pair)`);
+      say(name, ms, `${times} × the peer's ${(perPair * pairs).toFixed(1)} s (${microseconds} µs per pair)`);
     }
 }
 
@@ -166,7 +166,7 @@ async function compareAlternatives(): Promise<void> {
   for (const [name, method] of Object.entries(methods)) {
     const same = `${await method(shared, queries)}` === `${expected}`;
     const ms = await busyMilliseconds(() => method(shared, queries), 7);
-    say(name, ms, `${((ms * 1e6) / (queries * patients)).toFixed(1)} ns a pair${same ? '' : ', DIFFERS'}`);
+    say(name, ms, `${((ms * 1e6) / (queries * patients)).toFixed(1)} ns per pair${same ? '' : ', DIFFERS'}`);
   }
 }
 

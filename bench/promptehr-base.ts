@@ -1,13 +1,13 @@
 /**
- * PromptEHR at BART-base's size through all that a run does with it, on invented patients, by the paper's settings:
+ * PromptEHR at BART-base's size through all steps of a run, on simulated patients, with the paper's settings:
  *   node bench/promptehr-base.ts [--small] [--patients 160] [--steps 3] [--draw 64] [--ask 16]
  *   node bench/promptehr-base.ts --visits 44 --batch 4 --steps 1
- * Training steps, a checkpoint written and taken up again, the model written and opened, patients drawn, visits filled in
- * and scored. Of each: processor time of all threads, the longest wait of the event loop, the most memory held so far.
+ * Training steps, a checkpoint written and resumed, the model written and opened, patients sampled, visits filled in
+ * and scored. For each: processor time of all threads, the longest wait of the event loop, peak memory so far.
  * With `--visits`, one patient's record of so many visits of 15 codes is trained on, and nothing else is done.
- * Weights are random: a trained model writes longer spans than an untrained one, so records that are given count here,
- * and drawing is told by the code. On a machine with other work a wait is as long as that work lets it be: in processor time,
- * of all threads, it is what it would be at most on an idle one. What 46,520 patients would take is extrapolated from what a visit took.
+ * Weights are random: a trained model writes longer spans than an untrained one, so given records count here,
+ * and sampling is reported per code. Other work on the machine makes waits longer: in processor time
+ * of all threads, a wait is what it would be at most on an idle machine. The time for 46,520 patients is extrapolated from that per visit.
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
@@ -53,7 +53,7 @@ const processor = (): number => {
 };
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
-/** Runs `work` and says what it took; gives the processor time in seconds too. */
+/** Runs `work` and prints its cost; returns the processor time in seconds too. */
 const timed = async <T>(title: string, work: () => Promise<T>): Promise<{ result: T; seconds: number }> => {
   let [last, wait, lastOwn, waitOwn] = [performance.now(), 0, processor(), 0];
   const look = () => {
@@ -74,8 +74,8 @@ const timed = async <T>(title: string, work: () => Promise<T>): Promise<{ result
   return { result, seconds };
 };
 
-/** Ages and sexes beside the invented visits. */
-const told = (columns: VisitColumns): VisitColumns => {
+/** Ages and sexes beside the simulated visits. */
+const withFacts = (columns: VisitColumns): VisitColumns => {
   const each = (value: (patient: number) => number) =>
     Array.from({ length: patientCount(columns) }, (_, patient) => value(patient));
   return {
@@ -102,10 +102,10 @@ const data: TrainingData = {
     codes: Array.from({ length: codes }, (_, i) => ({ modality: modalities[i % 3] ?? 'dx', code: `${i}` })),
     labels: Array.from({ length: 25 }, (_, i) => `label ${i}`),
   },
-  train: told(values.visits ? longRecord(Number(values.visits)) : simulatedCohort(patients, 1, codes)),
-  validation: told(simulatedCohort(24, 2, codes)),
+  train: withFacts(values.visits ? longRecord(Number(values.visits)) : simulatedCohort(patients, 1, codes)),
+  validation: withFacts(simulatedCohort(24, 2, codes)),
 };
-const asked = told(simulatedCohort(ask, 3, codes));
+const asked = withFacts(simulatedCohort(ask, 3, codes));
 const tiny = { width: 32, encoderLayers: 1, decoderLayers: 1, attentionHeads: 2, feed: 32, promptHidden: 4 };
 const config = promptehr.config.parse({
   preset: 'paper',
@@ -119,8 +119,8 @@ say(`${backend.name} ${backend.library ?? backend.version}, ${backend.device}`);
 const before = process.memoryUsage.rss();
 const { result: fitting } = await timed('weights drawn', () => promptehr.fit(data, config, 1));
 say(`  ${JSON.stringify(fitting.facts)}`);
-const foreseen = before + Number(fitting.facts['memoryMib']) * 2 ** 20;
-say(`  foreseen: ${gibibytes(foreseen)} at most`);
+const estimate = before + Number(fitting.facts['memoryMib']) * 2 ** 20;
+say(`  estimated: ${gibibytes(estimate)} at most`);
 const steppedBy = async (some: Fitting, count: number) => {
   const losses: number[] = [];
   for (let i = 0; i < count; i++) losses.push((await some.step()).loss);
@@ -129,7 +129,9 @@ const steppedBy = async (some: Fitting, count: number) => {
 const { result: losses, seconds: learned } = await timed(`${steps} steps of ${values.batch} visits`, () =>
   steppedBy(fitting, steps),
 );
-say(`  losses ${losses.map((loss) => loss.toFixed(4)).join(' ')}; ${(learned / steps).toFixed(2)} s a step`);
+say(
+  `  losses ${losses.map((loss) => loss.toFixed(4)).join(' ')}; ${(learned / steps).toFixed(2)} s per step`,
+);
 if (values.visits) process.exit(0);
 const { result: checkpoint } = await timed('a checkpoint written', async () =>
   encodeInTurns(await fitting.save()),
@@ -139,7 +141,7 @@ const [onward] = (await timed('one more step', () => steppedBy(fitting, 1))).res
 await timed('the checkpoint taken up', async () => fitting.load(decodeSaved(checkpoint)));
 release(checkpoint);
 const [again] = (await timed('that step again', () => steppedBy(fitting, 1))).result;
-say(`  loss ${onward} and ${again}: ${Object.is(onward, again) ? 'the same to the bit' : 'NOT THE SAME'}`);
+say(`  loss ${onward} and ${again}: ${Object.is(onward, again) ? 'bit for bit the same' : 'NOT THE SAME'}`);
 const { result: bytes } = await timed('the model written', async () => encodeInTurns(await fitting.model()));
 say(`  ${gibibytes(bytes.byteLength)}`);
 fitting.dispose();
@@ -149,8 +151,10 @@ const { result: sampler } = await timed('the model opened', () =>
 const { result: drawn, seconds: drawing } = await timed(`${draw} patients drawn`, () =>
   sampler.sample({ first: 0, count: draw, seed: 1 }),
 );
-const said = drawn.codes.length;
-say(`  ${visitCount(drawn)} visits, ${said} codes: ${((1000 * drawing) / said).toFixed(1)} ms a code`);
+const codeCount = drawn.codes.length;
+say(
+  `  ${visitCount(drawn)} visits, ${codeCount} codes: ${((1000 * drawing) / codeCount).toFixed(1)} ms per code`,
+);
 
 const visits = visitCount(asked);
 const extrapolated = (what: string, seconds: number, count: number, all: number) =>

@@ -54,7 +54,7 @@ const sequencesOf = (visits: number[][][]): Sequence[] => {
   });
 };
 
-/** Visits of `count` invented patients, kind by kind: lengths as in MIMIC-III, 1.27 visits a patient. */
+/** Visits of `count` simulated patients, kind by kind: lengths as in MIMIC-III, 1.27 visits a patient. */
 export const patientsOf = (count: number, seed: number): number[][][][] => {
   const cohorts = kinds.map((_, kind) => simulatedCohort(count * 4, seed * 10 + kind));
   return Array.from({ length: count }, (_, patient) => {
@@ -78,7 +78,7 @@ const padded = (rows: number[][], filler: number): number[][] => {
   return rows.map((row) => [...row, ...new Array<number>(length - row.length).fill(filler)]);
 };
 
-/** What a head is to say, -1 where it cannot. */
+/** The target of a head, -1 where it has none. */
 const targetsOf = (kind: number, row: number[]): number[] => {
   const first = heads[kind]?.tokens[0] as number;
   return row.map((token) => {
@@ -109,7 +109,7 @@ export const benchBatch = (size: number, seed: number): BenchBatch => {
       sources: Int32Array.from(tasks, ({ source }) => source),
       heads: Int32Array.from(tasks, ({ kind }) => kind),
       spans: packSequences(tasks.map(({ kind, span }) => [special.brackets + 2 * kind, ...span])),
-      // The published heads have no output for the closing bracket: the last row says a code instead.
+      // The published heads have no output for the closing bracket: the last row has a code instead.
       targets: Int32Array.from(tasks.flatMap(({ kind, span }) => [...targetsOf(kind, span), 0])),
     };
   };

@@ -24,16 +24,16 @@ from transformers.optimization import AdamW
 
 
 class Labels:
-    """What the model asks of its tokenizer: the output of a head that says a token, shifted by three."""
+    """What the model asks of its tokenizer: the output of a head for a token, shifted by three."""
 
     label_offset = 3
 
     def __init__(self, heads, tokens):
         self.tokenizer_dict = heads
         self.tables = {}
-        for name, said in heads.items():
+        for name, tokens in heads.items():
             table = torch.zeros(tokens, dtype=torch.long)
-            table[torch.tensor(said)] = torch.arange(len(said)) + self.label_offset
+            table[torch.tensor(tokens)] = torch.arange(len(tokens)) + self.label_offset
             self.tables[name] = table
 
     def encode(self, labels, code_type):
@@ -64,7 +64,7 @@ def load_model(folder, task):
     model_module = importlib.import_module("promptehr.model")
     heads = task["heads"]
     config = BartConfig(**task["config"], scale_embedding=False, activation_function="gelu", use_cache=False)
-    config.__dict__.update({name: len(said) for name, said in heads.items()})
+    config.__dict__.update({name: len(tokens) for name, tokens in heads.items()})
     config.__dict__.update(task["prompts"], data_tokenizer_num_vocab=config.vocab_size)
     return model_module.BartForEHRSimulation(config, Labels(heads, config.vocab_size))
 

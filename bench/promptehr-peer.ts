@@ -40,7 +40,7 @@ const taskOf = (architecture: PromptArchitecture, batch: BenchBatch, steps: numb
   return {
     steps,
     codeType: heads[0]?.name,
-    heads: Object.fromEntries(heads.map(({ name, tokens: said }) => [name, said])),
+    heads: Object.fromEntries(heads.map(({ name, tokens }) => [name, tokens])),
     config: {
       vocab_size: architecture.tokens,
       d_model: architecture.width,

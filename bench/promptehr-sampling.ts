@@ -1,8 +1,8 @@
 /**
- * How fast PromptEHR draws patients, from cold, at the demo's size and at BART-base's:
+ * How fast PromptEHR samples patients (cold start) at the demo's size and at BART-base's:
  *   node bench/promptehr-sampling.ts [--small] [--patients 256] [--codes 6000]
  * Weights are fresh, so a visit has about as many codes as the logarithm of what there are, per kind; numbers of visits are
- * those of an invented cohort of MIMIC's shape. `--small`: the demo's size alone and 256 patients.
+ * those of a simulated cohort of MIMIC's shape. `--small`: the demo's size alone and 256 patients.
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
@@ -62,12 +62,12 @@ const modelOf = (codes: number, shape: (typeof sizes)['demo']['shape']): PromptM
   const streams = streamsOf(vocabulary);
   const choice = { numeric: 'all', categorical: 'all', labels: 'all' } as const;
   const features = fitFeatures({ train: cohort, vocabulary }, choice);
-  const everybody = Int32Array.from({ length: 2000 }, (_, i) => i);
+  const all = Int32Array.from({ length: 2000 }, (_, i) => i);
   return {
     architecture: { ...shape, ...shared, ...interfaceOf(streams, features) },
     streams,
     features,
-    marginals: fitMarginals(cohort, everybody, features, labels.length),
+    marginals: fitMarginals(cohort, all, features, labels.length),
     settings: { contextTokens, order: 'canonical' },
   };
 };
@@ -90,10 +90,10 @@ for (const [name, { shape, codes, patients }] of Object.entries(sizes)) {
     const start = performance.now();
     const drawn = await sampler.sample({ first: 0, count: patients, seed: 1, sampling });
     const seconds = (performance.now() - start) / 1000;
-    const [visits, said] = [visitCount(drawn), drawn.codes.length];
+    const [visits, codeCount] = [visitCount(drawn), drawn.codes.length];
     say(
-      `  ${title.padEnd(10)} ${patients} patients, ${visits} visits, ${said} codes in ${seconds.toFixed(1)} s: ` +
-        `${(patients / seconds).toFixed(1)} patients/s, ${(said / seconds).toFixed(0)} codes/s`,
+      `  ${title.padEnd(10)} ${patients} patients, ${visits} visits, ${codeCount} codes in ${seconds.toFixed(1)} s: ` +
+        `${(patients / seconds).toFixed(1)} patients/s, ${(codeCount / seconds).toFixed(0)} codes/s`,
     );
   }
   sampler.dispose();

@@ -1,5 +1,5 @@
 /**
- * PromptEHR's training step against the published code's, in one run, what an epoch costs by it, and the speed of writing
+ * PromptEHR's training step against the published code's, in one run, the cost of an epoch by it, and the speed of writing
  * spans:
  *   node bench/promptehr.ts [--small] [--steps 3] [--batch 16] [--seed 3]
  * The published code runs in an environment of its own: UNDERSTUDY_PYTHON (default python3) must have torch and
@@ -7,7 +7,7 @@
  * Both sides get the same weights and the same 16 sequences, padded for the peer as its collator does; their losses
  * must be equal. Seed 3 pads as much as the median of seeds 1 to 201. The timed steps have dropout 0.1 (ours not
  * inside attention and feed-forward) and clipping at 0.5 on both sides; the first of each kind is not counted, and the
- * least is told, on the clock and in processor time: other work on the machine moves both, most of all the first. An
+ * least is reported, in wall clock and processor time: other work on the machine changes both, wall clock most. An
  * epoch is extrapolated: the published one is a step per 16 patients, ours a step per 16 visits. Last, steps of a training
  * as it really runs on such patients, with contexts and tasks as they come.
  */
@@ -128,10 +128,10 @@ const timeDecoding = async (network: PromptNetwork, batch: SpanBatch): Promise<v
   const memory = await network.encode(batch.contexts, batch);
   const read = performance.now();
   const decoder = network.decode(memory, sources, new Int32Array(count));
-  let said = new Int32Array(count).fill(5);
+  let written = new Int32Array(count).fill(5);
   for (let position = 0; position < length; position++) {
-    const logits = await decoder.step(said);
-    said = Int32Array.from(
+    const logits = await decoder.step(written);
+    written = Int32Array.from(
       logits,
       (row) => heads[0]?.tokens[row.indexOf(Math.max(...row.subarray(0, 64)))] ?? 0,
     );
@@ -146,7 +146,8 @@ const timeDecoding = async (network: PromptNetwork, batch: SpanBatch): Promise<v
   );
 };
 
-const told = ({ wall, processor: used }: StepTime) => `${seconds(wall)} (${seconds(used)} of processor time)`;
+const shown = ({ wall, processor: used }: StepTime) =>
+  `${seconds(wall)} (${seconds(used)} of processor time)`;
 
 /** What an epoch over the paper's training split takes, by a step of `codes` codes. */
 const sayEpoch = (whose: string, { wall, processor: used }: StepTime, epochSteps: number, codes: number) => {
@@ -192,7 +193,7 @@ if (peer && published) {
     seconds(Math.min(...(peer?.parts ?? []).map((times) => times[part] as number))),
   );
   say(
-    `published step: ${told(published)} (forward ${forward}, backward and clipping ${backward}, update ${update}), ` +
+    `published step: ${shown(published)} (forward ${forward}, backward and clipping ${backward}, update ${update}), ` +
       `${(cells / published.wall).toFixed(0)} codes/s, ${peer.mebibytes} MiB; torch ${peer.torch}, ` +
       `${peer.threads} threads, ${(peer.parameters / 1e6).toFixed(1)} million parameters`,
   );
@@ -218,7 +219,7 @@ for (const [i, time] of times.entries()) {
     return `${ratio.toFixed(2)} × a step, ${((ratio * codes) / cells).toFixed(1)} × the codes/s`;
   };
   const ratios = published ? `; ${against('wall')}; by processor time ${against('processor')}` : '';
-  say(`our step, ${name}: ${told(time)}, ${(codes / time.wall).toFixed(0)} codes/s${ratios}`);
+  say(`our step, ${name}: ${shown(time)}, ${(codes / time.wall).toFixed(0)} codes/s${ratios}`);
   if (own === batch.allSpans) sayEpoch('our', time, split.visits / size, codes);
 }
 const whole = times[kinds.findIndex(({ batch: own }) => own === batch.allSpans)] as StepTime;
@@ -234,7 +235,7 @@ for (const [i, time] of times.entries()) {
 say(`update of all weights: ${seconds(whole.processor - (still as StepTime).processor)} of processor time`);
 say(`longest wait of the event loop in a step: ${(await longestWait(network, batch.oneSpan)).toFixed(0)} ms`);
 await timeDecoding(network, batch.oneSpan);
-say(`greatest memory of this process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
+say(`peak memory of this process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
 network.dispose();
 
 for (const precision of ['float32', 'bfloat16'] as const) {
@@ -244,5 +245,5 @@ for (const precision of ['float32', 'bfloat16'] as const) {
   const against = published
     ? `; ${ratio('wall')} × a published step, ${ratio('processor')} × by processor time`
     : '';
-  say(`a training as it runs, all its tasks, ${precision}: ${told(time)} a step, mean of ${count}${against}`);
+  say(`a training step with all its tasks, ${precision}: ${shown(time)} a step, mean of ${count}${against}`);
 }

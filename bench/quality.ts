@@ -1,7 +1,7 @@
 /**
- * How near a generator with its default settings comes to real patients on an invented cohort with structure: R² of
- * codes, pairs and sequences against a holdout of the same size, beside the training patients themselves (the ceiling)
- * and independent marginals (the floor). `node bench/quality.ts [generator] [patients] [config as JSON]`.
+ * How close a generator with its default settings comes to real patients on a simulated cohort with structure: R² of
+ * code prevalence, same-visit and consecutive-visit pairs against a holdout of the same size, beside the training patients
+ * themselves (the real-vs-real reference) and independent marginals (the baseline). `node bench/quality.ts [generator] [patients] [config as JSON]`.
  */
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
@@ -19,7 +19,7 @@ const { positionals } = parseArgs({ allowPositionals: true });
 const [name = 'halo', size = '5000', config = '{}'] = positionals;
 const patients = Number(size);
 
-const nobody = structuredCohort(0, 0);
+const empty = structuredCohort(0, 0);
 const holdout = structuredCohort(patients, 3);
 const data: TrainingData = {
   vocabulary: {
@@ -38,8 +38,8 @@ const agreement = (cohort: VisitColumns): string =>
         metric.compute({
           vocabulary: data.vocabulary,
           train: holdout,
-          validation: nobody,
-          holdout: nobody,
+          validation: empty,
+          holdout: empty,
           synthetic: cohort,
           rows: [],
           options: {},

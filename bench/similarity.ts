@@ -1,7 +1,7 @@
 /**
  * Unigram, bigram and sequential statistics against the published script, in one run, in processor seconds, which
  * other work on the machine disturbs least: node bench/similarity.ts [--patients 46520] [--replicates 200]
- * The peer is HALO's evaluate_datasets.py, untouched: UNDERSTUDY_HALO names a folder of its repository (else it is
+ * The peer is HALO's evaluate_datasets.py, unchanged: UNDERSTUDY_HALO names a folder of its repository (else it is
  * cloned), UNDERSTUDY_PYTHON a Python that has numpy and scikit-learn (else an environment is made). Its R² must be
  * ours. With --replicates, all similarity metrics with intervals are timed instead.
  */
@@ -47,12 +47,12 @@ const vocabulary = {
 };
 const real = simulatedCohort(patients, 1);
 const synthetic = simulatedCohort(patients, 2);
-const nobody = simulatedCohort(0, 0);
+const empty = simulatedCohort(0, 0);
 const comparison = {
   vocabulary,
   train: real,
-  validation: nobody,
-  holdout: nobody,
+  validation: empty,
+  holdout: empty,
   synthetic,
   rows: [],
   options: {},
@@ -147,7 +147,7 @@ const against = async (): Promise<void> => {
   if (!(Math.max(...apart) < 1e-9)) process.exitCode = 1;
 };
 
-/** Every similarity metric that needs no model, with its intervals and, on an eighth as many real patients, the ceiling's. */
+/** Every similarity metric that needs no model, with its intervals and, on an eighth as many real patients, those of the real-vs-real reference. */
 const everything = async (): Promise<void> => {
   const holdout = simulatedCohort(Math.round(patients / 8), 3);
   let all = 0;

@@ -41,7 +41,7 @@ function* units(source: RandomSource, patient: number): Generator<number, never>
   }
 }
 
-/** Invented patients with MIMIC-like sparsity. Patient i of a seed is always the same. */
+/** Simulated patients with MIMIC-like sparsity. Patient i of a seed is always the same. */
 export function simulatedCohort(patients: number, seed: number, codeCount = shape.codes): VisitColumns {
   const zipf = zipfOf(codeCount);
   const source = new RandomSource(seed, 'patients');

@@ -1,7 +1,7 @@
 import { RandomSource } from '../pipelines/kernel/random.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../pipelines/patients/visit-columns.ts';
 
-/** Invented conditions: each a label, with codes of its own that come together; some stay, some pass. */
+/** Simulated conditions: each a label, with codes of its own that occur together; some are chronic. */
 const conditions = 25;
 const codesPerCondition = 16;
 const background = 200;
@@ -19,7 +19,7 @@ function* units(source: RandomSource, major: number): Generator<number, never> {
   }
 }
 
-/** What the world is like: the same for every seed of patients. */
+/** The conditions and their codes: the same for every seed of patients. */
 const world = (() => {
   const stream = units(new RandomSource(2026, 'weights'), 0);
   const next = () => stream.next().value;
@@ -33,7 +33,7 @@ const world = (() => {
 })();
 
 /**
- * Invented patients in whom codes hang together as in a hospital: conditions share hidden causes, bring codes that
+ * Simulated patients whose codes depend on each other as in a hospital: conditions share hidden causes, bring codes that
  * occur together, and the chronic ones come back at every visit. About 14 codes a visit and 1.4 visits a patient.
  * Patient i of a seed is always the same.
  */

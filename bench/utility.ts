@@ -1,13 +1,13 @@
 /**
- * Times of the utility measures at the papers' sizes, on invented patients with MIMIC-like sparsity; what is
- * extrapolated is said.
+ * Times of the utility measures at the papers' sizes, on simulated patients with MIMIC-like sparsity; extrapolated
+ * times are marked.
  *   node bench/utility.ts [groupSize ...]
  * HALO's label classifiers (2,500 / 250 / 500) by how many are trained side by side, two epochs of ten labels;
- * PromptEHR's next-visit predictor, an epoch of 10,000 patients; the discriminator, 5,000 patients a side.
+ * PromptEHR's next-visit predictor, an epoch of 10,000 patients; the discriminator, 5,000 patients per side.
  *   node bench/utility.ts --whole 10
- * All epochs of so many labels, trained on real, synthetic and both, none ended early: the sets of a label are as large
- * as the paper's however large the cohort, and labels are trained apart from each other, so that only their
- * number is left to extrapolate.
+ * All epochs of so many labels, trained on real, synthetic and both, without early stopping: the sets of a label have
+ * the paper's sizes for any larger cohort, and labels are trained separately, so that only their
+ * number is extrapolated.
  */
 import { startBackend } from '../infra/backend.ts';
 import { drainAsync } from '../pipelines/kernel/steps.ts';
@@ -69,7 +69,7 @@ const trainWhole = async (labels: number): Promise<void> => {
   say(
     `${labels} labels, three sources: ${minutes({ wall, busy }, 1)}; of 25: ${minutes({ wall, busy }, 25 / labels)}`,
   );
-  say(`most memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);
+  say(`peak memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);
 };
 if (whole !== undefined) {
   await trainWhole(whole);
@@ -128,6 +128,6 @@ say(
 );
 
 const options = { ...discriminatorDefaults, seed: 0, tokens, replicates: 1000 };
-const told = await timed(() => drainAsync(discriminate(train, test, options)));
-say(`discriminator, linear: ${told.text} for 5,000 patients a side, five folds, 1,000 replicates`);
-say(`most memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);
+const taken = await timed(() => drainAsync(discriminate(train, test, options)));
+say(`discriminator, linear: ${taken.text} for 5,000 patients per side, five folds, 1,000 replicates`);
+say(`peak memory: ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`);

@@ -2,7 +2,7 @@ import type { Duration } from '@temporalio/common';
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
 import type { Plan, PlanNode } from '../schemas/plan.ts';
 
-/** A node's policy as Temporal takes it. Its summary is the node id, so the UI shows `train:halo`. */
+/** A node's policy in Temporal's terms. Its summary is the node id, so the UI shows `train:halo`. */
 export const activityOptions = (
   { id, policy }: PlanNode,
   nonRetryable: Plan['nonRetryable'],
@@ -16,14 +16,14 @@ export const activityOptions = (
     initialInterval: '1s',
     maximumInterval: '1m',
   },
-  // A canceled training is given the time to write its last checkpoint.
+  // A canceled training gets the time to write its last checkpoint.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  // The node id, so that who asks for a run's pending activities knows whose heartbeats they are.
+  // The node id, so that the pending activities of a run show which node a heartbeat belongs to.
   activityId: id,
   summary: id,
 });
 
-/** Compiling a plan reads code and nothing else: it is quick, or it is wrong. */
+/** Compiling a plan reads at most the cards of models in the store, so it ends quickly or fails. */
 export const compileOptions: ActivityOptions = {
   taskQueue: 'cpu',
   startToCloseTimeout: '1m',

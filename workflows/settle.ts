@@ -5,7 +5,7 @@ import type { NodeStatus, RunResult, StageResult } from '../schemas/progress.ts'
 export type Failure = NonNullable<NodeStatus['failure']>;
 export type NodeInputs = Record<string, ArtifactRef | ArtifactRef[]>;
 
-/** What became of a node: its result; or why it failed or was skipped. */
+/** How a node ended: its result; or why it failed or was skipped. */
 export type Outcome =
   | { state: 'done' | 'cached'; result: StageResult }
   | { state: 'failed' | 'skipped'; failure: Failure };
@@ -18,8 +18,8 @@ const refOf = (outcomes: Outcomes, input: PlanInput): ArtifactRef | undefined =>
 };
 
 /**
- * A node's inputs from what came of the nodes it reads, or why it must be skipped. A slot that takes one artifact
- * needs it; a slot that takes a list is content with what is left of it, as long as something is.
+ * A node's inputs from the outcomes of the nodes it reads, or why it must be skipped. A slot that takes one artifact
+ * needs it; a slot that takes a list takes those that are left, as long as there is one.
  */
 export const gatherInputs = (
   node: PlanNode,
@@ -40,11 +40,11 @@ export const gatherInputs = (
   return { inputs };
 };
 
-/** How a run of these outcomes ends: with a result, or with the sentence that says which nodes sank it. */
+/** How a run of these outcomes ends: with a result, or with a sentence that names the failed nodes. */
 export const conclude = (plan: Plan, outcomes: Outcomes): { result: RunResult } | { failure: string } => {
   const refs: RunResult['refs'] = {};
   const failed: RunResult['failed'] = [];
-  const told: string[] = [];
+  const reasons: string[] = [];
   for (const { id } of plan.nodes) {
     const outcome = outcomes.get(id);
     if (!outcome) continue;
@@ -52,12 +52,14 @@ export const conclude = (plan: Plan, outcomes: Outcomes): { result: RunResult } 
     else {
       failed.push({ id, code: outcome.failure.code });
       if (outcome.state === 'failed')
-        told.push(`${id} (${outcome.failure.code}: ${outcome.failure.message})`);
+        reasons.push(`${id} (${outcome.failure.code}: ${outcome.failure.message})`);
     }
   }
-  const sunk = plan.nodes.filter(({ id, required }) => required && !(id in refs)).map(({ id }) => id);
-  if (sunk.length === 0) return { result: { refs, failed } };
-  return { failure: `no output of ${sunk.join(', ')}; failed: ${told.join('; ')}` };
+  const withoutOutput = plan.nodes
+    .filter(({ id, required }) => required && !(id in refs))
+    .map(({ id }) => id);
+  if (withoutOutput.length === 0) return { result: { refs, failed } };
+  return { failure: `no output of ${withoutOutput.join(', ')}; failed: ${reasons.join('; ')}` };
 };
 
 /** The state of every node of a plan, kept for the `status` query. */

@@ -36,7 +36,7 @@ export const stageText = (stage: Stage): string => {
   return [
     `${stage.name}: ${stage.title} (version ${stage.version})`,
     columns([
-      ['takes', slots.join(', ') || 'nothing from the store'],
+      ['reads', slots.join(', ') || 'nothing from the store'],
       ['makes', output],
       ['queue', policy.queue],
       ['limits', `${policy.startToClose} per attempt, ${policy.heartbeat} without a heartbeat`],
