@@ -75,13 +75,13 @@ export const promptConfig = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'codes are said by their rows of the embedding, not by matrices of their own; default: true, or as in the model it starts from',
+      'output layers of codes are the rows of the embedding, not matrices of their own; default: true, or as in the model it starts from',
     ),
   prompts,
   order: z
     .enum(['canonical', 'shuffled'])
     .default('canonical')
-    .describe('codes in a span are told ascending, or in any order as in the paper’s code'),
+    .describe('codes of a span are written in ascending order, or in any order as in the paper’s code'),
   tasks,
   corruption,
   ...trainingKeys,
