@@ -1,6 +1,6 @@
 import { type FailureCode, StageError } from '../../schemas/errors.ts';
 
-/** Edits (insert, drop, replace, swap of neighbors) between two words. Source: Damerau 1964, restricted form. */
+/** Edits (insert, drop, replace, swap of neighbors) between two words. Damerau 1964, restricted form. */
 const distance = (a: string, b: string): number => {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -45,8 +45,8 @@ export const noSuchName = (what: string, name: string, known: Iterable<string>):
 };
 
 /**
- * The entry called `name`. Throws an error of that code with the nearest name and all that exist; `where` is the key
- * in a config that has the name, and leads the message.
+ * The entry called `name`. Throws an error of that code with the nearest name and all that exist; `where` is
+ * the key in a config that has the name, and leads the message.
  */
 export const named = <T>(
   what: string,

@@ -53,7 +53,7 @@ const sizeText = (issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): str
     : `${what} ${sign} ${String(limit)}`;
 };
 
-/** One zod issue as "expected …, found …". `value` is what was found there, `keys` the keys that exist there. */
+/** One zod issue as "expected …, found …"; `value` is what was found, `keys` are those that exist there. */
 export const issueText = (issue: z.core.$ZodIssue, value: unknown, keys: string[] = []): string => {
   const found = `, found ${shown(value)}`;
   switch (issue.code) {
@@ -102,8 +102,8 @@ export const keysAt = (schema: z.ZodType, path: readonly PropertyKey[]): string[
   Object.keys(objectIn(path.reduce<Node>(childOf, inputSchema(schema)))?.properties ?? {});
 
 /**
- * A value as its schema fills it, every default decided. Throws InvalidConfig with one line per problem: where it
- * is (`where` and the path below it, `generators[0].config.epochs`), what was expected and what was found.
+ * A value as its schema fills it, every default decided. Throws InvalidConfig with one line per problem:
+ * where it is (`where` and the path below it, `generators[0].config.epochs`), what was expected and what was found.
  */
 export const parseConfig = <S extends z.ZodType>(schema: S, given: unknown, where: string): z.output<S> => {
   const parsed = schema.safeParse(given);

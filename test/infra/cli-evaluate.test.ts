@@ -210,7 +210,7 @@ test('errors follow the table and leave nothing behind', async (t) => {
     [
       ['--train', train, '--synthetic', held, '--families', 'privacy', '--metrics', 'code-pairs'],
       64,
-      /no metric asked for/,
+      /none of the metrics asked for is of family privacy/,
     ],
     [
       ['--train', train, '--synthetic', held, '--modalities', 'px'],
