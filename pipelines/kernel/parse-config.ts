@@ -102,8 +102,8 @@ export const keysAt = (schema: z.ZodType, path: readonly PropertyKey[]): string[
   Object.keys(objectIn(path.reduce<Node>(childOf, inputSchema(schema)))?.properties ?? {});
 
 /**
- * A value as its schema fills it, every default decided. Throws InvalidConfig with one line per problem:
- * where it is (`where` and the path below it, `generators[0].config.epochs`), what was expected and what was found.
+ * A value as its schema fills it, every default decided. Throws InvalidConfig with one line per problem: its
+ * place (`where` and the path below it, `generators[0].config.epochs`), what was expected and what was found.
  */
 export const parseConfig = <S extends z.ZodType>(schema: S, given: unknown, where: string): z.output<S> => {
   const parsed = schema.safeParse(given);
