@@ -4,8 +4,8 @@ import { z } from 'zod';
 const schemeOf = (text: string): string | undefined => /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1];
 
 /**
- * A path of this machine. An address such as `s3://bucket/key` is refused: as a path it would be the folder `s3:` in the
- * working directory, and what was meant for a bucket would fill the local disk unseen.
+ * A path of this machine. An address such as `s3://bucket/key` is refused: as a path it would be the folder
+ * `s3:` in the working directory, and what was meant for a bucket would fill the local disk unseen.
  */
 export const localPath = z
   .string()

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { artifactRef } from './artifact.ts';
 
-/** Where an input comes from: the output of another node, by its id, or an artifact that is in the store already. */
+/**
+ * Where an input comes from: the output of another node, by its id, or an artifact that is in the store
+ * already.
+ */
 const planInput = z.union([z.string(), artifactRef]);
 export type PlanInput = z.output<typeof planInput>;
 

@@ -60,8 +60,9 @@ export interface Store {
   remember(entry: CacheEntry): Promise<void>;
   readCheckpoint(key: string): Promise<CheckpointRecord | undefined>;
   /**
-   * Two slots, the older is overwritten, atomically. The bytes are read until it resolves and no longer. Throws
-   * Superseded if the owner's later attempt wrote, and the reason of the watch's signal once that is aborted.
+   * Two slots, the older is overwritten, atomically. The bytes are read until it resolves and no longer.
+   * Throws Superseded if the owner's later attempt wrote, and the reason of the watch's signal once that is
+   * aborted.
    */
   writeCheckpoint(key: string, checkpoint: CheckpointRecord, watch?: WriteWatch): Promise<void>;
   dropCheckpoint(key: string): Promise<void>;

@@ -6,8 +6,9 @@ const leastDigits = 6;
 const allDigits = 64;
 
 /**
- * The digest of a model of the store, or the beginning of one, where a person wrote `model:DIGEST` (or all 64 digits
- * alone) and not a folder. Undefined for a folder. Throws InvalidConfig on `model:` with something else behind it.
+ * The digest of a model of the store, or the beginning of one, where a person wrote `model:DIGEST` (or all 64
+ * digits alone) and not a folder. Undefined for a folder. Throws InvalidConfig on `model:` with something
+ * else behind it.
  */
 export const modelDigest = (text: string): string | undefined => {
   const [, prefix, digits = ''] = /^(model:)?([0-9a-f]+)$/.exec(text) ?? [];
@@ -22,8 +23,8 @@ export const modelDigest = (text: string): string | undefined => {
 };
 
 /**
- * The same for a plan, which must name the artifact itself: throws InvalidConfig on the beginning of a digest as well.
- * The command line completes what a person wrote before it sends a config to workers.
+ * The same for a plan, which must name the artifact itself: throws InvalidConfig on the beginning of a digest
+ * as well. The command line completes what a person wrote before it sends a config to workers.
  */
 export const storedModel = (text: string): ArtifactRef<'model'> | undefined => {
   const digest = modelDigest(text);

@@ -34,7 +34,7 @@ const fitted = async (words = vocabulary): Promise<Sampler> => {
 
 /** The marginals, but for what `scores` says of a cohort with so many codes. */
 const pretender = (scores: (codes: number) => Partial<ConditionalScores>): Sampler => ({
-  sample: () => Promise.reject(new Error('nobody asks')),
+  sample: () => Promise.reject(new Error('not asked for')),
   dispose: () => undefined,
   async *conditional(columns) {
     const sampler = await fitted();
@@ -152,7 +152,7 @@ test('as published: batches of 16 patients, in their order', async (t) => {
 
 test('what cannot be had is a sentence', async (t) => {
   const cannot = await rowsOf(async () => ({
-    sample: () => Promise.reject(new Error('nobody asks')),
+    sample: () => Promise.reject(new Error('not asked for')),
     dispose: () => undefined,
   }));
   t.regex(cannot.get('lpl-all')?.note ?? '', /gives no probability of a visit’s codes .*HALO/);
@@ -162,6 +162,6 @@ test('what cannot be had is a sentence', async (t) => {
       return { longitudinal: losses, cut: 3 };
     }),
   );
-  t.regex(impossible.get('lpl-all')?.note ?? '', /Half of the patients or more .* impossible\.$/);
-  t.regex(impossible.get('mpl-all')?.note ?? '', /^Of 3 patients some visits are told without/);
+  t.regex(impossible.get('lpl-all')?.note ?? '', /Half of the patients or more .* probability 0\.$/);
+  t.regex(impossible.get('mpl-all')?.note ?? '', /^Of 3 patients some visits are scored without/);
 });
