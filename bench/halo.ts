@@ -184,13 +184,13 @@ const sample = async (peer: HaloPeer, isOpen: boolean): Promise<void> => {
   const network = await fresh(samplingColumns, 'prevalence');
   if (!isOpen) await peer.open(peerConfig, columns);
   const sampler = haloSampler(network);
-  await sampler.drawBlock(0, 1);
+  await sampler.sampleBlock(0, 1);
   const taken: number[] = [];
   const turns: number[] = [];
   let positions = 0;
   for (let block = 1; block <= Number(values.blocks); block++) {
     const start = performance.now();
-    const records = await sampler.drawBlock(block, 1);
+    const records = await sampler.sampleBlock(block, 1);
     taken.push((performance.now() - start) / 1000);
     positions += records.reduce((sum, sets) => sum + sets.length - 1, 0);
     turns.push(1 + new Set(records.flatMap((sets) => Array.from(sets[2] ?? []))).size);

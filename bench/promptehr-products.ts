@@ -1,7 +1,7 @@
 import { promptRows } from '../pipelines/generators/promptehr/network/architecture.ts';
 import type { PromptNetwork } from '../pipelines/generators/promptehr/network/network.ts';
 import { type SpanBatch, sequenceCount } from '../pipelines/generators/promptehr/network/sequences.ts';
-import { askedRows } from '../pipelines/generators/promptehr/network/span-heads.ts';
+import { rowsByHead } from '../pipelines/generators/promptehr/network/span-heads.ts';
 import type { Ops } from '../pipelines/nn/ops/ops.ts';
 
 const size = 2048;
@@ -17,7 +17,7 @@ export const stepOperations = ({ architecture, weights }: PromptNetwork, batch: 
     const reads = name.includes('.encoder.') || name.includes('remember') ? encoder : decoder;
     cells += reads * (shape[0] as number) * (shape[1] as number);
   }
-  for (const { head, rows } of askedRows(batch, architecture.heads.length))
+  for (const { head, rows } of rowsByHead(batch, architecture.heads.length))
     cells += rows.length * architecture.width * (architecture.heads[head]?.tokens.length ?? 0);
   return 6 * cells;
 };

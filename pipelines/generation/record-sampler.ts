@@ -128,7 +128,7 @@ export class RecordSampler<S> implements Sampler {
     const end = first + count;
     const given = labels && ((await this.#model.completeLabels?.(labels, first, seed)) ?? labels);
     for (let block = Math.floor(first / patientBlock); block * patientBlock < end; block++) {
-      const records = await this.drawBlock(block, seed, (patient) =>
+      const records = await this.sampleBlock(block, seed, (patient) =>
         given && patient >= first && patient < end
           ? given.subarray((patient - first) * labelCount, (patient - first + 1) * labelCount)
           : undefined,
@@ -145,7 +145,7 @@ export class RecordSampler<S> implements Sampler {
   }
 
   /** The records of one block of patients. `labelsOf` gives the labels to condition on, if any. */
-  async drawBlock(
+  async sampleBlock(
     block: number,
     seed: number,
     labelsOf: (patient: number) => Uint8Array | undefined = () => undefined,

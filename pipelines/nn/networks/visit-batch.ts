@@ -2,7 +2,7 @@ import type { VisitColumns } from '../../patients/visit-columns.ts';
 import { visitsOf } from '../../patients/visit-columns.ts';
 import { type LstmRows, layRows } from '../layers/lstm-rows.ts';
 
-/** One patient of some cohort, as a case to learn from or to be asked about. */
+/** One patient of some cohort, as a case to learn from or to predict. */
 export interface Example {
   cohort: VisitColumns;
   patient: number;

@@ -1,7 +1,4 @@
-/** An array as the arena knows it. */
-interface Held {
-  readonly id: number;
-}
+import type { Tensor } from './ops.ts';
 
 /** Who frees what: ids of device arrays by the scope that made them. */
 export class Arena {
@@ -11,7 +8,7 @@ export class Arena {
   readonly #closed: (newest: number) => void;
   #newest = 0;
 
-  /** `release` frees one array; `closed` is told the last id made when the outermost scope has closed. */
+  /** `release` frees one array; `closed` gets the last id made when the outermost scope has closed. */
   constructor(release: (id: number) => void, closed: (newest: number) => void = () => {}) {
     this.#release = release;
     this.#closed = closed;
@@ -27,7 +24,7 @@ export class Arena {
       this.#release(id);
       throw new RangeError('an operation outside of any scope: wrap it in ops.scope');
     }
-    // The addon says so when it has run into an id that is in use; see LastingHandles.
+    // The addon gives out an id that is in use when its counter has come round; see LastingHandles.
     if (this.#kept.has(id) || this.#scopes.some((open) => open.has(id)))
       throw new RangeError(`handle ${id} was given out twice`);
     scope.add(id);
@@ -64,11 +61,11 @@ export class Arena {
   }
 
   /** As run, but the arrays that `work` returns move to the enclosing scope. */
-  tidy<T extends Held | readonly Held[]>(work: () => T): T {
+  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
     const outer = this.#scopes.at(-1);
     return this.run(() => {
       const result = work();
-      const results: Held[] = [result].flat();
+      const results: Tensor[] = [result].flat();
       for (const { id } of results) if (this.#scopes.at(-1)?.delete(id)) outer?.add(id);
       return result;
     });
@@ -79,5 +76,33 @@ export class Arena {
       for (const id of scope) this.#release(id);
       scope.clear();
     }
+  }
+}
+
+/** Ops keep their tensors in an arena: what those of all backends have in common. */
+export abstract class ArenaOps {
+  protected readonly arena = new Arena(
+    (id) => this.release(id),
+    (newest) => this.closed(newest),
+  );
+
+  /** Frees one array on the device. */
+  protected abstract release(id: number): void;
+
+  /** After the outermost scope has closed; `newest` is the last id made. */
+  protected closed(_newest: number): void {}
+
+  scope<T>(work: () => T): T {
+    return this.arena.run(work);
+  }
+  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
+    return this.arena.tidy(work);
+  }
+  keep(tensor: Tensor): Tensor {
+    this.arena.keep(tensor.id);
+    return tensor;
+  }
+  free(tensor: Tensor): void {
+    this.arena.free(tensor.id);
   }
 }

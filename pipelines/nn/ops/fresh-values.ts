@@ -6,7 +6,7 @@ export interface Distribution {
   size: number;
 }
 
-/** A rectangle of a tensor: `tensor` numbers the tensors of a model, `row` and `column` say where it begins. */
+/** A rectangle of a tensor: `tensor` numbers the tensors of a model, it begins at `row` and `column`. */
 export interface Rectangle {
   tensor: number;
   row: number;

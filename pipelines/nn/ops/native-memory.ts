@@ -1,7 +1,5 @@
-import { Arena } from './arena.ts';
-import { type LastingHolder, lastingHandles } from './lasting-handles.ts';
-import type { Attribute, NativeBinding } from './native-binding.ts';
-import { NativeConstants } from './native-constants.ts';
+import { ArenaOps } from './arena.ts';
+import { type Attribute, type LastingHolder, lastingHandles, type NativeBinding } from './native-binding.ts';
 import { NativeVariables } from './native-variables.ts';
 import {
   type AdamRates,
@@ -12,26 +10,80 @@ import {
   type VariableState,
 } from './ops.ts';
 
-/** What lives on the device of the addon: tensors by scope, variables, constants; and the call that makes tensors. */
-export class NativeMemory implements LastingHolder {
-  protected readonly constants: NativeConstants;
+/** Most that are kept once a scope has closed; the oldest go. */
+const limit = 512;
+
+/** Ids of the scalars and shapes that operations take as inputs, kept on the device between operations. */
+class NativeConstants {
   readonly #binding: NativeBinding;
-  readonly #arena: Arena;
-  readonly #variables: NativeVariables;
+  readonly #ids = new Map<string, number>();
 
   constructor(binding: NativeBinding) {
     this.#binding = binding;
-    this.#arena = new Arena(
-      (id) => binding.deleteTensor(id),
-      (newest) => {
-        this.#variables.forget();
-        this.constants.trim();
-        lastingHandles(binding).note(newest);
-      },
-    );
+  }
+
+  #constant(key: string, shape: number[], make: () => Float32Array | Int32Array): number {
+    const known = this.#ids.get(key);
+    if (known !== undefined) {
+      this.#ids.delete(key);
+      this.#ids.set(key, known);
+      return known;
+    }
+    const { createTensor, TF_FLOAT, TF_INT32 } = this.#binding;
+    const values = make();
+    const id = createTensor(shape, values instanceof Float32Array ? TF_FLOAT : TF_INT32, values);
+    this.#ids.set(key, id);
+    return id;
+  }
+  number(value: number): number {
+    return this.#constant(`f${value}`, [], () => Float32Array.of(value));
+  }
+  integer(value: number): number {
+    return this.#constant(`i${value}`, [], () => Int32Array.of(value));
+  }
+  integers(values: readonly number[]): number {
+    return this.#constant(`v${values.join()}`, [values.length], () => Int32Array.from(values));
+  }
+  /** Ones where row < column, else zeros. */
+  triangle([rows, columns]: readonly [number, number]): number {
+    return this.#constant(`t${rows},${columns}`, [rows, columns], () => {
+      const ones = new Float32Array(rows * columns);
+      for (let row = 0; row < rows; row++)
+        ones.fill(1, Math.min((row + 1) * columns, row * columns + row + 1), (row + 1) * columns);
+      return ones;
+    });
+  }
+
+  trim(most = limit): void {
+    for (const [key, id] of this.#ids) {
+      if (this.#ids.size <= most) return;
+      this.#ids.delete(key);
+      this.#binding.deleteTensor(id);
+    }
+  }
+}
+
+/** What lives on the device of the addon: tensors by scope, variables, constants; and the call that makes tensors. */
+export abstract class NativeMemory extends ArenaOps implements LastingHolder {
+  protected readonly constants: NativeConstants;
+  readonly #binding: NativeBinding;
+  readonly #variables: NativeVariables;
+
+  constructor(binding: NativeBinding) {
+    super();
+    this.#binding = binding;
     this.#variables = new NativeVariables(binding);
     this.constants = new NativeConstants(binding);
     lastingHandles(binding).join(this);
+  }
+
+  protected release(id: number): void {
+    this.#binding.deleteTensor(id);
+  }
+  protected override closed(newest: number): void {
+    this.#variables.forget();
+    this.constants.trim();
+    lastingHandles(this.#binding).note(newest);
   }
 
   protected runAll(
@@ -45,47 +97,34 @@ export class NativeMemory implements LastingHolder {
       isVariable(operand) ? this.#variables.read(operand) : operand.id,
     );
     const results = this.#binding.executeOp(operation, attributes, [...inputs, ...constants], outputs);
-    for (const { id } of results) this.#arena.track(id);
+    for (const { id } of results) this.arena.track(id);
     return results;
   }
 
-  /** See LastingHandles. Kept tensors are not renewed: nobody keeps one for billions of operations. */
+  /** See LastingHandles. Kept tensors are not renewed: none is kept for billions of operations. */
   renew(): void {
     this.#variables.renew();
     this.constants.trim(0);
   }
 
-  scope<T>(work: () => T): T {
-    return this.#arena.run(work);
-  }
-  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
-    return this.#arena.tidy(work);
-  }
-  keep(tensor: Tensor): Tensor {
-    this.#arena.keep(tensor.id);
-    return tensor;
-  }
-  free(tensor: Tensor): void {
-    this.#arena.free(tensor.id);
-  }
   dispose(): void {
-    this.#arena.dispose();
+    this.arena.dispose();
     this.#variables.dispose();
     this.constants.trim(0);
     lastingHandles(this.#binding).leave(this);
   }
   get held(): number {
-    return this.#arena.size + this.#variables.held;
+    return this.arena.size + this.#variables.held;
   }
 
   upload(values: Float32Array, shape: readonly number[]): Tensor {
     const id = this.#binding.createTensor(shape, this.#binding.TF_FLOAT, values);
-    this.#arena.track(id);
+    this.arena.track(id);
     return { id, shape };
   }
   uploadIndices(values: Int32Array): Tensor {
     const id = this.#binding.createTensor([values.length], this.#binding.TF_INT32, values);
-    this.#arena.track(id);
+    this.arena.track(id);
     return { id, shape: [values.length] };
   }
   download(operand: Operand): Float32Array {

@@ -11,5 +11,5 @@ export const openOps = async (): Promise<Ops> => {
   return binding ? new NativeOps(binding) : new PortableOps();
 };
 
-/** Device arrays alive in this process, whoever holds them: equal before and after work that leaks nothing. */
+/** Device arrays alive in this process, of all Ops together: equal before and after work that leaks nothing. */
 export const deviceArrays = (): number => nativeBinding()?.getNumOfTensors() ?? tf.memory().numTensors;

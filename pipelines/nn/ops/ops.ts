@@ -107,7 +107,7 @@ export interface Ops {
   softplus(a: Operand): Tensor;
   /** Over the last axis. */
   softmax(a: Operand): Tensor;
-  /** Of logits [m, n] and the index each row is to say, 0 ≤ targets[i] < n. */
+  /** Of logits [m, n] and each row's target, 0 ≤ targets[i] < n. */
   crossEntropy(logits: Operand, targets: Tensor): CrossEntropy;
   /** dy · y(1 - y), for `y` that sigmoid gave. */
   sigmoidGradient(dy: Operand, y: Operand): Tensor;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { Arena } from './arena.ts';
+import { ArenaOps } from './arena.ts';
 import {
   type AdamRates,
   type CrossEntropy,
@@ -18,13 +18,14 @@ type Slots = Record<keyof VariableState, tf.Tensor>;
  * Ops on whatever backend tfjs has (WASM, plain JavaScript), for small work where there is no native TensorFlow.
  * Sparse sums are dense products here, so cost and memory follow the vocabulary.
  */
-export class PortableOps implements Ops {
+export class PortableOps extends ArenaOps implements Ops {
   readonly #tensors = new Map<number, tf.Tensor>();
   readonly #variables = new Map<Variable, Slots>();
-  readonly #arena = new Arena((id) => {
+
+  protected release(id: number): void {
     this.#tensors.get(id)?.dispose();
     this.#tensors.delete(id);
-  });
+  }
 
   #slots(variable: Variable): Slots {
     const slots = this.#variables.get(variable);
@@ -38,7 +39,7 @@ export class PortableOps implements Ops {
   }
   #own(result: tf.Tensor): Tensor {
     this.#tensors.set(result.id, result);
-    this.#arena.track(result.id);
+    this.arena.track(result.id);
     return { id: result.id, shape: result.shape };
   }
   /** Intermediates of `work` go at once; its result goes with the scope. */
@@ -46,26 +47,13 @@ export class PortableOps implements Ops {
     return this.#own(tf.tidy(work));
   }
 
-  scope<T>(work: () => T): T {
-    return this.#arena.run(work);
-  }
-  tidy<T extends Tensor | readonly Tensor[]>(work: () => T): T {
-    return this.#arena.tidy(work);
-  }
-  keep(tensor: Tensor): Tensor {
-    this.#arena.keep(tensor.id);
-    return tensor;
-  }
-  free(tensor: Tensor): void {
-    this.#arena.free(tensor.id);
-  }
   dispose(): void {
-    this.#arena.dispose();
+    this.arena.dispose();
     for (const slots of this.#variables.values()) tf.dispose(Object.values(slots));
     this.#variables.clear();
   }
   get held(): number {
-    return this.#arena.size + this.#variables.size * 3;
+    return this.arena.size + this.#variables.size * 3;
   }
 
   upload = (values: Float32Array, shape: readonly number[]): Tensor =>
@@ -125,13 +113,13 @@ export class PortableOps implements Ops {
     });
   softmax = (a: Operand): Tensor => this.#run(() => tf.softmax(this.#get(a)));
   crossEntropy(logits: Operand, targets: Tensor): CrossEntropy {
-    const said = () => tf.cast(tf.oneHot(this.#get(targets), logits.shape[1] as number), 'float32');
+    const oneHot = () => tf.cast(tf.oneHot(this.#get(targets), logits.shape[1] as number), 'float32');
     const losses = this.#run(() => {
       const z = this.#get(logits);
       const shifted = tf.sub(z, tf.max(z, -1, true));
-      return tf.sub(tf.log(tf.sum(tf.exp(shifted), -1)), tf.sum(tf.mul(shifted, said()), -1));
+      return tf.sub(tf.log(tf.sum(tf.exp(shifted), -1)), tf.sum(tf.mul(shifted, oneHot()), -1));
     });
-    return { losses, slopes: this.#run(() => tf.sub(tf.softmax(this.#get(logits)), said())) };
+    return { losses, slopes: this.#run(() => tf.sub(tf.softmax(this.#get(logits)), oneHot())) };
   }
   sigmoidGradient = (dy: Operand, y: Operand): Tensor =>
     this.#run(() => {

@@ -138,7 +138,7 @@ const check = <S>(name: string, tested: Tested<S>): void => {
   test.serial(
     `${name}: a record’s log-probability is that of its cells, and those of all records of one visit add up`,
     async (t) => {
-        const network = await tested.open(spread);
+      const network = await tested.open(spread);
       const sampler = independentSampler(network, planted().vocabulary);
       const scores = await drainAsync(sampler.score(train));
       const logits = await network.logits(records([3]));

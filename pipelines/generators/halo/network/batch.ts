@@ -6,8 +6,8 @@ import type { Ops } from '../../../nn/ops/ops.ts';
 import type { VisitColumns } from '../../../patients/visit-columns.ts';
 
 /**
- * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t is asked for the set
- * at position t + 1, given those up to t. All records begin with the start token alone, so their first rows share one
+ * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t predicts the set at
+ * position t + 1, given those up to t. All records begin with the start token alone, so their first rows share one
  * history, computed once: of N rows there are H = N - patients + 1 histories, those first rows' being number 0.
  */
 export interface Batch {
@@ -54,7 +54,7 @@ export const packSets = (records: readonly RecordSets[]): Batch => {
     patients: records.length,
     rows: historyOf.length,
     histories: positions.length,
-    length: Math.max(...records.map((sets) => sets.length - 1)),
+    length: records.reduce((most, sets) => Math.max(most, sets.length - 1), 0),
     inputs: inputs.build(),
     targets: targets.build(),
     positions: Int32Array.from(positions),
@@ -81,7 +81,10 @@ interface Line {
   rows: number;
 }
 
-/** Short records share lines, so that attention takes few products of some size; `others` are a record's rows but the start's. */
+/**
+ * Short records share lines, so that attention takes few products of some size; `others` are the numbers of rows of each
+ * record but the start's.
+ */
 export const shareLines = (others: readonly number[]): Line[] => {
   const lines: Line[] = [];
   for (const [record, count] of others.entries()) {
@@ -98,7 +101,7 @@ export const shareLines = (others: readonly number[]): Line[] => {
 export const gridOf = (ops: Ops, { histories, offsets }: Batch): RowGrid => {
   const others = Array.from(offsets.subarray(1), (end, record) => end - (offsets[record] as number) - 1);
   const shared = shareLines(others);
-  const length = Math.max(...shared.map(({ rows }) => rows));
+  const length = shared.reduce((most, { rows }) => Math.max(most, rows), 0);
   const mask = new Float32Array(shared.length * length ** 2).fill(-1e10);
   let next = 1;
   const lines = shared.map(({ from, to, rows }, line) => {

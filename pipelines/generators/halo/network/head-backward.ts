@@ -82,7 +82,7 @@ const addToFirst = (ops: Ops, later: Tensor | undefined, own: Tensor): Tensor[] 
 
 /**
  * Layer 2 of the codes' blocks, from the last to the first: the hidden units before block i get theirs from blocks i,
- * i+1, …; `after` is what later columns gave already. dLogits [H, C] → dHidden [H, E+C].
+ * i+1, …; `after` is the gradient from later columns. dLogits [H, C] → dHidden [H, E+C].
  */
 const secondLayerBackward = async (
   { ops, width, deliverPart, pace }: SecondLayer,

@@ -61,7 +61,7 @@ export interface BlockTokens {
   rows: Tensor;
 }
 
-/** What is asked of the head. */
+/** What the head reads. */
 export interface HeadInputs {
   histories: Tensor; // [H, E]
   historyOf: Tensor; // [N] int

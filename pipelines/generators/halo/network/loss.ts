@@ -12,13 +12,13 @@ export interface LossScale {
 }
 
 /**
- * By default the cells of real rows, as the paper says. `padded` is what the reference does: all cells of a grid of
+ * By default the cells of real rows, as in the paper. `padded` is what the reference does: all cells of a grid of
  * maxVisits + 1 predicting positions, so that its loss shrinks as the context grows (docs/reference-code.md, defect 8).
  */
 export const lossCells = (batch: Batch, width: number, scale: LossScale): number =>
   (scale.normalization === 'cells' ? batch.rows : batch.patients * (scale.maxVisits + 1)) * width;
 
-/** Logits of some columns with what they are to say. M rows of histories or of records, w columns. */
+/** Logits of some columns with their targets. M rows of histories or of records, w columns. */
 interface Cells {
   logits: Tensor; // [M, w]
   targets: Tensor; // [M, w] ones at the targets
@@ -77,7 +77,7 @@ export const summedLoss = (
   positiveWeight: number,
 ): { loss: number; dLogits(cells: number): HeadLogits } => {
   const both = cellsOf(ops, batch, logits);
-  // y·p·softplus(-z) + (1-y)·softplus(z) = (1 + (p-1)y)·softplus(z) - p·y·z, each row so often as `weights` says;
+  // y·p·softplus(-z) + (1-y)·softplus(z) = (1 + (p-1)y)·softplus(z) - p·y·z, each row as often as its weight;
   // a row that counts more than once has no y.
   const weigh = ({ weights, targets }: Cells, of: Tensor) =>
     positiveWeight === 1

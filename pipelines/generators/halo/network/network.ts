@@ -107,12 +107,12 @@ export class HaloNetwork {
     const { ops } = this;
     const inputs = inputsOf(ops, batch);
     const transformer = await transformerForward(this, this.transformer, inputs);
-    const asked = {
+    const inputsOfHead = {
       histories: transformer.finalNorm.out,
       historyOf: ops.uploadIndices(batch.historyOf),
       tokens: tokensByBlock(ops, this.head, batch),
     };
-    return { inputs, transformer, head: await headForward(this, this.head, asked) };
+    return { inputs, transformer, head: await headForward(this, this.head, inputsOfHead) };
   }
 
   /** Teacher-forced logits [N, W], row-major on our side. */

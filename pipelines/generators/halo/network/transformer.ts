@@ -117,9 +117,9 @@ const blockForward = (
   const seen = attention(ops, block.attention, grid, attentionNorm.out);
   const middle = ops.add(x, seen.out); // [H, E]
   const feedNorm = layerNorm(ops, block.feedNorm, middle);
-  const bent = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [H, 4E]
-  const out = ops.add(middle, linear(ops, block.contract, bent.out)); // [H, E]
-  return { attentionNorm, attention: seen, feedNorm, gelu: bent, out };
+  const activated = gelu(ops, linear(ops, block.expand, feedNorm.out)); // [H, 4E]
+  const out = ops.add(middle, linear(ops, block.contract, activated.out)); // [H, E]
+  return { attentionNorm, attention: seen, feedNorm, gelu: activated, out };
 };
 
 /** [H] sets → [H, E] histories, in `finalNorm.out`. */
@@ -150,8 +150,8 @@ const blockBackward = (
   dx: Tensor,
 ): Tensor => {
   const { ops } = pass;
-  const dBent = linearBackward(pass, block.contract, trace.gelu.out, dx); // [H, 4E]
-  const dExpanded = geluBackward(ops, trace.gelu, dBent);
+  const dActivated = linearBackward(pass, block.contract, trace.gelu.out, dx); // [H, 4E]
+  const dExpanded = geluBackward(ops, trace.gelu, dActivated);
   const dFeed = linearBackward(pass, block.expand, trace.feedNorm.out, dExpanded); // [H, E]
   const dMiddle = ops.add(dx, layerNormBackward(pass, block.feedNorm, trace.feedNorm, dFeed));
   const dSeen = attentionBackward(pass, block.attention, grid, trace.attention, dMiddle);

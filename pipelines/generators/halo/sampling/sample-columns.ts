@@ -1,8 +1,8 @@
 /**
  * Exact ancestral sampling of a visit's columns, block by block: column c is present when its uniform u < p(c | history,
  * columns < c). What earlier blocks add to a block's logits is final, so it is one product of matrices for all
- * patients; inside the block, logits first assume that no column is present, and each one drawn corrects the later ones.
- * The work is one triangular product per visit, however many codes are drawn. N patients, E embedding, W width.
+ * patients; inside the block, logits first assume that no column is present, and each one sampled corrects the later ones.
+ * The work is one triangular product per visit, however many codes are sampled. N patients, E embedding, W width.
  */
 
 import type { Pace } from '../../../kernel/pace.ts';
@@ -16,6 +16,7 @@ export interface BlockTriangles {
   selfToLogits: Float32Array | undefined; // [w - 1, w]
 }
 
+/** Downloads what sampling inside the blocks reads. */
 export const trianglesOf = (ops: Ops, head: Head): BlockTriangles[] =>
   head.blocks.map(({ codesToSelf, selfToLogits }) => ({
     codesToSelf: codesToSelf && ops.download(codesToSelf),
@@ -47,7 +48,7 @@ const correct = (
   }
 };
 
-/** What decides the draws of a set of columns. */
+/** Which columns can be sampled. */
 interface Rules {
   /** 1 for the columns that can occur at this position; the others stay absent. */
   allowed: Uint8Array;
@@ -61,34 +62,34 @@ const cutRules = ({ allowed, groups }: Rules, from: number, to: number): Rules =
   groups: groups?.subarray(from, to),
 });
 
-/** One patient's uniforms of some columns, and the groups that the visit has drawn from. */
-interface Lot {
+/** One patient's uniforms of some columns, and the groups that the visit has a code of. */
+interface PatientDraws {
   uniforms: Float64Array;
   taken: Set<number>;
 }
 
-/** Draws one block of one patient; `rules` and the lot's uniforms are those of the block's columns. */
-const drawBlock = (
+/** Samples one block of one patient; uniforms and rules are those of the block's columns. */
+const sampleBlock = (
   row: BlockRow,
   triangles: BlockTriangles,
-  { uniforms, taken }: Lot,
+  { uniforms, taken }: PatientDraws,
   { allowed, groups }: Rules,
 ): number[] => {
-  const drawn: number[] = [];
+  const sampled: number[] = [];
   for (let c = 0; c < row.logits.length; c++) {
     const group = groups?.[c] ?? -1;
     if (allowed[c] === 0 || taken.has(group)) continue;
     const probability = 1 / (1 + Math.exp(-(row.logits[c] as number)));
     if ((uniforms[c] as number) >= probability) continue;
-    drawn.push(c);
+    sampled.push(c);
     if (group >= 0) taken.add(group);
     correct(row, c, triangles);
   }
-  return drawn;
+  return sampled;
 };
 
-/** What is to be drawn for N patients at one position. */
-export interface ColumnDraw extends Rules {
+/** What is to be sampled for N patients at one position. */
+export interface ColumnRequest extends Rules {
   histories: Tensor; // [N, E], or [1, E] where all patients have the same
   patients: number;
   /** Patient's row → its uniforms of all columns. */
@@ -98,7 +99,7 @@ export interface ColumnDraw extends Rules {
 /** The hidden units of M rows, between two blocks of columns: M = N, or one row while all patients are alike. */
 interface Frontier {
   hidden: Tensor; // [M, E+from] final
-  open: Tensor; // [M, W-1-from] sums before the relu, of columns that are still to be drawn
+  open: Tensor; // [M, W-1-from] sums before the relu, of columns that are still to be sampled
 }
 
 const frontierOf = (ops: Ops, head: Head, histories: Tensor): Frontier => {
@@ -113,18 +114,23 @@ const frontierOf = (ops: Ops, head: Head, histories: Tensor): Frontier => {
   };
 };
 
-/** What was drawn in a block: columns within it by row, and its sums where a draw changed any. */
-interface Drawn {
+/** What was sampled in a block: columns within it by row, and its sums where they changed. */
+interface SampledBlock {
   columns: number[];
   rows: number[];
   corrected?: Float32Array;
 }
 
 /** The frontier after a block; the one before is freed. */
-const passBlock = (ops: Ops, block: HeadBlock, { hidden, open }: Frontier, drawn: Drawn): Frontier => {
+const passBlock = (
+  ops: Ops,
+  block: HeadBlock,
+  { hidden, open }: Frontier,
+  sampled: SampledBlock,
+): Frontier => {
   const [rows, width] = open.shape as [number, number];
   const units = Math.min(block.to - block.from, width);
-  const { columns, rows: rowOf, corrected } = drawn;
+  const { columns, rows: rowOf, corrected } = sampled;
   const own = corrected ? ops.upload(corrected, [rows, units]) : ops.slice(open, [0, 0], [rows, units]);
   const rest = ops.slice(open, [0, units], [rows, width - units]);
   const place = (values: number[]) => ops.uploadIndices(Int32Array.from(values));
@@ -140,63 +146,63 @@ const passBlock = (ops: Ops, block: HeadBlock, { hidden, open }: Frontier, drawn
 };
 
 /** The set of each patient's present columns, ascending. Belongs to a scope of the caller's. */
-export const drawColumns = async (
+export const sampleColumns = async (
   ops: Ops,
   head: Head,
   triangles: readonly BlockTriangles[],
-  { histories, patients, uniformsOf, ...rules }: ColumnDraw,
+  { histories, patients, uniformsOf, ...rules }: ColumnRequest,
   pace: Pace,
 ): Promise<number[][]> => {
   const sets: number[][] = Array.from({ length: patients }, () => []);
-  const lots = sets.map((_, row): Lot => ({ uniforms: uniformsOf(row), taken: new Set() }));
+  const draws = sets.map((_, row): PatientDraws => ({ uniforms: uniformsOf(row), taken: new Set() }));
   const { allowed } = rules;
   const repeat = (row: Tensor) => ops.gather(row, ops.uploadIndices(new Int32Array(patients)));
   let frontier = frontierOf(ops, head, histories);
   const last = allowed.lastIndexOf(1);
   for (const [i, block] of head.blocks.entries()) {
     if (block.from > last) break;
-    let drawn: Drawn = { columns: [], rows: [] };
+    let sampled: SampledBlock = { columns: [], rows: [] };
     if (allowed.subarray(block.from, block.to).includes(1)) {
       const { hidden, open } = frontier;
       if (open.shape[0] !== patients) frontier = { hidden: repeat(hidden), open: repeat(open) };
-      drawn = drawRows(ops, head, block, frontier, triangles[i] as BlockTriangles, lots, rules);
+      sampled = sampleRows(ops, head, block, frontier, triangles[i] as BlockTriangles, draws, rules);
     }
-    for (const [k, column] of drawn.columns.entries())
-      sets[drawn.rows[k] as number]?.push(block.from + column);
+    for (const [k, column] of sampled.columns.entries())
+      sets[sampled.rows[k] as number]?.push(block.from + column);
     const before = frontier;
-    frontier = tidyTrace(ops, () => passBlock(ops, block, before, drawn));
+    frontier = tidyTrace(ops, () => passBlock(ops, block, before, sampled));
     await pace.rest();
   }
   return sets;
 };
 
-/** Draws one block of all patients. */
-const drawRows = (
+/** Samples one block of all patients. */
+const sampleRows = (
   ops: Ops,
   head: Head,
   block: HeadBlock,
   { hidden, open }: Frontier,
   triangles: BlockTriangles,
-  lots: readonly Lot[],
+  draws: readonly PatientDraws[],
   rules: Rules,
-): Drawn => {
+): SampledBlock => {
   const columns: number[] = [];
   const rows: number[] = [];
   const here = cutRules(rules, block.from, block.to);
   const width = block.to - block.from;
   const units = Math.min(width, open.shape[1] as number);
-  const sums = ops.slice(open, [0, 0], [lots.length, units]);
+  const sums = ops.slice(open, [0, 0], [draws.length, units]);
   const bias = ops.slice(head.logitBias, [block.from], [width]);
-  const self = block.selfToLogits && ops.relu(ops.slice(sums, [0, 0], [lots.length, width - 1]));
+  const self = block.selfToLogits && ops.relu(ops.slice(sums, [0, 0], [draws.length, width - 1]));
   const logits = ops.download(ops.add(blockLogits(ops, block, hidden, self), bias)); // [N, w]
   const corrected = ops.download(sums);
-  for (const [row, { uniforms, taken }] of lots.entries()) {
-    const lot = { uniforms: uniforms.subarray(block.from, block.to), taken };
+  for (const [row, { uniforms, taken }] of draws.entries()) {
+    const own = { uniforms: uniforms.subarray(block.from, block.to), taken };
     const rowState = {
       logits: logits.subarray(row * width, (row + 1) * width),
       sums: corrected.subarray(row * units, (row + 1) * units),
     };
-    for (const column of drawBlock(rowState, triangles, lot, here)) {
+    for (const column of sampleBlock(rowState, triangles, own, here)) {
       columns.push(column);
       rows.push(row);
     }

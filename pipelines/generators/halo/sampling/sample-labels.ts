@@ -1,20 +1,28 @@
 /**
- * Labels of patients of whom some labels are asked for. The model draws labels in their order, so what comes first does
- * not know what is asked for later; drawn like that, records would have the asked labels but the wrong other ones. Here
- * the others follow their distribution given the asked ones. Up to 24 free labels before the last asked one, as many as 25
- * labels can leave, it is exact: all their combinations are walked once for a set of asked labels, in two halves of which
- * only the sums of the first are kept. Beyond, a start that is roughly right (sampling-importance resampling; Rubin,
- * 1987) goes through a fixed number of exact redraws of eight labels given all others (blocked Gibbs sampling).
+ * Labels of patients of whom some labels are requested. The model samples labels in their order, so the first ones do not
+ * depend on what is requested of later ones; sampled like that, records would have the requested labels but the wrong
+ * other ones. Here the others follow their distribution given the requested ones. Up to 24 free labels before the last
+ * requested one, as many as 25 labels can leave, it is exact: all their combinations are walked once for a set of
+ * requested labels, in two halves of which only the sums of the first are kept. Beyond, a start that is roughly right
+ * (sampling-importance resampling; Rubin, 1987) goes through a fixed number of exact resamplings of eight labels given all
+ * others (blocked Gibbs sampling).
  */
 import { drawnLabel } from '../../../generation/generator.ts';
 import type { Pace } from '../../../kernel/pace.ts';
-import { type RandomSource, UniformStream } from '../../../kernel/random.ts';
-import { type LabelNetwork, type LabelState, labelState, setLabel } from '../network/label-network.ts';
+import { RandomSource, UniformStream } from '../../../kernel/random.ts';
+import {
+  type LabelNetwork,
+  type LabelState,
+  labelNetworkOf,
+  labelState,
+  setLabel,
+} from '../network/label-network.ts';
+import type { HaloNetwork } from '../network/network.ts';
 
-/** Free labels before the last asked one up to which all combinations are walked: 2²⁴ take two seconds, once. */
+/** Free labels before the last requested one up to which all combinations are walked: 2²⁴ take two seconds, once. */
 const mostWalked = 24;
 
-/** Beyond that: candidates for the start, labels redrawn together, and redraws of each label. */
+/** Beyond that: candidates for the start, labels resampled together, and resamplings of each label. */
 const candidates = 256;
 const together = 8;
 const sweeps = 8;
@@ -25,7 +33,7 @@ const stream = 2 ** 31;
 /** ln σ(x) */
 const logSigmoid = (x: number): number => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 
-/** ln probability of all combinations of free labels before a label, the asked ones included. */
+/** ln probability of all combinations of free labels before a label, the requested ones included. */
 class LabelWalk {
   readonly #network: LabelNetwork;
   /** Where a walk stands before each label. */
@@ -45,7 +53,7 @@ class LabelWalk {
 
   /** One per combination, by the number that its labels make (first label highest). */
   weights(): Float64Array {
-    const free = this.#row.subarray(0, this.#end).filter((asked) => asked === drawnLabel).length;
+    const free = this.#row.subarray(0, this.#end).filter((requested) => requested === drawnLabel).length;
     this.#weights = new Float64Array(2 ** free);
     this.#walked = 0;
     this.#visit(0, this.#states[0] as LabelState, 0);
@@ -58,10 +66,10 @@ class LabelWalk {
       return;
     }
     const logit = state.logits[label] as number;
-    const asked = this.#row[label] as number;
+    const requested = this.#row[label] as number;
     const present = logSigmoid(logit);
-    if (asked !== 1) this.#visit(label + 1, state, weight + present - logit);
-    if (asked === 0) return;
+    if (requested !== 1) this.#visit(label + 1, state, weight + present - logit);
+    if (requested === 0) return;
     const after = this.#states[label + 1] as LabelState;
     setLabel(this.#network, state, after, label, this.#end);
     this.#visit(label + 1, after, weight + present);
@@ -76,7 +84,7 @@ const logSum = (values: Float64Array): number => {
   return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
 };
 
-/** The place that a uniform in [0, 1) falls on, of places with these ln weights. */
+/** The index that a uniform in [0, 1) falls on, of indices with these ln weights. */
 const pick = (weights: Float64Array, uniform: number): number => {
   const top = most(weights);
   const shares = weights.map((weight) => Math.exp(weight - top));
@@ -94,13 +102,14 @@ const setBits = (row: Uint8Array, labels: readonly number[], bits: number): void
 };
 
 /** Fills what is free in `row` in the model's order; gives ln probability of the labels that were not. */
-const drawInOrder = (network: LabelNetwork, row: Uint8Array, uniforms: Float64Array): number => {
+const sampleInOrder = (network: LabelNetwork, row: Uint8Array, uniforms: Float64Array): number => {
   const state = labelState(network);
   let weight = 0;
-  for (const [label, asked] of row.entries()) {
+  for (const [label, requested] of row.entries()) {
     const logit = state.logits[label] as number;
-    if (asked === drawnLabel) row[label] = (uniforms[label] as number) < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
-    else weight += logSigmoid(asked === 1 ? logit : -logit);
+    if (requested === drawnLabel)
+      row[label] = (uniforms[label] as number) < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
+    else weight += logSigmoid(requested === 1 ? logit : -logit);
     if (row[label] === 1) setLabel(network, state, state, label, row.length);
   }
   return weight;
@@ -114,16 +123,16 @@ const uniformsOf = (random: RandomSource, count: number, patient: number, minor:
 };
 
 /** All labels of one patient; the draws are addressed by the patient, so that nothing else decides them. */
-export type DrawLabels = (random: RandomSource, patient: number) => Uint8Array;
+export type LabelSampler = (random: RandomSource, patient: number) => Uint8Array;
 
 /** Exact: the first half of the free labels by the sums over the second, then the second. */
-const drawExactly = async (
+const exactSampler = async (
   network: LabelNetwork,
   given: Uint8Array,
   free: readonly number[],
   end: number,
   pace: Pace,
-): Promise<DrawLabels> => {
+): Promise<LabelSampler> => {
   const row = given.slice();
   const walk = new LabelWalk(network, row, end);
   const half = free.length >> 1;
@@ -140,18 +149,18 @@ const drawExactly = async (
     setBits(row, first, pick(sums, one));
     setBits(row, second, pick(walk.weights(), two));
     const labels = row.slice();
-    drawInOrder(network, labels, uniformsOf(random, given.length, patient, stream + 1));
+    sampleInOrder(network, labels, uniformsOf(random, given.length, patient, stream + 1));
     return labels;
   };
 };
 
 /** Exact in the limit: eight labels at a time given all others, time and again. */
-const drawBySweeps =
-  (network: LabelNetwork, given: Uint8Array, free: readonly number[], end: number): DrawLabels =>
+const sweepSampler =
+  (network: LabelNetwork, given: Uint8Array, free: readonly number[], end: number): LabelSampler =>
   (random, patient) => {
     const rows = Array.from({ length: candidates }, () => given.slice());
     const weights = Float64Array.from(rows, (row, i) =>
-      drawInOrder(network, row, uniformsOf(random, given.length, patient, stream + 2 + i)),
+      sampleInOrder(network, row, uniformsOf(random, given.length, patient, stream + 2 + i)),
     );
     const uniforms = new UniformStream(random, patient, stream);
     const row = rows[pick(weights, uniforms.next())] as Uint8Array;
@@ -165,23 +174,65 @@ const drawBySweeps =
       }
     }
     row.set(given.subarray(end), end);
-    drawInOrder(network, row, uniformsOf(random, given.length, patient, stream + 1));
+    sampleInOrder(network, row, uniformsOf(random, given.length, patient, stream + 1));
     return row;
   };
 
 /**
- * How to draw the labels of any patient of whom some are given: 0, 1, or `drawnLabel` where the model is to say. All
- * combinations of up to `walked` free labels before the last asked one are walked here and now.
+ * Samples the labels of any patient of whom some are given: 0, 1, or `drawnLabel` where the model decides. All
+ * combinations of up to `walked` free labels before the last requested one are walked here and now.
  */
-export const labelsGiven = async (
+export const labelSampler = async (
   network: LabelNetwork,
   given: Uint8Array,
   pace: Pace,
   walked = mostWalked,
-): Promise<DrawLabels> => {
-  const end = given.findLastIndex((asked) => asked !== drawnLabel) + 1;
+): Promise<LabelSampler> => {
+  const end = given.findLastIndex((requested) => requested !== drawnLabel) + 1;
   const free = [...given.keys()].filter((label) => label < end && given[label] === drawnLabel);
   return free.length <= walked
-    ? drawExactly(network, given, free, end, pace)
-    : drawBySweeps(network, given, free, end);
+    ? exactSampler(network, given, free, end, pace)
+    : sweepSampler(network, given, free, end);
 };
+
+/** Sets of requested labels of which the sums are kept: at most 32 KiB each. */
+const mostKept = 256;
+
+/** Completes labels of which some are requested. */
+export class LabelCompletion {
+  readonly #network: HaloNetwork;
+  #labelNetwork: LabelNetwork | undefined;
+  /** By the labels requested: most requests have the same for all patients, so what a set costs once is kept. */
+  readonly #samplers = new Map<string, LabelSampler>();
+
+  constructor(network: HaloNetwork) {
+    this.#network = network;
+  }
+
+  /** `[patients, labels]`: those that are not requested are sampled from their distribution given those that are. */
+  async complete(requested: Uint8Array, first: number, seed: number): Promise<Uint8Array> {
+    if (!requested.includes(drawnLabel)) return requested;
+    const random = new RandomSource(seed, 'patients');
+    const width = this.#network.architecture.labels;
+    const complete = requested.slice();
+    for (let from = 0; from < requested.length; from += width) {
+      const given = requested.slice(from, from + width);
+      if (!given.includes(drawnLabel)) continue;
+      const sampler = await this.#samplerOf(given);
+      complete.set(sampler(random, first + from / width), from);
+      await this.#network.pace.rest();
+    }
+    return complete;
+  }
+
+  async #samplerOf(given: Uint8Array): Promise<LabelSampler> {
+    const key = given.join();
+    const kept = this.#samplers.get(key);
+    if (kept) return kept;
+    this.#labelNetwork ??= await labelNetworkOf(this.#network);
+    const sampler = await labelSampler(this.#labelNetwork, given, this.#network.pace);
+    if (this.#samplers.size === mostKept) this.#samplers.clear();
+    this.#samplers.set(key, sampler);
+    return sampler;
+  }
+}

@@ -4,8 +4,8 @@ import type { KeysValues } from '../../../nn/layers/attention.ts';
 import { packSets } from '../network/batch.ts';
 import type { HaloNetwork } from '../network/network.ts';
 import { freeCaches, selectCaches, transformerNext } from '../network/transformer.ts';
-import { LabelCompletion } from './complete-labels.ts';
-import { type BlockTriangles, drawColumns, trianglesOf } from './sample-columns.ts';
+import { type BlockTriangles, sampleColumns, trianglesOf } from './sample-columns.ts';
+import { LabelCompletion } from './sample-labels.ts';
 
 /** Columns per block of the head when sampling: the work inside a block is ours, between blocks the device's. */
 export const samplingColumns = 256;
@@ -44,7 +44,7 @@ class HaloRecords implements RecordModel<KeysValues[]> {
     return ops.scope(async () => {
       const read = await transformerNext(this.#network, transformer, inputs, position, past);
       const { histories, caches } = read;
-      const sets = draw ? await drawColumns(ops, head, this.#triangles, { ...draw, histories }, pace) : [];
+      const sets = draw ? await sampleColumns(ops, head, this.#triangles, { ...draw, histories }, pace) : [];
       return { sets, state: caches };
     });
   }

@@ -1,6 +1,6 @@
 /**
  * Takes over a checkpoint of the reference (RyanWangZf/PromptEHR) or of BART (Hugging Face's names), exported to
- * safetensors. Our streams have tokens that theirs lack: `<v>` around visits, an end among what a head says, and all
+ * safetensors. Our streams have tokens that theirs lack: `<v>` around visits, an end among the outputs of a head, and all
  * codes where BART never saw any. A code with a title starts as the mean of its pieces, where the tokenizer is given;
  * the other rows start at the mean of all with a little noise. `untaught` lists them: they are to be trained.
  */
@@ -165,7 +165,7 @@ const notesOf = (
       : []),
     ...(fresh > 0
       ? [
-          `${fresh} of ${tokens - codeBase} codes are new to these weights: they know nothing of them before training`,
+          `${fresh} of ${tokens - codeBase} codes are new to these weights: they have to be trained before use`,
         ]
       : []),
     ...(named.length > 0

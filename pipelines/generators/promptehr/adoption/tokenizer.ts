@@ -98,7 +98,8 @@ export const readTokenizer = ({ tokens, names = {} }: TokenizerVocabulary): Toke
       end: tokens[`</${name}>`] as number,
     });
     const rows = numbered(tokens, name);
-    for (let number = 0; number <= Math.max(-1, ...rows.keys()); number++) {
+    const highest = [...rows.keys()].reduce((most, number) => Math.max(most, number), -1);
+    for (let number = 0; number <= highest; number++) {
       places.vocabulary.codes.push({ modality: kind, code: names[`${name}_${number}`] ?? String(number) });
       places.rows.push(rows.get(number) ?? -1);
       places.outputs.push(number);

@@ -1,4 +1,4 @@
-/** What one kind of span can say: the outputs of its head, in the order of their logits. */
+/** What a span of one kind can consist of: the outputs of its head, in the order of their logits. */
 export interface Head {
   /** The reference names its matrix `lm_head.<name>.weight`. */
   name: string;

@@ -14,7 +14,7 @@ export interface Dropout {
   step: number;
 }
 
-/** Masks in the order in which they are asked for; nothing where the rate is zero. */
+/** Masks in the order in which they are requested; nothing where the rate is zero. */
 export const dropMasks = (ops: Ops, dropout: Dropout | undefined): Drop | undefined => {
   if (!dropout || dropout.rate === 0) return undefined;
   const { rate, source, step } = dropout;
@@ -32,9 +32,9 @@ export const dropMasks = (ops: Ops, dropout: Dropout | undefined): Drop | undefi
 /** The whole table's gradient from the rows that were used, in one sum. */
 export const deliverShared = (pass: Gradients, table: Variable, used: readonly SharedGradient[]): void => {
   const { ops } = pass;
-  const tokens = Int32Array.from(used.flatMap((part) => [...part.tokens]));
+  const tokens = Int32Array.from(used.flatMap((some) => [...some.tokens]));
   const gradient = ops.concat(
-    used.map((part) => part.gradient),
+    used.map((some) => some.gradient),
     0,
   );
   const rows = ops.uploadIndices(tokens);

@@ -27,7 +27,7 @@ import { type PromptInputs, promptInputs } from './prompts.ts';
 import { lossRows, type Prompts, type Sequences, type SpanBatch, sequenceCount } from './sequences.ts';
 import { contextRows, groupsOf, type SideRows, type SpanRows, spanRows } from './side-rows.ts';
 import { type SpanDecoder, StepDecoder } from './span-decoder.ts';
-import { askedRows, type Heads, headLogits, headLosses, headsBackward, headsOf } from './span-heads.ts';
+import { type Heads, headLogits, headLosses, headsBackward, headsOf, rowsByHead } from './span-heads.ts';
 import { allWeights, readWeight, toReference, type Weight } from './weight-layout.ts';
 
 /** How one step learns. */
@@ -122,10 +122,10 @@ export class PromptNetwork {
     return ops.scope(async () => {
       const { decoded, first } = await this.#forward(batch);
       const logits: Float32Array[] = [];
-      for (const asked of askedRows(batch, this.architecture.heads.length, true)) {
-        const values = ops.download(headLogits(ops, this.heads, decoded.out, asked, first).logits);
-        const count = values.length / asked.rows.length;
-        asked.rows.forEach((row, i) => {
+      for (const headRows of rowsByHead(batch, this.architecture.heads.length, true)) {
+        const values = ops.download(headLogits(ops, this.heads, decoded.out, headRows, first).logits);
+        const count = values.length / headRows.rows.length;
+        headRows.rows.forEach((row, i) => {
           logits[row] = values.subarray(i * count, (i + 1) * count);
         });
         await this.pace.rest();
@@ -140,9 +140,9 @@ export class PromptNetwork {
     return ops.scope(async () => {
       const { decoded, first } = await this.#forward(batch);
       const logs = new Float32Array(batch.targets.length);
-      for (const asked of askedRows(batch, this.architecture.heads.length)) {
-        const losses = headLosses(ops, this.heads, decoded.out, asked, first);
-        asked.rows.forEach((row, i) => {
+      for (const headRows of rowsByHead(batch, this.architecture.heads.length)) {
+        const losses = headLosses(ops, this.heads, decoded.out, headRows, first);
+        headRows.rows.forEach((row, i) => {
           logs[row] = -(losses[i] as number);
         });
         await this.pace.rest();

@@ -102,7 +102,7 @@ export const promptInputs = (
   const level = (i: number, feature: number) => {
     const at = categories[i] as number;
     if (at >= (levels[feature] as number))
-      throw new RangeError(`prompt feature ${feature} has ${levels[feature]} levels; level ${at} asked for`);
+      throw new RangeError(`prompt feature ${feature} has ${levels[feature]} levels; level ${at} found`);
     return { row: (first[feature] as number) + at, factor: 1, known: at >= 0 };
   };
   const number = (i: number, feature: number) => {

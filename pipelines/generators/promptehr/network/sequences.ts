@@ -5,7 +5,7 @@ export interface Sequences {
   offsets: Int32Array;
 }
 
-/** Known facts about the subjects of B contexts. */
+/** Known facts about the patients of B contexts. */
 export interface Prompts {
   /** `[B, numeric]` row-major; NaN is unknown: its prompt row is zero. */
   numeric: Float32Array;
@@ -20,9 +20,9 @@ export interface SpanBatch extends Prompts {
   spans: Sequences;
   /** `[S]` context that each span reads. */
   sources: Int32Array;
-  /** `[S]` head that each span speaks by. */
+  /** `[S]` head that each span uses. */
   heads: Int32Array;
-  /** `[tokens of spans]` index into the span's head that each row is to say; -1 where it is not in the loss. */
+  /** `[tokens of spans]` target of each row, an index into the span's head; -1 where it is not in the loss. */
   targets: Int32Array;
   /**
    * `[tokens of spans]` outputs 1 … floor - 1 cannot come at this row, as where codes ascend; the end, output 0,

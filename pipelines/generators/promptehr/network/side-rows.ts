@@ -132,7 +132,7 @@ const paddingMask = (ops: Ops, lines: readonly Line[], length: number): Tensor =
 
 /**
  * [B, 1, T, T] zero where a row may see another: those of the prompts, and earlier ones of its own span. A place behind
- * the line's end sees all before it, which nobody reads.
+ * the line's end sees all before it; it is never read.
  */
 const spanMask = (ops: Ops, lines: readonly Line[], prompts: number, length: number): Tensor => {
   const mask = new Float32Array(lines.length * length * length).fill(-1e10);
@@ -185,7 +185,7 @@ const sideRows = (
 };
 
 /**
- * Contexts as the encoder reads them: all in one grid, no longer than the longest, unless `groups` says which go together.
+ * Contexts as the encoder reads them: all in one grid, no longer than the longest, unless `groups` lists which go together.
  * Throws RangeError for one that is too long. Belongs to the open scope.
  */
 export const contextRows = (

@@ -76,8 +76,9 @@ export class StepDecoder implements SpanDecoder {
     const { ops, architecture, decoder } = network;
     if (sources.length !== heads.length)
       throw new RangeError(`${sources.length} contexts and ${heads.length} heads given for the same spans`);
-    if (sources.some((source) => source < 0 || source >= encoded.contexts))
-      throw new RangeError(`a span reads context ${Math.max(...sources)}, of ${encoded.contexts} there are`);
+    const wrong = sources.find((source) => source < 0 || source >= encoded.contexts);
+    if (wrong !== undefined)
+      throw new RangeError(`a span reads context ${wrong}, of ${encoded.contexts} there are`);
     if (heads.some((head) => !architecture.heads[head]))
       throw new RangeError(
         `a span uses head ${Math.max(...heads)}, of ${architecture.heads.length} there are`,

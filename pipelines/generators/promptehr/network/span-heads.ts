@@ -1,5 +1,5 @@
 /**
- * From the decoder's rows to what a span says: each row by the head of its span alone, and only rows that are asked.
+ * From the decoder's rows to the codes of a span: each row by the head of its span alone, and only rows that count.
  * R rows of the decoder, E width, V outputs of a head.
  */
 
@@ -28,7 +28,7 @@ export const headsOf = (architecture: PromptArchitecture, find: (name: string) =
 
 const tokensOf = ({ architecture }: Heads, head: number): Int32Array => {
   const found = architecture.heads[head];
-  if (!found) throw new RangeError(`head ${head} asked for, of ${architecture.heads.length} there are`);
+  if (!found) throw new RangeError(`head ${head} requested, of ${architecture.heads.length} there are`);
   return Int32Array.from(found.tokens);
 };
 
@@ -36,8 +36,8 @@ const tokensOf = ({ architecture }: Heads, head: number): Int32Array => {
 export const headMatrix = (ops: Ops, heads: Heads, head: number): Operand =>
   heads.own[head] ?? ops.gather(heads.shared, ops.uploadIndices(tokensOf(heads, head)));
 
-/** Span rows that one head is asked about. */
-export interface Asked {
+/** Span rows that one head predicts. */
+export interface HeadRows {
   head: number;
   /** Among the tokens of the spans. */
   rows: Int32Array;
@@ -47,12 +47,12 @@ export interface Asked {
   floors: Int32Array | undefined;
 }
 
-/** Which rows each head is asked about, heads in their order; `all` takes rows without a target as well. */
-export const askedRows = (batch: SpanBatch, heads: number, all = false): Asked[] => {
+/** Which rows each head predicts, heads in their order; `all` takes rows without a target as well. */
+export const rowsByHead = (batch: SpanBatch, heads: number, all = false): HeadRows[] => {
   const rows = Array.from({ length: heads }, (): number[] => []);
   for (let span = 0; span < sequenceCount(batch.spans); span++) {
     const own = rows[batch.heads[span] as number];
-    if (!own) throw new RangeError(`span ${span} speaks by head ${batch.heads[span]}, of ${heads} there are`);
+    if (!own) throw new RangeError(`span ${span} uses head ${batch.heads[span]}, of ${heads} there are`);
     const end = batch.spans.offsets[span + 1] as number;
     for (let row = batch.spans.offsets[span] as number; row < end; row++)
       if (all || (batch.targets[row] as number) >= 0) own.push(row);
@@ -98,7 +98,7 @@ export const headLogits = (
   ops: Ops,
   heads: Heads,
   decoded: Tensor,
-  { head, rows, floors }: Asked,
+  { head, rows, floors }: HeadRows,
   first: number,
 ): { rows: Tensor; input: Tensor; matrix: Operand; logits: Tensor } => {
   const index = ops.uploadIndices(rows.map((row) => row + first));
@@ -109,11 +109,11 @@ export const headLogits = (
   return { rows: index, input, matrix, logits };
 };
 
-const checkTargets = ({ architecture }: Heads, { head, targets }: Asked): void => {
+const checkTargets = ({ architecture }: Heads, { head, targets }: HeadRows): void => {
   const count = architecture.heads[head]?.tokens.length ?? 0;
   const wrong = targets.find((target) => target >= count);
   if (wrong !== undefined)
-    throw new RangeError(`target ${wrong} asked of head ${head}, which has ${count} outputs`);
+    throw new RangeError(`target ${wrong} for head ${head}, which has ${count} outputs`);
 };
 
 /** [rows] negative log-likelihood of each target, on our side. */
@@ -121,13 +121,13 @@ export const headLosses = (
   ops: Ops,
   heads: Heads,
   decoded: Tensor,
-  asked: Asked,
+  headRows: HeadRows,
   first: number,
 ): Float32Array =>
   ops.scope(() => {
-    checkTargets(heads, asked);
-    const { logits } = headLogits(ops, heads, decoded, asked, first);
-    return ops.download(ops.crossEntropy(logits, ops.uploadIndices(asked.targets)).losses);
+    checkTargets(heads, headRows);
+    const { logits } = headLogits(ops, heads, decoded, headRows, first);
+    return ops.download(ops.crossEntropy(logits, ops.uploadIndices(headRows.targets)).losses);
   });
 
 /** Rows of the shared embedding that get a gradient, and the gradient. */
@@ -136,7 +136,7 @@ export interface SharedGradient {
   gradient: Tensor; // [tokens, E]
 }
 
-/** What one head's loss, divided by `cells`, asks of its rows; its own matrix is updated. */
+/** The gradient of one head's loss, divided by `cells`, by its rows; its own matrix is updated. */
 interface HeadGradient {
   loss: number;
   rows: Int32Array;
@@ -149,26 +149,26 @@ const headLearn = (
   pass: Gradients,
   heads: Heads,
   decoded: Tensor,
-  asked: Asked,
+  headRows: HeadRows,
   first: number,
   cells: number,
 ): HeadGradient => {
   const { ops } = pass;
-  checkTargets(heads, asked);
-  const { input, matrix, logits } = headLogits(ops, heads, decoded, asked, first);
-  const { losses, slopes } = ops.crossEntropy(logits, ops.uploadIndices(asked.targets));
+  checkTargets(heads, headRows);
+  const { input, matrix, logits } = headLogits(ops, heads, decoded, headRows, first);
+  const { losses, slopes } = ops.crossEntropy(logits, ops.uploadIndices(headRows.targets));
   const loss = ops.download(losses).reduce((sum, value) => sum + value, 0);
   const dLogits = ops.scale(slopes, 1 / cells);
   for (const done of [logits, slopes]) ops.free(done);
   const dRows = ops.matMul(dLogits, matrix);
   const dMatrix = ops.matMul(dLogits, input, { transposeA: true }); // [V, E]
-  const bias = heads.biases[asked.head];
+  const bias = heads.biases[headRows.head];
   if (bias) deliver(pass, bias, ops.sumRows(dLogits));
   for (const done of [dLogits, input]) ops.free(done);
-  const own = heads.own[asked.head];
+  const own = heads.own[headRows.head];
   if (own) deliver(pass, own, dMatrix);
-  const shared = own ? undefined : { tokens: tokensOf(heads, asked.head), gradient: dMatrix };
-  return { loss, rows: asked.rows.map((row) => row + first), dRows, shared };
+  const shared = own ? undefined : { tokens: tokensOf(heads, headRows.head), gradient: dMatrix };
+  return { loss, rows: headRows.rows.map((row) => row + first), dRows, shared };
 };
 
 /**
@@ -184,22 +184,23 @@ export const headsBackward = async (
 ): Promise<{ loss: number; dDecoded: Tensor; shared: SharedGradient[] }> => {
   const { ops, pace } = pass;
   const cells = lossRows(batch);
-  if (cells === 0) throw new RangeError('a batch without a target has nothing to teach');
+  if (cells === 0)
+    throw new RangeError('a batch without a target: expected one row at least that counts in the loss');
   let sum = 0;
-  const parts: HeadGradient[] = [];
-  for (const asked of askedRows(batch, heads.architecture.heads.length)) {
-    const part = headLearn(pass, heads, decoded, asked, first, cells);
-    sum += part.loss;
-    parts.push(part);
+  const gradients: HeadGradient[] = [];
+  for (const headRows of rowsByHead(batch, heads.architecture.heads.length)) {
+    const gradient = headLearn(pass, heads, decoded, headRows, first, cells);
+    sum += gradient.loss;
+    gradients.push(gradient);
     await pace.rest();
   }
-  const rows = Int32Array.from(parts.flatMap((part) => [...part.rows]));
-  const dRows = parts.map((part) => part.dRows);
+  const rows = Int32Array.from(gradients.flatMap((gradient) => [...gradient.rows]));
+  const dRows = gradients.map((gradient) => gradient.dRows);
   const dDecoded = ops.tidy(() => {
     const own = ops.uploadIndices(Int32Array.from(rows.keys()));
     const count = decoded.shape[0] as number;
     return ops.segmentSumGradient(ops.concat(dRows, 0), ops.uploadIndices(rows), own, count);
   });
   freeTrace(ops, dRows);
-  return { loss: sum / cells, dDecoded, shared: parts.flatMap(({ shared }) => shared ?? []) };
+  return { loss: sum / cells, dDecoded, shared: gradients.flatMap(({ shared }) => shared ?? []) };
 };

@@ -10,7 +10,7 @@ export type TokenCorruption = (typeof tokenCorruptions)[number];
 
 /** Which perturbations, and how many codes they hit. */
 export interface Corruption {
-  /** One of these is drawn for every span; none: spans keep their codes. */
+  /** One of these is chosen for every span; none: spans keep their codes. */
   tokens: readonly TokenCorruption[];
   /** Share of a span's codes that it hits. */
   rate: number;
@@ -23,7 +23,7 @@ export interface Corruption {
 /** Mean length of the runs that are infilled or deleted, as the paper has it. */
 const runLength = 3;
 
-/** A draw from the Poisson distribution by inversion. */
+/** A Poisson number by inversion. */
 export const poisson = (mean: number, uniform: number): number => {
   let count = 0;
   for (let left = uniform, term = Math.exp(-mean); left >= term && count < 1000; ) {
@@ -39,8 +39,8 @@ export const maskTokens = (tokens: readonly number[], rate: number, stream: Unif
   tokens.map((token) => (stream.next() < rate ? marks.mask : token));
 
 /**
- * Runs of length ~ Poisson(3) are replaced: `replace` gives what stands for a run. Such a run begins before a token
- * with the chance that makes `rate` of all tokens fall in one; a run of length zero replaces nothing by something.
+ * Runs of length ~ Poisson(3) are replaced: `replacement` stands for a run. Such a run begins before a token
+ * with the probability that makes `rate` of all tokens fall in one; a run of length zero replaces nothing by something.
  */
 const replaceRuns = (
   tokens: readonly number[],
@@ -50,10 +50,10 @@ const replaceRuns = (
 ): number[] => {
   // A run of mean 3 to 3 (1 - rate) / rate tokens outside runs; those right after an empty run count among these.
   const outside = (runLength * (1 - rate)) / rate - Math.exp(-runLength);
-  const chance = 1 / (1 + Math.max(0, outside));
+  const probability = 1 / (1 + Math.max(0, outside));
   const kept: number[] = [];
   for (let at = 0; at < tokens.length; ) {
-    if (stream.next() < chance) {
+    if (stream.next() < probability) {
       const length = Math.min(poisson(runLength, stream.next()), tokens.length - at);
       kept.push(...replacement);
       at += length;
@@ -87,8 +87,8 @@ export const corruptedVisit = (
     const own = Array.from(codes, (code) => codeBase + code);
     const shuffled = shuffle ? stream.shuffled(own) : own;
     const applier = tokens[stream.below(tokens.length)];
-    const said = applier ? appliers[applier](shuffled, rate, stream) : shuffled;
-    return [beginOf(kind), ...said, endOf(kind)];
+    const corrupted = applier ? appliers[applier](shuffled, rate, stream) : shuffled;
+    return [beginOf(kind), ...corrupted, endOf(kind)];
   });
   return [marks.visit, ...inside, marks.visitEnd];
 };

@@ -1,7 +1,7 @@
 /**
  * A forest of pairwise tables over discrete facts (Chow and Liu: Approximating discrete probability distributions with
- * dependence trees; IEEE Trans. Inf. Theory 14, 1968): the edges that say most, as far as they say more than what
- * Schwarz's criterion charges for their numbers. No count of fewer than `smallestGroup` patients is stored.
+ * dependence trees; IEEE Trans. Inf. Theory 14, 1968): the edges of the most information, as far as it is more than
+ * what Schwarz's criterion charges for their numbers. No count of fewer than `smallestGroup` patients is stored.
  */
 import { smallestGroup } from './features.ts';
 
@@ -49,7 +49,7 @@ const marginal = ({ levels, of }: CodedFact): number[] => {
 
 /**
  * Shares of `child` at each level of `parent`. Cells of fewer than `smallestGroup` patients are pooled: what a row has
- * left over is spread over them as the child's own shares are. A small rest is as many as would be there by chance
+ * left over is spread over them as the child's own shares are. A small rest is as many as independence would give
  * where that is small too; where many are expected, none stays none and few are blurred.
  */
 export const pooledShares = (parent: CodedFact, child: CodedFact): number[] => {
@@ -71,7 +71,7 @@ export const pooledShares = (parent: CodedFact, child: CodedFact): number[] => {
   }).flat();
 };
 
-/** Mutual information that the stored table tells, less what its numbers cost. Nats per patient. */
+/** Mutual information of the stored table, less what its numbers cost. Nats per patient. */
 const worth = (parent: CodedFact, child: CodedFact): number => {
   const patients = child.of.length;
   const above = marginal(parent);

@@ -1,6 +1,6 @@
 /**
- * What PromptEHR is trained on (section 3.1 to 3.3): a context, and spans of one visit that it is to tell. The tasks
- * differ by what the context says of that visit beside the visits before it.
+ * What PromptEHR is trained on (section 3.1 to 3.3): a context, and spans of one visit that are predicted from it. The
+ * tasks differ by what the context contains of that visit beside the visits before it.
  */
 
 import { type RandomSource, UniformStream } from '../../../kernel/random.ts';
@@ -8,10 +8,18 @@ import { type VisitColumns, withVisits } from '../../../patients/visit-columns.t
 import { packSequences, type SpanBatch } from '../network/sequences.ts';
 import { type Corruption, corruptedVisit } from './corruption.ts';
 import { type PromptFeatures, promptsOf } from './features.ts';
-import { contextStream, type Spans, type StreamLayout, spanSteps, spansOf, visitStream } from './streams.ts';
+import {
+  contextStream,
+  type Spans,
+  type StreamLayout,
+  spanSteps,
+  spansOf,
+  visitStream,
+  without,
+} from './streams.ts';
 
 /** A visit that an example is made of, with its patient. */
-export interface Subject {
+export interface ExampleVisit {
   columns: VisitColumns;
   patient: number;
   /** Counted over all patients, as codeOffsets counts. */
@@ -19,20 +27,20 @@ export interface Subject {
 }
 
 /** Every visit of a cohort, with its patient. */
-export const subjectsOf = (columns: VisitColumns): Subject[] =>
+export const exampleVisits = (columns: VisitColumns): ExampleVisit[] =>
   [...withVisits(columns)].flatMap((patient) => {
     const first = columns.visitOffsets[patient] as number;
     const visits = (columns.visitOffsets[patient + 1] as number) - first;
     return Array.from({ length: visits }, (_, i) => ({ columns, patient, visit: first + i }));
   });
 
-/** Codes of a visit and of those before it: as the lengths of their contexts go. */
-export const lengthOf = ({ columns: { visitOffsets, codeOffsets }, patient, visit }: Subject): number =>
+/** Codes of a visit and of those before it: contexts are about as long. */
+export const lengthOf = ({ columns: { visitOffsets, codeOffsets }, patient, visit }: ExampleVisit): number =>
   (codeOffsets[visit + 1] as number) - (codeOffsets[visitOffsets[patient] as number] as number);
 
 /**
- * longitudinal: nothing, all spans are asked for. crossModal: all spans but the one asked for. generation: the first
- * 0, 1, … spans, those after them are asked for. completion: all spans, corrupted, and all are asked for whole.
+ * longitudinal: nothing, all spans are predicted. crossModal: all spans but the one that is predicted. generation: the
+ * first 0, 1, … spans, those after them are predicted. completion: all spans, corrupted, and all are predicted whole.
  */
 export const tasks = ['longitudinal', 'crossModal', 'generation', 'completion'] as const;
 export type Task = (typeof tasks)[number];
@@ -41,68 +49,68 @@ export type Task = (typeof tasks)[number];
 export interface ExampleRules {
   contextTokens: number;
   order: 'canonical' | 'shuffled';
-  /** How often each task is drawn, in parts of their sum. */
+  /** How often each task is chosen, in parts of their sum. */
   tasks: Record<Task, number>;
   /** Share of examples whose context is corrupted; completion always is. */
   corrupted: number;
   corruption: Corruption;
 }
 
-/** One context and the spans that are asked of it. */
+/** One context and the spans that are predicted from it. */
 export interface Example {
   patient: number;
   context: number[];
   spans: { kind: number; inputs: number[]; targets: number[] }[];
 }
 
-/** What the context says of the visit, and which kinds are asked for. */
-interface Question {
-  told: Spans | undefined;
-  asked: number[];
+/** What the context contains of the visit, and which kinds are predicted. */
+interface TaskSpans {
+  given: Spans | undefined;
+  predicted: number[];
 }
 
-const drawTask = (weights: Record<Task, number>, uniform: number): Task => {
+const sampleTask = (weights: Record<Task, number>, uniform: number): Task => {
   const total = tasks.reduce((sum, task) => sum + weights[task], 0);
   let left = uniform * total;
-  const drawn = tasks.find((task) => {
+  const chosen = tasks.find((task) => {
     left -= weights[task];
     return left < 0;
   });
-  return drawn ?? 'generation';
+  return chosen ?? 'generation';
 };
 
-const without = (spans: Spans, kinds: readonly number[]): Spans =>
-  spans.map((codes, kind) => (kinds.includes(kind) ? undefined : codes));
-
-/** Nothing told is no visit at all: the context ends with the one before. */
-const questionOf = (task: Task, spans: Spans, stream: UniformStream): Question => {
+/** Where nothing is given there is no visit at all: the context ends with the one before. */
+const spansOfTask = (task: Task, spans: Spans, stream: UniformStream): TaskSpans => {
   const all = [...spans.keys()];
-  const from = (first: number): Question => {
-    const asked = all.slice(first);
-    return { told: first > 0 ? without(spans, asked) : undefined, asked };
+  const from = (first: number): TaskSpans => {
+    const predicted = all.slice(first);
+    return { given: first > 0 ? without(spans, predicted) : undefined, predicted };
   };
   if (task === 'longitudinal') return from(0);
-  if (task === 'completion') return { told: spans, asked: all };
+  if (task === 'completion') return { given: spans, predicted: all };
   if (task === 'generation') return from(stream.below(spans.length));
   const kind = stream.below(spans.length);
-  return { told: spans.length > 1 ? without(spans, [kind]) : undefined, asked: [kind] };
+  return { given: spans.length > 1 ? without(spans, [kind]) : undefined, predicted: [kind] };
 };
 
-/** The spans asked for, cut to `most` tokens of decoder input. A span that is cut has no end. */
-const answers = (
+/** The spans that are predicted, cut to `most` tokens of decoder input. A span that is cut has no end. */
+const predictedSpans = (
   layout: StreamLayout,
   spans: Spans,
-  asked: readonly number[],
+  kinds: readonly number[],
   most: number,
   arrange: (codes: readonly number[]) => number[],
 ): Example['spans'] =>
-  asked.map((kind) => {
+  kinds.map((kind) => {
     const { inputs, targets } = spanSteps(layout, kind, arrange(Array.from(spans[kind] ?? [])));
     return { kind, inputs: inputs.slice(0, most), targets: targets.slice(0, most) };
   });
 
-/** Stream of the visits of the subject's patient before the subject's visit. */
-const history = ({ columns, patient, visit }: Subject, streamOf: (visit: number) => number[]): number[][] => {
+/** Streams of the patient's visits before this one. */
+export const history = (
+  { columns, patient, visit }: ExampleVisit,
+  streamOf: (visit: number) => number[],
+): number[][] => {
   const first = columns.visitOffsets[patient] as number;
   return Array.from({ length: visit - first }, (_, i) => streamOf(first + i));
 };
@@ -111,42 +119,42 @@ const history = ({ columns, patient, visit }: Subject, streamOf: (visit: number)
 export const trainingExample = (
   layout: StreamLayout,
   rules: ExampleRules,
-  subject: Subject,
+  at: ExampleVisit,
   random: RandomSource,
   epoch: number,
 ): Example => {
-  const stream = new UniformStream(random, subject.visit, epoch);
-  const task = drawTask(rules.tasks, stream.next());
+  const stream = new UniformStream(random, at.visit, epoch);
+  const task = sampleTask(rules.tasks, stream.next());
   const isCorrupted = stream.next() < rules.corrupted;
-  const spans = spansOf(layout, subject.columns, subject.visit);
-  const { told, asked } = questionOf(task, spans, stream);
+  const spans = spansOf(layout, at.columns, at.visit);
+  const { given, predicted } = spansOfTask(task, spans, stream);
   const arrange = rules.order === 'shuffled' ? stream.shuffled.bind(stream) : Array.from<number>;
-  const answered = answers(layout, spans, asked, rules.contextTokens, arrange);
+  const outputs = predictedSpans(layout, spans, predicted, rules.contextTokens, arrange);
   const streamOf = (of: Spans, corrupt: boolean) =>
     corrupt ? corruptedVisit(layout, of, rules.corruption, stream) : visitStream(layout, of);
-  const visits = history(subject, (visit) => streamOf(spansOf(layout, subject.columns, visit), isCorrupted));
-  if (told) visits.push(streamOf(told, isCorrupted || task === 'completion'));
+  const visits = history(at, (visit) => streamOf(spansOf(layout, at.columns, visit), isCorrupted));
+  if (given) visits.push(streamOf(given, isCorrupted || task === 'completion'));
   const { tokens } = contextStream(visits, rules.contextTokens);
-  return { patient: subject.patient, context: tokens, spans: answered };
+  return { patient: at.patient, context: tokens, spans: outputs };
 };
 
 /**
- * The examples whose answers together are the probability of a visit, as generation factorizes it: each span given
+ * The examples whose spans together have the probability of a visit, as generation factorizes it: each span given
  * the visits before and the spans before it, uncorrupted, codes ascending.
  */
 export const generationExamples = (
   layout: StreamLayout,
   contextTokens: number,
-  subject: Subject,
+  at: ExampleVisit,
 ): Example[] => {
-  const spans = spansOf(layout, subject.columns, subject.visit);
-  const before = history(subject, (visit) => visitStream(layout, spansOf(layout, subject.columns, visit)));
+  const spans = spansOf(layout, at.columns, at.visit);
+  const before = history(at, (visit) => visitStream(layout, spansOf(layout, at.columns, visit)));
   return spans.map((_, kind) => {
     const later = [...spans.keys()].filter((other) => other >= kind);
     const visits = kind > 0 ? [...before, visitStream(layout, without(spans, later))] : before;
     const { tokens } = contextStream(visits, contextTokens);
-    const answered = answers(layout, spans, [kind], contextTokens, Array.from<number>);
-    return { patient: subject.patient, context: tokens, spans: answered };
+    const outputs = predictedSpans(layout, spans, [kind], contextTokens, Array.from<number>);
+    return { patient: at.patient, context: tokens, spans: outputs };
   });
 };
 
@@ -165,9 +173,10 @@ export const packExamples = (
     sources: Int32Array.from(spans, ({ source }) => source),
     heads: Int32Array.from(spans, ({ kind }) => kind),
     targets: Int32Array.from(spans.flatMap(({ targets }) => targets)),
-    ...(order === 'canonical' && {
-      floors: Int32Array.from(spans.flatMap(({ targets }) => [1, ...targets.slice(0, -1).map((t) => t + 1)])),
-    }),
+    floors:
+      order === 'canonical'
+        ? Int32Array.from(spans.flatMap(({ targets }) => [1, ...targets.slice(0, -1).map((t) => t + 1)]))
+        : undefined,
     ...promptsOf(features, columns, patients),
   };
 };

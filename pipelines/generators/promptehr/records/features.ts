@@ -14,7 +14,7 @@ export const smallestGroup = 10;
 export const promptFeatures = z.object({
   numeric: z
     .array(z.object({ name: z.string(), mean: z.number(), deviation: z.number().positive() }))
-    .describe('the prompt says (value - mean) / deviation'),
+    .describe('the prompt is (value - mean) / deviation'),
   categorical: z.array(z.object({ name: z.string(), levels: z.array(z.string()).min(1) })),
   labels: z
     .array(z.int().nonnegative())
@@ -30,7 +30,7 @@ export const categoriesOf = ({ categorical, labels }: PromptFeatures): number[] 
   ...labels.map(() => 2),
 ];
 
-/** Which facts a person wants as prompts; `all` where the key is left out. */
+/** Which facts are to be prompts; `all` where the key is left out. */
 export interface PromptChoice {
   numeric: 'all' | string[];
   categorical: 'all' | string[];
@@ -105,7 +105,7 @@ const factOf = <K extends Demographic['kind']>(
   return fact as Extract<Demographic, { kind: K }> | undefined;
 };
 
-/** Facts of patients: what `VisitColumns` says about them besides visits. */
+/** Facts of patients: what `VisitColumns` has of them besides visits. */
 export type Facts = Pick<VisitColumns, 'visitOffsets' | 'labels' | 'demographics'>;
 
 /** For every level of the fact, the model's level of that name, -1 where it has none. */
@@ -113,7 +113,7 @@ export const levelMap = (fact: readonly string[], levels: readonly string[]): In
   Int32Array.from(fact, (level) => levels.indexOf(level));
 
 /**
- * What the network reads of `patients`; unknown where nobody says, or where the model does not know the level.
+ * What the network reads of `patients`; unknown where the columns have no value, or a level that the model does not have.
  * Throws InvalidConfig where a fact is of another kind than in training.
  */
 export const promptsOf = (features: PromptFeatures, columns: Facts, patients: ArrayLike<number>): Prompts => {

@@ -16,7 +16,7 @@ const reading = z.object({
   order: z.enum(['canonical', 'shuffled']).describe('of the codes in a span: ascending tokens, or any'),
 });
 
-/** Tokens of an imported model that its weights have no rows of. */
+/** Tokens of an imported model that its weights have no rows for. */
 const untaught = z.object({
   drawn: z.array(z.int().nonnegative()).describe('stream tokens whose rows are made up'),
   named: z
@@ -62,7 +62,7 @@ export const interfaceOf = (streams: StreamLayout, features: PromptFeatures) => 
   pooled: features.labels.length,
 });
 
-/** As it stands in a model's json; what the vocabulary says is not repeated there. */
+/** As it stands in a model's json; what follows from the vocabulary is not repeated there. */
 export const writePromptModel = ({ architecture, features, marginals, settings, untaught }: PromptModel) =>
   stored.parse({ architecture, features, marginals, settings, ...(untaught && { untaught }) }) as Record<
     string,
@@ -82,6 +82,6 @@ export const readPromptModel = (json: Record<string, unknown>, vocabulary: Vocab
     features,
     marginals,
     settings,
-    ...(untaught && { untaught }),
+    untaught,
   };
 };

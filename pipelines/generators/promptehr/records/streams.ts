@@ -1,8 +1,8 @@
 /**
  * Records as streams of tokens, as in PromptEHR (Wang, Sun: PromptEHR: conditional electronic healthcare records
  * generation with prompt learning; EMNLP 2022, section 3.2): `<s> <v> <dx> … </dx> <px> … </px> </v> <v> … </v> </s>`.
- * A span is one kind of a visit's codes with its brackets. A span that is written but has no codes says that there
- * are none; a span left out says nothing.
+ * A span is one kind of a visit's codes with its brackets. A span that is written but has no codes means that there
+ * are none; a span left out means that nothing is known.
  */
 import { type TokenKind, tokenKinds } from '../../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
@@ -29,7 +29,7 @@ export interface StreamLayout {
   tokens: number;
   /** `[codes]`: index into `kinds`. */
   kindOf: Uint8Array;
-  /** `[codes]`: where the head of its kind says this code. */
+  /** `[codes]`: output of this code, in the head of its kind. */
   logitOf: Int32Array;
   /** One per kind: the span's end first, then its codes, ascending. */
   heads: Head[];
@@ -54,8 +54,12 @@ export const streamsOf = ({ codes }: Pick<Vocabulary, 'codes'>): StreamLayout =>
   return { kinds, codeBase, tokens: codeBase + codes.length, kindOf, logitOf, heads, groups };
 };
 
-/** The codes of one visit, per kind; undefined: the context does not say. */
+/** The codes of one visit, per kind; undefined: not known. */
 export type Spans = (ArrayLike<number> | undefined)[];
+
+/** The same with some kinds left out. */
+export const without = (spans: Spans, kinds: readonly number[]): Spans =>
+  spans.map((codes, kind) => (kinds.includes(kind) ? undefined : codes));
 
 /** The spans of visit `visit` of the columns (counted over all patients), none left out. */
 export const spansOf = (
@@ -104,15 +108,15 @@ export const contextStream = (
   return { tokens, cut: total - (tokens.length - 2) };
 };
 
-/** A span as the decoder reads it and what it is asked for: `<dx> c c c` → c c c `</dx>`, as indices into the head. */
+/** A span as the decoder reads it and what it predicts: `<dx> c c c` → c c c `</dx>`, as indices into the head. */
 export const spanSteps = (
   { codeBase, logitOf }: StreamLayout,
   kind: number,
   codes: ArrayLike<number>,
 ): { inputs: number[]; targets: number[] } => {
-  const said = Array.from(codes);
+  const list = Array.from(codes);
   return {
-    inputs: [beginOf(kind), ...said.map((code) => codeBase + code)],
-    targets: [...said.map((code) => logitOf[code] as number), 0],
+    inputs: [beginOf(kind), ...list.map((code) => codeBase + code)],
+    targets: [...list.map((code) => logitOf[code] as number), 0],
   };
 };

@@ -14,14 +14,14 @@ export const promptSampling = z
       .positive()
       .default(1)
       .describe('of `sample`: below 1 likely codes become likelier, above 1 rare ones'),
-    topK: z.int().positive().optional().describe('of `sample`: only so many likeliest codes are drawn from'),
+    topK: z.int().positive().optional().describe('of `sample`: only so many likeliest codes can be sampled'),
     topP: z
       .number()
       .positive()
       .max(1)
       .optional()
       .describe(
-        'of `sample`: only the likeliest codes that make up this probability are drawn from (nucleus)',
+        'of `sample`: only the likeliest codes that make up this probability can be sampled (nucleus)',
       ),
     beams: z.int().min(2).max(64).default(4).describe('of `beam`: spans kept while searching'),
     spanCodes: z
@@ -77,10 +77,10 @@ const keepNucleus = (weights: Float64Array, topP: number): void => {
 };
 
 /**
- * Draws an output by its probability, by one uniform: temperature first, then the `topK` likeliest, then of these the
+ * Samples an output by its probability, by one uniform: temperature first, then the `topK` likeliest, then of these the
  * nucleus (Holtzman, Buys, Du, Forbes, Choi: The curious case of neural text degeneration; ICLR 2020).
  */
-export const drawOutput = (
+export const sampleOutput = (
   logs: Float64Array,
   { temperature, topK, topP }: Pick<PromptSampling, 'temperature' | 'topK' | 'topP'>,
   uniform: number,

@@ -4,27 +4,27 @@ import { RandomSource } from '../../../kernel/random.ts';
 import { patientCount, selectFacts, type VisitColumns } from '../../../patients/visit-columns.ts';
 import { promptsOf } from '../records/features.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
-import { type SpanRules, spanRules } from '../records/span-grammar.ts';
+import { kindRules, type SpanRules } from '../records/span-grammar.ts';
 import { type StreamLayout, spansOf } from '../records/streams.ts';
 import type { PromptSampling } from './decoding.ts';
-import { type DrawnFacts, drawFacts } from './sample-facts.ts';
+import { type SampledFacts, sampleFacts } from './sample-facts.ts';
 import { type RecordPlan, type SpanPlan, spanStream } from './write-records.ts';
 
 /** Rules of a span that nothing but the model decides, `written` codes being in the visit before it. */
 const freeSpan = (
-  { streams, settings }: PromptModel,
+  model: PromptModel,
   { spanCodes }: PromptSampling,
   visit: number,
   kind: number,
   written: number,
 ): SpanRules => {
+  const { streams, settings } = model;
   // The decoder reads the begin bracket and all codes but the last.
   const room = Math.min(spanCodes ?? settings.contextTokens, settings.contextTokens);
   const bounds = isGap(streams, kind)
     ? { least: 0, most: visit === 0 ? 0 : 1 }
     : { least: written === 0 && kind === lastCodes(streams) ? 1 : 0, most: room };
-  const groups = streams.groups[kind] ?? new Int32Array(1);
-  return spanRules({ outputs: groups.length, order: settings.order, groups, ...bounds });
+  return kindRules(model, kind, bounds);
 };
 
 const isGap = ({ kinds }: StreamLayout, kind: number): boolean => kinds[kind] === 'gap';
@@ -33,15 +33,15 @@ const isGap = ({ kinds }: StreamLayout, kind: number): boolean => kinds[kind] ==
 const lastCodes = ({ kinds }: StreamLayout): number => kinds.findLastIndex((kind) => kind !== 'gap');
 
 /**
- * Patients drawn from the model alone: facts and numbers of visits from the fitted marginals, as far as the request
- * leaves them open, and every code from the network. Every visit gets a code; none but later ones have a gap, and one.
+ * Unconditional sampling (cold start): facts and numbers of visits from the fitted marginals, as far as the request leaves
+ * them open, and every code from the network. Every visit gets a code; none but later ones have a gap, and one.
  */
 export const coldStart = (
   model: PromptModel,
   sampling: PromptSampling,
   request: SampleRequest,
-): { facts: DrawnFacts; plan: RecordPlan } => {
-  const facts = drawFacts(model, request);
+): { facts: SampledFacts; plan: RecordPlan } => {
+  const facts = sampleFacts(model, request);
   const patients = [...facts.visits.keys()];
   const visitOffsets = new Int32Array(patients.length + 1);
   const plan: RecordPlan = {
@@ -55,10 +55,10 @@ export const coldStart = (
   return { facts, plan };
 };
 
-/** Coins that decide which real codes stay are addressed where no span is. */
+/** Random numbers that decide which real codes stay are addressed where no span is. */
 const keptStreams = 2 ** 31;
 
-const factsOf = (model: PromptModel, seeds: VisitColumns): DrawnFacts => {
+const factsOf = (model: PromptModel, seeds: VisitColumns): SampledFacts => {
   const { visitOffsets, labels, demographics = {} } = seeds;
   const patients = Array.from({ length: patientCount(seeds) }, (_, i) => i);
   const known = [...model.features.numeric, ...model.features.categorical].map(({ name }) => name);
@@ -86,7 +86,7 @@ export const warmStart = (
   model: PromptModel,
   seeds: VisitColumns,
   { seed, first }: { seed: number; first: number },
-): { facts: DrawnFacts; plan: RecordPlan } => {
+): { facts: SampledFacts; plan: RecordPlan } => {
   const { streams, features, settings } = model;
   const random = new RandomSource(seed, 'patients');
   const span = (patient: number, visit: number, kind: number): SpanPlan => {
@@ -96,15 +96,9 @@ export const warmStart = (
     const kept = codes.filter((_, i) => (coins[i] as number) < 0.5);
     const dropped = Math.min(codes.length - kept.length, settings.contextTokens);
     const groups = streams.groups[kind] ?? new Int32Array(1);
-    const rules = spanRules({
-      outputs: groups.length,
-      order: settings.order,
-      least: dropped,
-      most: dropped,
-      without: excluded(groups, new Set(kept.map((code) => streams.logitOf[code] as number))),
-      groups,
-    });
-    return { rules, kept };
+    const taken = new Set(kept.map((code) => streams.logitOf[code] as number));
+    const bounds = { least: dropped, most: dropped, without: excluded(groups, taken) };
+    return { rules: kindRules(model, kind, bounds), kept };
   };
   const facts = factsOf(model, seeds);
   const prompts = promptsOf(features, seeds, [...facts.visits.keys()]);

@@ -18,22 +18,22 @@ import {
 import type { PromptArchitecture } from '../network/architecture.ts';
 import type { PromptNetwork } from '../network/network.ts';
 import type { PromptModel } from '../records/prompt-model.ts';
-import { conditionalByNetwork, scoringInquiry } from './conditional.ts';
+import { conditionalByNetwork, scoringRun } from './conditional.ts';
 import { type PromptSampling, promptSampling } from './decoding.ts';
-import { imputeByNetwork, imputingInquiry } from './impute.ts';
+import { imputeByNetwork, imputingRun } from './impute.ts';
 import { coldStart, warmStart } from './record-plans.ts';
-import type { DrawnFacts } from './sample-facts.ts';
+import type { SampledFacts } from './sample-facts.ts';
 import { writeRecords } from './write-records.ts';
 
 /**
- * Patients drawn together: with 64, block b is patients 64b … 64b+63. Products of matrices round differently for
- * different numbers of rows; with fixed blocks a patient does not depend on how many were asked for. A wide model has
- * small blocks, so that a worker is heard from between two: 256 up to a width of 192, 64 at BART-base's 768.
+ * Patients sampled together: with 64, block b is patients 64b … 64b+63. Products of matrices round differently for
+ * different numbers of rows; with fixed blocks a patient does not depend on how many were requested. A wide model has
+ * small blocks, so that a worker can report between two: 256 up to a width of 192, 64 at BART-base's 768.
  */
 export const patientBlock = ({ width }: Pick<PromptArchitecture, 'width'>): number =>
   Math.max(16, Math.min(256, 2 ** Math.floor(Math.log2(49152 / width))));
 
-/** Rows `from` … of what is asked of `count` patients, and rows that ask nothing for the others of `size`. */
+/** Rows `from` … of what is requested of `count` patients, and open rows for the others of `size`. */
 const widened = (
   { labels, demographics, count }: SampleRequest,
   from: number,
@@ -46,22 +46,20 @@ const widened = (
       ? { kind: 'numeric', values: Float32Array.from(rows, (row) => fact.values[row] ?? Number.NaN) }
       : { ...fact, values: Int32Array.from(rows, (row) => fact.values[row] ?? -1) };
   return {
-    ...(labels && {
-      labels: Uint8Array.from({ length: size * wide }, (_, i) => {
+    labels:
+      labels &&
+      Uint8Array.from({ length: size * wide }, (_, i) => {
         const row = rows[Math.floor(i / wide)] as number;
         return row < 0 ? drawnLabel : (labels[row * wide + (i % wide)] as number);
       }),
-    }),
-    ...(demographics && {
-      demographics: Object.fromEntries(
-        Object.entries(demographics).map(([name, fact]) => [name, factAt(fact)]),
-      ),
-    }),
+    demographics:
+      demographics &&
+      Object.fromEntries(Object.entries(demographics).map(([name, fact]) => [name, factAt(fact)])),
   };
 };
 
 /** Records and facts as columns. A visit without codes is left out. */
-const columnsOf = (records: readonly number[][][], { labels, demographics }: DrawnFacts): VisitColumns => {
+const columnsOf = (records: readonly number[][][], { labels, demographics }: SampledFacts): VisitColumns => {
   const builder = new VisitColumnsBuilder();
   const wide = labels.length / Math.max(1, records.length);
   for (const [i, visits] of records.entries())
@@ -73,8 +71,8 @@ const columnsOf = (records: readonly number[][][], { labels, demographics }: Dra
 };
 
 /**
- * Draws records from a PromptEHR network: from nothing real, unless the request brings seeds. With seeds nobody stands in
- * for the patients of a block that are not asked for: requests along block borders give the same patients.
+ * Samples records from a PromptEHR network: unconditionally, unless the request brings real patients as seeds. With seeds
+ * only the requested patients of a block are sampled: requests along block borders give the same patients.
  */
 export class PromptSampler implements Sampler {
   readonly block: number;
@@ -102,14 +100,14 @@ export class PromptSampler implements Sampler {
   }
 
   conditional(columns: VisitColumns): AsyncSteps<ConditionalScores> {
-    return conditionalByNetwork(scoringInquiry({ ...this.#asking, columns }));
+    return conditionalByNetwork(scoringRun({ ...this.#queryRun, columns }));
   }
 
   impute(request: ImputeRequest): AsyncSteps<Imputation> {
-    return imputeByNetwork(imputingInquiry(this.#asking, request), request);
+    return imputeByNetwork(imputingRun(this.#queryRun, request), request);
   }
 
-  get #asking() {
+  get #queryRun() {
     const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
     return { network: this.#network, model: this.#model, inTurn };
   }
@@ -123,7 +121,7 @@ export class PromptSampler implements Sampler {
   async #sample(request: SampleRequest): Promise<VisitColumns> {
     const { first, count, seeds } = request;
     const sampling = promptSampling.parse(request.sampling ?? {});
-    const drawn = new GeneratedPatients();
+    const sampled = new GeneratedPatients();
     const [end, size] = [first + count, this.block];
     for (let block = Math.floor(first / size) * size; block < end; block += size) {
       const [from, to] = [Math.max(block, first), Math.min(block + size, end)];
@@ -142,16 +140,16 @@ export class PromptSampler implements Sampler {
             await this.#cold(request, sampling, block),
             wanted.map((patient) => patient - block),
           );
-      drawn.append(columns);
+      sampled.append(columns);
     }
-    return drawn.columns;
+    return sampled.columns;
   }
 
   /** A whole block. */
   async #cold(request: SampleRequest, sampling: PromptSampling, block: number): Promise<VisitColumns> {
-    const asked = widened(request, block - request.first, this.block);
+    const requested = widened(request, block - request.first, this.block);
     const { seed } = request;
-    const whole = { first: block, count: this.block, seed, ...asked };
+    const whole = { first: block, count: this.block, seed, ...requested };
     const { facts, plan } = coldStart(this.#model, sampling, whole);
     const at = { seed, first: block };
     return columnsOf(await writeRecords(this.#network, this.#model, sampling, plan, at), facts);

@@ -8,16 +8,16 @@ import type { PromptSampling } from './decoding.ts';
 import type { SpanNetwork, SpanTask } from './write-spans.ts';
 import { writeSpans } from './write-spans.ts';
 
-/** What writing records asks of a network. */
+/** What writing records needs of a network. */
 export interface RecordNetwork extends SpanNetwork {
   encode(contexts: Sequences, prompts: Prompts): Promise<EncodedContexts>;
 }
 
 /** What a span is to be, before it is written. */
 export interface SpanPlan {
-  /** What the network may say. */
+  /** What the network may write. */
   rules: SpanRules;
-  /** Codes that stand in the span whatever the network says; `rules` leave them out. */
+  /** Codes that stand in the span whatever the network writes; `rules` leave them out. */
   kept: readonly number[];
 }
 
@@ -39,19 +39,31 @@ export const spanStream = ({ kinds }: StreamLayout, visit: number, kind: number)
 const groupTokens = 16384;
 
 /** One span, with what the encoder is to read for it. */
-interface Question extends SpanTask {
+interface PendingSpan extends SpanTask {
   patient: number;
   stream: number[];
 }
 
-/** Shortest contexts first, so that little is padded; groups of bounded size. Decided by the questions alone. */
-const grouped = (questions: readonly Question[]): Question[][] => {
-  const sorted = questions.toSorted((a, b) => a.stream.length - b.stream.length || a.patient - b.patient);
-  const groups: Question[][] = [];
-  for (const question of sorted) {
+/**
+ * Contexts that are encoded together: shortest first, so that little is padded, in groups of bounded size, and of `most`
+ * together by what `countOf` counts of each. Decided by the contexts and their order alone.
+ */
+export const groupByLength = <T extends { stream: readonly number[] }>(
+  contexts: readonly T[],
+  countOf: (context: T) => number = () => 0,
+  most = 0,
+): T[][] => {
+  const groups: T[][] = [];
+  let count = 0;
+  for (const context of contexts.toSorted((a, b) => a.stream.length - b.stream.length)) {
     const group = groups.at(-1);
-    if (group && (group.length + 1) * question.stream.length <= groupTokens) group.push(question);
-    else groups.push([question]);
+    count += countOf(context);
+    if (group && count <= most && (group.length + 1) * context.stream.length <= groupTokens)
+      group.push(context);
+    else {
+      groups.push([context]);
+      count = countOf(context);
+    }
   }
   return groups;
 };
@@ -80,10 +92,10 @@ interface Draft {
 
 const writtenIn = (spans: Spans): number => spans.reduce((sum, span) => sum + (span?.length ?? 0), 0);
 
-/** The current visit as the context has it: nothing told is no visit at all, as in training (examples.ts). */
+/** The current visit as the context has it: without a span it is no visit at all, as in training (examples.ts). */
 const contextOf = ({ streams, spans }: Draft, kept: readonly number[], kind: number, model: PromptModel) => {
-  const told = kept.length > 0 ? spans.with(kind, kept) : spans;
-  const visits = told.some((span) => span) ? [...streams, visitStream(model.streams, told)] : streams;
+  const given = kept.length > 0 ? spans.with(kind, kept) : spans;
+  const visits = given.some((span) => span) ? [...streams, visitStream(model.streams, given)] : streams;
   return contextStream(visits, model.settings.contextTokens).tokens;
 };
 
@@ -134,25 +146,27 @@ class RecordWriter {
   async #writeKind(drafts: readonly Draft[], visit: number, kind: number): Promise<void> {
     const { streams: layout } = this.#model;
     const plans = drafts.map(({ patient, spans }) => this.#plan.span(patient, visit, kind, writtenIn(spans)));
-    const said = new Map<number, number[]>();
-    const questions = drafts.flatMap((draft, i): Question[] => {
+    const written = new Map<number, number[]>();
+    const pending = drafts.flatMap((draft, i): PendingSpan[] => {
       const { rules, kept } = plans[i] as SpanPlan;
       if (mustClose(rules, [])) return [];
       const { patient } = draft;
       const stream = contextOf(draft, kept, kind, this.#model);
       return [{ patient, stream, context: 0, kind, rules, uniform: this.#uniformsOf(patient, visit, kind) }];
     });
-    for (const group of grouped(questions))
-      for (const [i, outputs] of (await this.#answer(group)).entries())
-        said.set((group[i] as Question).patient, outputs);
+    for (const group of groupByLength(pending))
+      for (const [i, outputs] of (await this.#writeGroup(group)).entries())
+        written.set((group[i] as PendingSpan).patient, outputs);
     drafts.forEach(({ patient, spans }, i) => {
       const tokens = layout.heads[kind]?.tokens ?? [];
-      const codes = (said.get(patient) ?? []).map((output) => (tokens[output] as number) - layout.codeBase);
+      const codes = (written.get(patient) ?? []).map(
+        (output) => (tokens[output] as number) - layout.codeBase,
+      );
       spans[kind] = [...(plans[i] as SpanPlan).kept, ...codes].sort((a, b) => a - b);
     });
   }
 
-  async #answer(group: readonly Question[]): Promise<number[][]> {
+  async #writeGroup(group: readonly PendingSpan[]): Promise<number[][]> {
     const { prompts, visits } = this.#plan;
     const encoded = await this.#network.encode(
       packSequences(group.map(({ stream }) => stream)),
@@ -163,7 +177,7 @@ class RecordWriter {
       ),
     );
     try {
-      const tasks = group.map((question, context) => ({ ...question, context }));
+      const tasks = group.map((span, context) => ({ ...span, context }));
       return await writeSpans(this.#network, encoded, this.#model.streams, tasks, this.#sampling);
     } finally {
       encoded.dispose();
@@ -181,7 +195,7 @@ class RecordWriter {
 
 /**
  * Writes the records of patients `first` …: visit by visit, kind by kind, each span from a context that holds all that
- * was written before. Gives each visit's codes. Draws are addressed by seed, patient, visit, kind and position.
+ * was written before. Gives each visit's codes. Random numbers are addressed by seed, patient, visit, kind and position.
  */
 export const writeRecords = (
   network: RecordNetwork,

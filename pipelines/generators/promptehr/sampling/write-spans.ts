@@ -1,9 +1,9 @@
-/** Spans written by a network, token by token, all in step: drawn, greedily, or by beam search. */
+/** Spans written by a network, token by token, all in step: sampled, greedy, or by beam search. */
 import type { EncodedContexts } from '../network/encode-contexts.ts';
 import type { SpanDecoder } from '../network/span-decoder.ts';
 import { allowedOutputs, mustClose, type SpanRules } from '../records/span-grammar.ts';
 import { beginOf, type StreamLayout } from '../records/streams.ts';
-import { drawOutput, likeliest, logSoftmax, type PromptSampling } from './decoding.ts';
+import { likeliest, logSoftmax, type PromptSampling, sampleOutput } from './decoding.ts';
 
 /** One span to be written. */
 export interface SpanTask {
@@ -12,11 +12,11 @@ export interface SpanTask {
   /** Index into the layout's kinds. */
   kind: number;
   rules: SpanRules;
-  /** A number in [0, 1) for the draw of each position; the same whoever else is written. */
+  /** A number in [0, 1) for each position; independent of the other spans. */
   uniform(position: number): number;
 }
 
-/** What writing asks of a network. */
+/** What writing needs of a network. */
 export interface SpanNetwork {
   decode(encoded: EncodedContexts, contexts: Int32Array, heads: Int32Array): SpanDecoder;
 }
@@ -25,31 +25,31 @@ export interface SpanNetwork {
 export const lastToken = (
   { heads }: Pick<StreamLayout, 'heads'>,
   kind: number,
-  said: readonly number[],
+  written: readonly number[],
 ): number => {
-  const last = said.at(-1);
+  const last = written.at(-1);
   return last === undefined ? beginOf(kind) : (heads[kind]?.tokens[last] as number);
 };
 
-/** Starts the decoder on some of the tasks. */
+/** Starts the decoder on some spans. */
 export const startSpans = (
   network: SpanNetwork,
   encoded: EncodedContexts,
-  tasks: readonly SpanTask[],
+  spans: readonly Pick<SpanTask, 'context' | 'kind'>[],
 ): SpanDecoder =>
   network.decode(
     encoded,
-    Int32Array.from(tasks, ({ context }) => context),
-    Int32Array.from(tasks, ({ kind }) => kind),
+    Int32Array.from(spans, ({ context }) => context),
+    Int32Array.from(spans, ({ kind }) => kind),
   );
 
-/** Tasks whose span may say anything at all. */
-export const openTasks = (tasks: readonly SpanTask[]): number[] =>
+/** Tasks whose span may have any code at all. */
+const openTasks = (tasks: readonly SpanTask[]): number[] =>
   [...tasks.keys()].filter((i) => !mustClose((tasks[i] as SpanTask).rules, []));
 
 /** A span as far as it is written. */
 interface Hypothesis {
-  said: number[];
+  written: number[];
   /** ln of its probability so far. */
   log: number;
   /** Whether it took the likeliest output at every step. */
@@ -79,10 +79,10 @@ const continuations = (
   firstRow: number,
   beams: number,
 ): Step[] => {
-  const steps = live.flatMap(({ said, log, isGreedy }, i): Step[] => {
-    const logs = logSoftmax(logits[firstRow + i] as Float32Array, allowedOutputs(task.rules, said));
+  const steps = live.flatMap(({ written, log, isGreedy }, i): Step[] => {
+    const logs = logSoftmax(logits[firstRow + i] as Float32Array, allowedOutputs(task.rules, written));
     return likeliest(logs, beams).map((output, rank) => ({
-      said: output === 0 ? said : [...said, output],
+      written: output === 0 ? written : [...written, output],
       log: log + (logs[output] as number),
       isGreedy: isGreedy && rank === 0,
       row: firstRow + i,
@@ -99,7 +99,7 @@ const continuations = (
 const advance = (search: Search, steps: readonly Step[]): number[] => {
   const open: Step[] = [];
   for (const step of steps) {
-    if (step.closes || mustClose(search.task.rules, step.said)) search.best = better(search.best, step);
+    if (step.closes || mustClose(search.task.rules, step.written)) search.best = better(search.best, step);
     else open.push(step);
   }
   // A span only gets less likely as it grows.
@@ -121,7 +121,7 @@ const searchSpans = async (
 ): Promise<number[][]> => {
   const searches = tasks.map((task): Search => ({ task, live: [] }));
   const opened = openTasks(tasks).map((i) => searches[i] as Search);
-  for (const search of opened) search.live = [{ said: [], log: 0, isGreedy: true }];
+  for (const search of opened) search.live = [{ written: [], log: 0, isGreedy: true }];
   if (opened.length === 0) return tasks.map(() => []);
   const decoder = startSpans(
     network,
@@ -131,7 +131,7 @@ const searchSpans = async (
   try {
     for (let live = opened; live.length > 0; live = live.filter(({ live: own }) => own.length > 0)) {
       const inputs = live.flatMap(({ task, live: own }) =>
-        own.map(({ said }) => lastToken(layout, task.kind, said)),
+        own.map(({ written }) => lastToken(layout, task.kind, written)),
       );
       const logits = await decoder.step(Int32Array.from(inputs));
       let row = 0;
@@ -143,7 +143,7 @@ const searchSpans = async (
       if (rows.length > 0 && (rows.length !== row || rows.some((from, to) => from !== to)))
         decoder.select(Int32Array.from(rows));
     }
-    return searches.map(({ best }) => best?.said ?? []);
+    return searches.map(({ best }) => best?.written ?? []);
   } finally {
     decoder.dispose();
   }
@@ -154,64 +154,64 @@ const searchSpans = async (
  * new shape of a product oneDNN compiles a kernel, which takes longer than the product, and leaving out a span that is
  * closed copies all that the decoder keeps of the others.
  */
-const seatsFor = (spans: number): number => {
+const rowsFor = (spans: number): number => {
   const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, spans))) / 4);
   return Math.ceil(spans / step) * step;
 };
 
-/** On seats that nobody needs sit copies of the last. */
-const seated = (spans: readonly number[]): number[] => [
+/** Rows that are not needed read copies of the last span. */
+const padded = (spans: readonly number[]): number[] => [
   ...spans,
-  ...new Array<number>(seatsFor(spans.length) - spans.length).fill(spans.at(-1) as number),
+  ...new Array<number>(rowsFor(spans.length) - spans.length).fill(spans.at(-1) as number),
 ];
 
-const drawSpans = async (
+const sampleSpans = async (
   network: SpanNetwork,
   encoded: EncodedContexts,
   layout: StreamLayout,
   tasks: readonly SpanTask[],
   choose: (logs: Float64Array, uniform: () => number) => number,
 ): Promise<number[][]> => {
-  const said: number[][] = tasks.map(() => []);
-  // Seats of the spans that are not closed yet; all that sit, copies included, go on being read.
+  const written: number[][] = tasks.map(() => []);
+  // Rows of the spans that are not closed yet; all rows of the decoder, copies included, go on being read.
   const first = openTasks(tasks);
-  if (first.length === 0) return said;
-  let sitting = seated(first);
+  if (first.length === 0) return written;
+  let reading = padded(first);
   let open = [...first.keys()];
   const decoder = startSpans(
     network,
     encoded,
-    sitting.map((i) => tasks[i] as SpanTask),
+    reading.map((i) => tasks[i] as SpanTask),
   );
   try {
     while (open.length > 0) {
-      const inputs = sitting.map((i) => lastToken(layout, (tasks[i] as SpanTask).kind, said[i] ?? []));
+      const inputs = reading.map((i) => lastToken(layout, (tasks[i] as SpanTask).kind, written[i] ?? []));
       const logits = await decoder.step(Int32Array.from(inputs));
-      open = open.filter((seat) => {
-        const i = sitting[seat] as number;
+      open = open.filter((row) => {
+        const i = reading[row] as number;
         const { rules, uniform } = tasks[i] as SpanTask;
-        const own = said[i] as number[];
-        const logs = logSoftmax(logits[seat] as Float32Array, allowedOutputs(rules, own));
+        const own = written[i] as number[];
+        const logs = logSoftmax(logits[row] as Float32Array, allowedOutputs(rules, own));
         const output = choose(logs, () => uniform(own.length));
         if (output === 0) return false;
         own.push(output);
         return !mustClose(rules, own);
       });
-      if (open.length === 0 || seatsFor(open.length) >= sitting.length) continue;
-      const kept = seated(open);
+      if (open.length === 0 || rowsFor(open.length) >= reading.length) continue;
+      const kept = padded(open);
       decoder.select(Int32Array.from(kept));
-      sitting = kept.map((seat) => sitting[seat] as number);
+      reading = kept.map((row) => reading[row] as number);
       open = [...open.keys()];
     }
-    return said;
+    return written;
   } finally {
     decoder.dispose();
   }
 };
 
 /**
- * Writes spans, all in step, each read from its own context: the outputs of the head that each says, its end left out.
- * A span that the grammar leaves nothing to say, or nothing more, is closed without asking the network.
+ * Writes spans, all in step, each from its own context: the outputs of its head, the end left out. A span to which the
+ * grammar allows no code, or none any more, is closed without running the network.
  */
 export const writeSpans = (
   network: SpanNetwork,
@@ -224,6 +224,6 @@ export const writeSpans = (
   const choose =
     sampling.method === 'greedy'
       ? (logs: Float64Array) => likeliest(logs, 1)[0] ?? 0
-      : (logs: Float64Array, uniform: () => number) => drawOutput(logs, sampling, uniform());
-  return drawSpans(network, encoded, layout, tasks, choose);
+      : (logs: Float64Array, uniform: () => number) => sampleOutput(logs, sampling, uniform());
+  return sampleSpans(network, encoded, layout, tasks, choose);
 };

@@ -11,11 +11,11 @@ import { networkOf, openNetwork, PromptNetwork } from '../network/network.ts';
 import { headName, toReference } from '../network/weight-layout.ts';
 import {
   type Example,
+  type ExampleVisit,
+  exampleVisits,
   generationExamples,
   lengthOf,
   packExamples,
-  type Subject,
-  subjectsOf,
   trainingExample,
 } from '../records/examples.ts';
 import { type PromptModel, readPromptModel, writePromptModel } from '../records/prompt-model.ts';
@@ -84,8 +84,8 @@ export const fitPrompt = async (
     corruption: new RandomSource(seed, 'corruption'),
     dropout: new RandomSource(seed, 'dropout'),
   };
-  const subjects = { train: subjectsOf(train), validation: subjectsOf(validation) };
-  const lengths = Int32Array.from(subjects.train, lengthOf);
+  const visits = { train: exampleVisits(train), validation: exampleVisits(validation) };
+  const lengths = Int32Array.from(visits.train, lengthOf);
   const batchesOf = (epoch: number) => bucketedBatches(lengths, batch, random.order, epoch);
   const pack = (examples: readonly Example[], columns: VisitColumns) =>
     packExamples(examples, features, columns, order);
@@ -118,7 +118,7 @@ export const fitPrompt = async (
     batchesOf,
     learn: (network, items, { step, epoch, update }) => {
       const examples = Array.from(items, (index) =>
-        trainingExample(streams, rules, subjects.train[index] as Subject, random.corruption, epoch),
+        trainingExample(streams, rules, visits.train[index] as ExampleVisit, random.corruption, epoch),
       );
       const dropout = { rate: settings.dropout, source: random.dropout, step };
       const options = { clip, dropout, rounded: settings.precision === 'bfloat16' };
@@ -126,12 +126,12 @@ export const fitPrompt = async (
     },
     validation: {
       patients: withVisits(validation).length,
-      batches: cutInto(Int32Array.from(subjects.validation.keys()), batch),
+      batches: cutInto(Int32Array.from(visits.validation.keys()), batch),
     },
     // −ln probability per code and span end of the validation split, as generation factorizes it.
     loss: (network, items) => {
       const examples = [...items].flatMap((index) =>
-        generationExamples(streams, contextTokens, subjects.validation[index] as Subject),
+        generationExamples(streams, contextTokens, visits.validation[index] as ExampleVisit),
       );
       return network.loss(pack(examples, validation));
     },

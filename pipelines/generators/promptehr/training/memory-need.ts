@@ -6,7 +6,7 @@ import { withVisits } from '../../../patients/visit-columns.ts';
 import { type PromptArchitecture, promptRows } from '../network/architecture.ts';
 import { lineGroups, paddedLength } from '../network/side-rows.ts';
 import { allWeights } from '../network/weight-layout.ts';
-import { type Subject, subjectsOf } from '../records/examples.ts';
+import { type ExampleVisit, exampleVisits } from '../records/examples.ts';
 import type { PromptSettings } from './config.ts';
 
 const bytesPerNumber = 4;
@@ -32,11 +32,11 @@ const longest = (lengths: readonly number[]): number =>
   lengths.reduce((most, length) => Math.max(most, length), 0);
 const sum = (lengths: readonly number[]): number => lengths.reduce((all, length) => all + length, 0);
 
-/** At most: each context has all visits up to the subject's, and all spans of that visit are asked for. */
+/** At most: each context has all visits up to the example's, and all spans of that visit are predicted. */
 const rowsOf = (
   { heads, ...architecture }: PromptArchitecture,
   contextTokens: number,
-  { columns: { visitOffsets, codeOffsets }, patient, visit }: Subject,
+  { columns: { visitOffsets, codeOffsets }, patient, visit }: ExampleVisit,
 ): { context: number; span: number } => {
   const prompts = promptRows(architecture);
   const [from, to] = [codeOffsets[visit] as number, codeOffsets[visit + 1] as number];
@@ -111,21 +111,21 @@ const validationNumbers = (architecture: PromptArchitecture, extent: BatchExtent
 const promptMemory = (
   architecture: PromptArchitecture,
   { contextTokens, batch }: Pick<PromptSettings, 'contextTokens' | 'batch'>,
-  batches: readonly (readonly Subject[])[],
-  validation: readonly Subject[],
+  batches: readonly (readonly ExampleVisit[])[],
+  validation: readonly ExampleVisit[],
   keepsBest: boolean,
 ): TrainingMemory => {
   const parameters = sum(allWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1)));
   const weights = parameters * bytesPerNumber;
   const best = keepsBest ? weights : 0;
-  const extent = (subjects: readonly Subject[], copies: number) => {
-    const rows = subjects.map((subject) => rowsOf(architecture, contextTokens, subject));
+  const extent = (visits: readonly ExampleVisit[], copies: number) => {
+    const rows = visits.map((visit) => rowsOf(architecture, contextTokens, visit));
     return extentOf(
       architecture.width,
       rows.flatMap((row) => Array.from({ length: copies }, () => row)),
     );
   };
-  const steps = batches.map((subjects) => stepNumbers(architecture, extent(subjects, 1)));
+  const steps = batches.map((visits) => stepNumbers(architecture, extent(visits, 1)));
   const kinds = architecture.heads.length;
   const looks = Array.from({ length: Math.ceil(validation.length / batch) }, (_, i) =>
     validationNumbers(architecture, extent(validation.slice(i * batch, (i + 1) * batch), kinds)),
@@ -160,12 +160,12 @@ export const memoryNeed = (
   settings: PromptSettings,
   batches: readonly Int32Array[],
 ): TrainingMemory => {
-  const subjects = subjectsOf(train);
+  const visits = exampleVisits(train);
   return promptMemory(
     architecture,
     settings,
-    batches.map((batch) => Array.from(batch, (index) => subjects[index] as Subject)),
-    subjectsOf(validation),
+    batches.map((batch) => Array.from(batch, (index) => visits[index] as ExampleVisit)),
+    exampleVisits(validation),
     isSteered(withVisits(validation).length),
   );
 };

@@ -92,3 +92,9 @@ test('a record does not reach others on its line', async (t) => {
   t.deepEqual(before.subarray(to), after.subarray(to));
   network.dispose();
 });
+
+test('a batch may have 200,000 records', (t) => {
+  const batch = packSets(Array.from({ length: 200_000 }, () => [[start], [], [1, end]]));
+  t.is(batch.length, 2);
+  t.is(batch.rows, 400_000);
+});

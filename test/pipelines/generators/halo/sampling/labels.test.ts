@@ -7,8 +7,8 @@ import { packSets } from '../../../../../pipelines/generators/halo/network/batch
 import { labelNetworkOf } from '../../../../../pipelines/generators/halo/network/label-network.ts';
 import { HaloNetwork } from '../../../../../pipelines/generators/halo/network/network.ts';
 import {
-  type DrawLabels,
-  labelsGiven,
+  type LabelSampler,
+  labelSampler,
 } from '../../../../../pipelines/generators/halo/sampling/sample-labels.ts';
 import { haloSampler, samplingColumns } from '../../../../../pipelines/generators/halo/sampling/sampler.ts';
 import { initialValues } from '../../../../../pipelines/generators/halo/training/initial-weights.ts';
@@ -93,7 +93,7 @@ const conditioned = (joint: Float64Array, given: Uint8Array) => {
   return { probability, shares: shares.map((share) => share / probability) };
 };
 
-const sharesOf = (draw: DrawLabels, labels: number, people: number): Float64Array => {
+const sharesOf = (draw: LabelSampler, labels: number, people: number): Float64Array => {
   const random = new RandomSource(3, 'patients');
   const shares = new Float64Array(2 ** labels);
   for (let patient = 0; patient < people; patient++) {
@@ -112,10 +112,10 @@ for (const blockSize of [1024, 23])
     async (t) => {
       const network = await entangled(6, 100, 0, blockSize);
       const joint = await labelProbabilities(network);
-      // Those asked for leave labels before, between and after.
+      // Those requested leave labels before, between and after.
       const given = Uint8Array.from([drawnLabel, drawnLabel, 1, drawnLabel, 0, drawnLabel]);
       const { shares } = conditioned(joint, given);
-      const draw = await labelsGiven(await labelNetworkOf(network), given, network.pace);
+      const draw = await labelSampler(await labelNetworkOf(network), given, network.pace);
       const people = 60_000;
       const distance = between(shares, sharesOf(draw, 6, people));
       t.true(distance < 3 * noise(shares, people) && distance < 0.01, `total variation ${distance}`);
@@ -139,16 +139,16 @@ test.serial('also where the asked labels are rarer than one in a million', async
     t.true(probability > least && probability < most, `${asked} has ${probability}`);
     const walked = between(
       shares,
-      sharesOf(await labelsGiven(labelNetwork, given, network.pace), 12, people.walked),
+      sharesOf(await labelSampler(labelNetwork, given, network.pace), 12, people.walked),
     );
     t.true(walked < 3 * noise(shares, people.walked) && walked < 0.015, `${asked}: ${walked}`);
     const swept = between(
       shares,
-      sharesOf(await labelsGiven(labelNetwork, given, network.pace, 0), 12, people.swept),
+      sharesOf(await labelSampler(labelNetwork, given, network.pace, 0), 12, people.swept),
     );
     t.true(swept < 3 * noise(shares, people.swept) && swept < 0.06, `${asked}, swept: ${swept}`);
   }
-  // Without knowing what is asked for later, the first nine would follow their own marginal.
+  // Without regard to what is requested of later ones, the first nine would follow their own marginal.
   const { shares } = conditioned(joint, asking(9, 0, 0, 1));
   const naive = new Float64Array(joint.length);
   for (const [bits, p] of joint.entries()) {
@@ -159,10 +159,10 @@ test.serial('also where the asked labels are rarer than one in a million', async
   network.dispose();
 });
 
-test.serial('where nothing is asked for, labels follow the model', async (t) => {
+test.serial('where nothing is requested, labels follow the model', async (t) => {
   const network = await entangled(6, 100, 0);
   const joint = await labelProbabilities(network);
-  const draw = await labelsGiven(await labelNetworkOf(network), asking(6), network.pace);
+  const draw = await labelSampler(await labelNetworkOf(network), asking(6), network.pace);
   const distance = between(joint, sharesOf(draw, 6, 8000));
   t.true(distance < 3 * noise(joint, 8000), `total variation ${distance}`);
   network.dispose();

@@ -60,7 +60,7 @@ test.serial(
     const network = await wideNetwork(samplingColumns);
     const sampler = haloSampler(network);
     const { codes, start, end, width } = layoutOf(wide);
-    const records = await sampler.drawBlock(1, 5);
+    const records = await sampler.sampleBlock(1, 5);
     const other = await wideNetwork(1024);
     const batch = packSets(records.map((sets) => [...sets]));
     const logits = await other.logits(batch);
@@ -89,7 +89,7 @@ test.serial(
   },
 );
 
-test.serial('a patient depends neither on how many are asked for nor on which request asks', async (t) => {
+test.serial('a patient depends neither on how many are requested nor on the request', async (t) => {
   const sampler = await tinySampler();
   const all = await sampler.sample({ first: 0, count: 300, seed: 3 });
   const [few, middle] = await Promise.all([
@@ -137,7 +137,7 @@ test.serial('frequencies are those of plain ancestral sampling, one column after
       });
     }
   }
-  const blocked = [...(await sampler.drawBlock(0, 9)), ...(await sampler.drawBlock(1, 9))];
+  const blocked = [...(await sampler.sampleBlock(0, 9)), ...(await sampler.sampleBlock(1, 9))];
   const count = (records: readonly RecordSets[], test: (sets: Set<number>[]) => boolean) =>
     records.filter((sets) => test(sets.map((set) => new Set(Array.from(set))))).length / people;
   // Five standard deviations of a difference of two shares of 512.
@@ -153,7 +153,7 @@ test.serial('frequencies are those of plain ancestral sampling, one column after
   sampler.dispose();
 });
 
-test.serial('labels asked for are the labels given, and nothing leaks', async (t) => {
+test.serial('requested labels are the labels given, and nothing leaks', async (t) => {
   const before = deviceArrays();
   const sampler = await tinySampler();
   const labels = Uint8Array.from({ length: 40 * 5 }, (_, i) => (i % 3 === 0 ? 1 : 0));
@@ -171,7 +171,7 @@ test.serial('of a group of codes a visit has at most one, and the first drawn st
   for (let code = 200; code < 320; code++) groups[code] = code % 5;
   const free = haloSampler(network);
   const bound = haloSampler(network, groups);
-  const [any, one] = [await free.drawBlock(0, 5), await bound.drawBlock(0, 5)];
+  const [any, one] = [await free.sampleBlock(0, 5), await bound.sampleBlock(0, 5)];
   let spared = 0;
   for (const [i, sets] of one.entries())
     for (const [position, set] of sets.entries()) {

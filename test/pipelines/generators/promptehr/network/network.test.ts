@@ -203,7 +203,7 @@ test.serial('products in bfloat16 move gradients by at most 4 %, always by the s
   network.dispose();
 });
 
-test.serial('a head that no span speaks by is not updated', async (t) => {
+test.serial('a head that no span uses is not updated', async (t) => {
   const network = await openSmall({ ...small, tied: false });
   const heads = Int32Array.of(0, 1, 1, 1, 0);
   const targets = smallBatch.targets.map((target) => Math.min(target, 2));
@@ -221,7 +221,7 @@ test.serial('batches that do not fit the model are refused', async (t) => {
   await refuse({ targets: new Int32Array(13).fill(-1) }, /without a target/);
   await refuse({ sources: Int32Array.of(0, 1, 3, 0, 1) }, /reads context 3, of 3/);
   await refuse({ heads: Int32Array.of(0, 3, 2, 1, 0) }, /head 3, of 3/);
-  await refuse({ targets: smallBatch.targets.map(() => 4) }, /target 4 asked of head 1/);
+  await refuse({ targets: smallBatch.targets.map(() => 4) }, /target 4 for head 1/);
   await refuse({ categories: smallBatch.categories.map(() => 2) }, /feature 0 has 2 levels; level 2/);
   await refuse({ numeric: new Float32Array(5) }, /5 numbers/);
   const long = packSequences([new Array(20).fill(3), [1], [1]]);

@@ -80,7 +80,7 @@ test('generation: the first spans tell those after them', (t) => {
   t.deepEqual(found.get('1,2')?.spans, [px, rx]);
 });
 
-test('completion: the visit is told corrupted, the one before as it is, and all spans are asked for whole', (t) => {
+test('completion: the visit is given corrupted, the one before as it is, and all spans are predicted whole', (t) => {
   for (let epoch = 0; epoch < 20; epoch++) {
     const { context, spans } = exampleIn('completion', epoch);
     t.deepEqual(context.slice(0, 11), [1, ...first]);
@@ -105,7 +105,7 @@ test('the share of corrupted contexts and of tasks is as told', (t) => {
   t.true(Math.abs(asked.filter((spans) => spans === 1).length - 1000) < 70);
 });
 
-test('shuffled order: a span’s codes are asked for in any order, its end last', (t) => {
+test('shuffled order: a span’s codes are predicted in any order, its end last', (t) => {
   const seen = new Set<string>();
   for (let epoch = 0; epoch < 30; epoch++) {
     const span = exampleIn('longitudinal', epoch, { order: 'shuffled' }).spans[0];

@@ -9,8 +9,8 @@ import {
 } from '../../../../../pipelines/generators/promptehr/records/span-grammar.ts';
 import { streamsOf } from '../../../../../pipelines/generators/promptehr/records/streams.ts';
 import {
-  codeChances,
-  type SpanQuestion,
+  codeProbabilities,
+  type SpanQuery,
   spread,
 } from '../../../../../pipelines/generators/promptehr/sampling/code-probabilities.ts';
 import { logSoftmax } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
@@ -32,7 +32,7 @@ const logitsAfter = (context: number, tokens: readonly number[]): Float32Array =
   return Float32Array.from(uniforms, (u) => 5 * u - 2.5);
 };
 
-/** A network without weights; it counts the rows that it is asked for. */
+/** A network without weights; it counts the rows that it runs. */
 class PretendedNetwork implements SpanNetwork {
   rows = 0;
   disposed = 0;
@@ -66,9 +66,9 @@ class PretendedNetwork implements SpanNetwork {
   }
 }
 
-/** The chance of each output by going through all spans. */
+/** The probability of each output by going through all spans. */
 const exactly = (rules: SpanRules, context: number, kind: number): Float64Array => {
-  const chances = new Float64Array(rules.outputs);
+  const probabilities = new Float64Array(rules.outputs);
   const walk = (said: number[], weight: number): void => {
     if (mustClose(rules, said)) return;
     const tokens = [6 + 2 * kind, ...said.map((output) => layout.heads[kind]?.tokens[output] as number)];
@@ -76,15 +76,15 @@ const exactly = (rules: SpanRules, context: number, kind: number): Float64Array 
     for (let output = 1; output < rules.outputs; output++) {
       const probability = weight * Math.exp(logs[output] as number);
       if (probability === 0) continue;
-      chances[output] = (chances[output] as number) + probability;
+      probabilities[output] = (probabilities[output] as number) + probability;
       walk([...said, output], probability);
     }
   };
   walk([], 1);
-  return chances;
+  return probabilities;
 };
 
-const questionOf = (context: number, kind: number, rules: SpanRules, stream = 0): SpanQuestion => {
+const questionOf = (context: number, kind: number, rules: SpanRules, stream = 0): SpanQuery => {
   const uniforms = new UniformStream(new RandomSource(9, 'imputation'), stream, 10 * context + kind);
   return { context, kind, rules, uniform: () => uniforms.next() };
 };
@@ -92,19 +92,22 @@ const rulesOf = (kind: number, order: SpanRules['order'], more: Partial<SpanRule
   spanRules({ outputs: layout.heads[kind]?.tokens.length ?? 0, order, ...more });
 
 for (const order of ['canonical', 'shuffled'] as const)
-  test(`chances are those of all spans together (${order})`, async (t) => {
+  test(`probabilities are those of all spans together (${order})`, async (t) => {
     const asked = [0, 1].flatMap((context) => [0, 1, 2].map((kind) => ({ context, kind })));
     const rules = asked.map(({ kind }) => rulesOf(kind, order));
     const questions = asked.map(({ context, kind }, i) => questionOf(context, kind, rules[i] as SpanRules));
     const network = new PretendedNetwork();
-    const answers = await codeChances(network, encoded, layout, questions, 4000);
+    const answers = await codeProbabilities(network, encoded, layout, questions, 4000);
     t.is(network.disposed, 1);
     t.true(network.rows < 800, `draws that agree share a row: ${network.rows}`);
     asked.forEach(({ context, kind }, i) => {
       const expected = exactly(rules[i] as SpanRules, context, kind);
-      const found = answers[i]?.chances ?? [];
-      expected.forEach((chance, output) => {
-        t.true(Math.abs((found[output] as number) - chance) < 0.01, `${order} ${context} ${kind} ${output}`);
+      const found = answers[i]?.probabilities ?? [];
+      expected.forEach((probability, output) => {
+        t.true(
+          Math.abs((found[output] as number) - probability) < 0.01,
+          `${order} ${context} ${kind} ${output}`,
+        );
       });
     });
   });
@@ -116,16 +119,16 @@ test('few draws err little, and on no side', async (t) => {
   const means = new Float64Array(expected.length);
   let squares = 0;
   for (let stream = 0; stream < repeats; stream++) {
-    const [answer] = await codeChances(
+    const [answer] = await codeProbabilities(
       new PretendedNetwork(),
       encoded,
       layout,
       [questionOf(1, 0, rules, stream)],
       8,
     );
-    answer?.chances.forEach((chance, output) => {
-      means[output] = (means[output] as number) + chance / repeats;
-      squares += (chance - (expected[output] as number)) ** 2 / repeats / 4;
+    answer?.probabilities.forEach((probability, output) => {
+      means[output] = (means[output] as number) + probability / repeats;
+      squares += (probability - (expected[output] as number)) ** 2 / repeats / 4;
     });
   }
   t.true(Math.sqrt(squares) < 0.05, `off by ${Math.sqrt(squares)}`);
@@ -137,14 +140,14 @@ test('few draws err little, and on no side', async (t) => {
 test('bounds, exclusions and what may not be said hold', async (t) => {
   const ask = async (more: Partial<SpanRules>) => {
     const rules = rulesOf(0, 'canonical', more);
-    const [answer] = await codeChances(
+    const [answer] = await codeProbabilities(
       new PretendedNetwork(),
       encoded,
       layout,
       [questionOf(0, 0, rules)],
       500,
     );
-    return { found: [...(answer?.chances ?? [])], expected: [...exactly(rules, 0, 0)] };
+    return { found: [...(answer?.probabilities ?? [])], expected: [...exactly(rules, 0, 0)] };
   };
   const one = await ask({ most: 1 });
   t.true(one.found.reduce((a, b) => a + b) <= 1 + 1e-12);
@@ -154,7 +157,7 @@ test('bounds, exclusions and what may not be said hold', async (t) => {
     await ask({ groups: Int32Array.of(-1, 0, 0, 0, 0) }),
   ];
   for (const { found, expected } of cases)
-    t.true(found.every((chance, i) => Math.abs(chance - (expected[i] ?? 0)) < 0.03));
+    t.true(found.every((probability, i) => Math.abs(probability - (expected[i] ?? 0)) < 0.03));
   t.is(cases[1]?.found[2], 0);
   t.deepEqual((await ask({ most: 0 })).found, [0, 0, 0, 0, 0]);
 });
@@ -162,10 +165,16 @@ test('bounds, exclusions and what may not be said hold', async (t) => {
 test('the truth is told beside the draws, each output after those before it', async (t) => {
   const rules = rulesOf(0, 'canonical', { most: 3 });
   const truth = [1, 3, 4, 2];
-  const plain = await codeChances(new PretendedNetwork(), encoded, layout, [questionOf(0, 0, rules)], 20);
+  const plain = await codeProbabilities(
+    new PretendedNetwork(),
+    encoded,
+    layout,
+    [questionOf(0, 0, rules)],
+    20,
+  );
   const asked = { ...questionOf(0, 0, rules), truth };
-  const [answer] = await codeChances(new PretendedNetwork(), encoded, layout, [asked], 20);
-  t.deepEqual(answer?.chances, plain[0]?.chances);
+  const [answer] = await codeProbabilities(new PretendedNetwork(), encoded, layout, [asked], 20);
+  t.deepEqual(answer?.probabilities, plain[0]?.probabilities);
   truth.slice(0, 3).forEach((output, i) => {
     const codes = Uint8Array.from({ length: 5 }, (_, code) => (code > (truth[i - 1] ?? 0) ? 1 : 0));
     const tokens = [6, ...truth.slice(0, i).map((said) => layout.heads[0]?.tokens[said] as number)];

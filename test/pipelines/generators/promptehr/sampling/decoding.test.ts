@@ -5,10 +5,10 @@ import {
 } from '../../../../../pipelines/generators/promptehr/records/span-grammar.ts';
 import { beginOf, streamsOf } from '../../../../../pipelines/generators/promptehr/records/streams.ts';
 import {
-  drawOutput,
   likeliest,
   logSoftmax,
   promptSampling,
+  sampleOutput,
 } from '../../../../../pipelines/generators/promptehr/sampling/decoding.ts';
 import type {
   SpanNetwork,
@@ -46,8 +46,8 @@ test('the likeliest come first, of equals the lower', (t) => {
 });
 
 /** Shares of outputs over a grid of uniforms: exact up to the grid. */
-const shares = (logs: Float64Array, sampling: Parameters<typeof drawOutput>[1]): number[] => {
-  const drawn = Array.from({ length: 10_000 }, (_, i) => drawOutput(logs, sampling, (i + 0.5) / 10_000));
+const shares = (logs: Float64Array, sampling: Parameters<typeof sampleOutput>[1]): number[] => {
+  const drawn = Array.from({ length: 10_000 }, (_, i) => sampleOutput(logs, sampling, (i + 0.5) / 10_000));
   return Array.from(logs, (_, output) => drawn.filter((found) => found === output).length / 10_000);
 };
 const nearly = (found: number[], expected: number[]): boolean =>
@@ -66,8 +66,8 @@ test('draws follow temperature, top-k and nucleus', (t) => {
   t.true(nearly(shares(logs, { temperature: 1, topP: 0.1 }), [0, 0, 1, 0, 0]));
   // Of the two likeliest, 4/7 is more than half.
   t.true(nearly(shares(logs, { temperature: 1, topK: 2, topP: 0.5 }), [0, 0, 1, 0, 0]));
-  t.is(drawOutput(logs, { temperature: 1 }, 1 - 2 ** -53), 4);
-  t.is(drawOutput(Float64Array.of(Number.NEGATIVE_INFINITY, 0), { temperature: 1e-3 }, 0), 1);
+  t.is(sampleOutput(logs, { temperature: 1 }, 1 - 2 ** -53), 4);
+  t.is(sampleOutput(Float64Array.of(Number.NEGATIVE_INFINITY, 0), { temperature: 1e-3 }, 0), 1);
 });
 
 test('settings that do nothing are refused', (t) => {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { fitFeatures, promptsOf } from '../../../../../pipelines/generators/promptehr/records/features.ts';
 import { fitMarginals } from '../../../../../pipelines/generators/promptehr/records/marginals.ts';
-import { drawFacts } from '../../../../../pipelines/generators/promptehr/sampling/sample-facts.ts';
+import { sampleFacts } from '../../../../../pipelines/generators/promptehr/sampling/sample-facts.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
 import type { Demographic, VisitColumns } from '../../../../../pipelines/patients/visit-columns.ts';
 
@@ -86,7 +86,7 @@ test('another cohort is read by the names of its levels; missing facts are unkno
   t.throws(() => promptsOf(features, wrong, [0]), { name: 'InvalidConfig', message: /sex was categorical/ });
 });
 
-test('prompts are chosen by name, and a wrong name is told', (t) => {
+test('prompts are chosen by name, and a wrong name is an error', (t) => {
   const { train, vocabulary } = cohort();
   const some = fitFeatures({ train, vocabulary }, { numeric: [], categorical: ['sex'], labels: ['scarce'] });
   t.deepEqual(some, { numeric: [], categorical: [{ name: 'sex', levels: sexes }], labels: [1] });
@@ -96,9 +96,9 @@ test('prompts are chosen by name, and a wrong name is told', (t) => {
   });
 });
 
-test('facts that go together are drawn together', (t) => {
+test('facts that go together are sampled together', (t) => {
   const { features, marginals } = cohort();
-  const { visits, labels, demographics } = drawFacts(
+  const { visits, labels, demographics } = sampleFacts(
     { features, marginals },
     { first: 0, count: 4000, seed: 2 },
   );
@@ -144,16 +144,16 @@ test('a label of three patients is stored as one of any one to nine, and hangs o
   t.true(near(scarce?.shares[1] as number, 5 / 400, 1e-12));
 });
 
-test('what is asked for is given, and the rest drawn accordingly', (t) => {
+test('what is requested is given, and the rest is sampled accordingly', (t) => {
   const { features, marginals } = cohort(400, false);
   const request = { first: 0, count: 500, seed: 4 };
   const labels = Uint8Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? 1 : 255));
-  const women = drawFacts({ features, marginals }, { ...request, labels });
+  const women = sampleFacts({ features, marginals }, { ...request, labels });
   t.true(share(women.demographics['sex']?.values ?? [], (level) => level === 0) > 0.97);
   t.true(share(women.demographics['age']?.values ?? [], (age) => age > 50 || Number.isNaN(age)) > 0.97);
   t.true(near(share(women.demographics['age']?.values ?? [], Number.isNaN), 0.1, 0.05));
   const values = Float32Array.from({ length: 500 }, (_, i) => (i < 250 ? 81.5 : Number.NaN));
-  const old = drawFacts(
+  const old = sampleFacts(
     { features, marginals },
     { ...request, demographics: { age: { kind: 'numeric', values } } },
   );
@@ -172,28 +172,31 @@ test('what is asked for is given, and the rest drawn accordingly', (t) => {
       sex: { kind: 'categorical' as const, levels: ['M'], values: new Int32Array(500) },
     },
   };
-  const men = drawFacts({ features, marginals }, { ...request, ...contradiction });
+  const men = sampleFacts({ features, marginals }, { ...request, ...contradiction });
   t.true(men.demographics['sex']?.values.every((level) => level === 1));
   t.true(men.labels.every((label, i) => label === (i % 2 === 0 ? 1 : 0)));
 });
 
-test('a fact or level the model does not know is told', (t) => {
+test('a fact or level that the model does not have is an error', (t) => {
   const { features, marginals } = cohort();
   const asking = (demographics: Record<string, Demographic>) => () =>
-    drawFacts({ features, marginals }, { first: 0, count: 1, seed: 1, demographics });
+    sampleFacts({ features, marginals }, { first: 0, count: 1, seed: 1, demographics });
   const level = { kind: 'categorical' as const, levels: ['few'], values: new Int32Array(1) };
-  t.throws(asking({ rare: level }), { name: 'InvalidConfig', message: /no rare "few".*knows usual/ });
+  t.throws(asking({ rare: level }), { name: 'InvalidConfig', message: /no rare "few".*model has usual/ });
   t.throws(asking({ weight: level }), {
     name: 'InvalidConfig',
     message: /weight is no prompt.*age, sex, rare/,
   });
-  t.throws(asking({ age: level }), { name: 'InvalidConfig', message: /age is a number, a level was asked/ });
+  t.throws(asking({ age: level }), {
+    name: 'InvalidConfig',
+    message: /age is a number, a level was requested/,
+  });
 });
 
 test('a patient is the same in any request', (t) => {
   const { features, marginals } = cohort();
-  const whole = drawFacts({ features, marginals }, { first: 0, count: 20, seed: 7 });
-  const part = drawFacts({ features, marginals }, { first: 15, count: 5, seed: 7 });
+  const whole = sampleFacts({ features, marginals }, { first: 0, count: 20, seed: 7 });
+  const part = sampleFacts({ features, marginals }, { first: 15, count: 5, seed: 7 });
   t.deepEqual(part.visits, whole.visits.slice(15));
   t.deepEqual(part.labels, whole.labels.slice(30));
   t.deepEqual(part.demographics['age']?.values, whole.demographics['age']?.values.slice(15));
@@ -208,7 +211,7 @@ test('visit numbers beyond those many patients share are geometric about their m
     features,
     2,
   );
-  const { visits } = drawFacts({ features, marginals }, { first: 0, count: 20_000, seed: 1 });
+  const { visits } = sampleFacts({ features, marginals }, { first: 0, count: 20_000, seed: 1 });
   const beyond = visits.filter((count) => count > 1);
   t.true(near(beyond.length / 20_000, 0.05, 0.01));
   t.true(near(beyond.reduce((sum, count) => sum + count, 0) / beyond.length, 10, 0.8));

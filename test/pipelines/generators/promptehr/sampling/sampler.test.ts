@@ -178,7 +178,7 @@ test.serial('a patient is the same in any batch and from any first', async (t) =
   );
 });
 
-test.serial('greedy and beam ask no chance: equal facts, equal records', async (t) => {
+test.serial('greedy and beam use no random numbers: equal facts, equal records', async (t) => {
   const count = 10;
   const demographics = {
     age: { kind: 'numeric' as const, values: new Float32Array(count).fill(50) },
@@ -197,7 +197,7 @@ test.serial('greedy and beam ask no chance: equal facts, equal records', async (
   }
 });
 
-test.serial('facts asked for are given, the others drawn as they are among real patients', async (t) => {
+test.serial('requested facts are given, the others sampled as they are among real patients', async (t) => {
   const count = 256;
   const labels = Uint8Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? 1 : drawnLabel));
   const drawn = await sampler.sample({ first: 0, count, seed: 3, labels });
@@ -218,20 +218,23 @@ test.serial('facts asked for are given, the others drawn as they are among real 
   t.is(patientCount(await sampler.sample({ ...base, count: 1 })), 1, 'a refused request blocks nobody');
 });
 
-test.serial('a cold start copies no more than chance; a warm one half of every visit', async (t) => {
-  const count = patientCount(cohort);
-  const cold = copiedCodes(await sampler.sample({ first: 0, count, seed: 1 }), cohort, 11);
-  t.true(Math.abs(cold.fraction - cold.byChance) < 0.03, `${cold.fraction} by chance ${cold.byChance}`);
+test.serial(
+  'unconditional sampling copies no more than independence would; a warm start half of every visit',
+  async (t) => {
+    const count = patientCount(cohort);
+    const cold = copiedCodes(await sampler.sample({ first: 0, count, seed: 1 }), cohort, 11);
+    t.true(Math.abs(cold.fraction - cold.byChance) < 0.03, `${cold.fraction} by chance ${cold.byChance}`);
 
-  const warm = await sampler.sample({ first: 0, count, seed: 1, seeds: cohort });
-  const { fraction, byChance } = copiedCodes(warm, cohort, 11);
-  t.true(fraction > 0.5 && fraction > byChance + 0.1, `${fraction} by chance ${byChance}`);
-  t.deepEqual(warm.visitOffsets, cohort.visitOffsets);
-  t.deepEqual(warm.codeOffsets, cohort.codeOffsets, 'as many codes in every visit');
-  t.deepEqual(warm.demographics, cohort.demographics);
-  t.deepEqual(warm.labels, cohort.labels);
-  t.notDeepEqual(warm.codes, cohort.codes);
-});
+    const warm = await sampler.sample({ first: 0, count, seed: 1, seeds: cohort });
+    const { fraction, byChance } = copiedCodes(warm, cohort, 11);
+    t.true(fraction > 0.5 && fraction > byChance + 0.1, `${fraction} by chance ${byChance}`);
+    t.deepEqual(warm.visitOffsets, cohort.visitOffsets);
+    t.deepEqual(warm.codeOffsets, cohort.codeOffsets, 'as many codes in every visit');
+    t.deepEqual(warm.demographics, cohort.demographics);
+    t.deepEqual(warm.labels, cohort.labels);
+    t.notDeepEqual(warm.codes, cohort.codes);
+  },
+);
 
 test('a wide model has small blocks', (t) => {
   const widths = [16, 128, 192, 256, 768, 4096];

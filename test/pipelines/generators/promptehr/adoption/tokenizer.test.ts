@@ -5,6 +5,7 @@ import { readImportOptions } from '../../../../../pipelines/exchange/models/impo
 import {
   type BytePairs,
   bytePairEncoder,
+  readTokenizer,
   tokenizerFile,
 } from '../../../../../pipelines/generators/promptehr/adoption/tokenizer.ts';
 import promptehr from '../../../../../pipelines/generators/promptehr.ts';
@@ -48,4 +49,13 @@ test('a tokenizer.json is read, merges as pairs or as text', async (t) => {
   await writeFile(file, 'none');
   await t.throwsAsync(readTokenizerFile(file), { code: 'SourceMalformed', message: /is no JSON/ });
   await t.throwsAsync(readTokenizerFile(join(folder, 'none')), { code: 'SourceMissing' });
+});
+
+test('a tokenizer may have 200,000 codes of one kind', (t) => {
+  const codes = Array.from({ length: 200_000 }, (_, i): [string, number] => [`diag_${i}`, i + 2]);
+  const { rows } = readTokenizer({
+    tokens: Object.fromEntries([['<diag>', 0], ['</diag>', 1], ...codes]),
+  });
+  t.is(rows.length, 200_000);
+  t.is(rows.at(-1), 200_001);
 });
