@@ -1,6 +1,7 @@
 /**
- * HALO-Coarse, the ablation of HALO's paper: its transformer over visits, without the module in which codes of a visit depend
- * on each other. Numbers as in its code, btheodorou99/HALO_Inpatient, baselines/haloCoarse. See docs/halo.md.
+ * HALO-Coarse, the ablation of HALO's paper: its transformer over visits, without the module in which codes
+ * of a visit depend on each other. Numbers as in its code, btheodorou99/HALO_Inpatient, baselines/haloCoarse.
+ * See docs/halo.md.
  */
 import { z } from 'zod';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';

@@ -1,11 +1,12 @@
 /**
- * HALO: Theodorou, Xiao, Sun. Synthesize high-dimensional longitudinal electronic health records via hierarchical
- * autoregressive language model. Nat Commun 14, 5305 (2023). Numbers as in its code, btheodorou99/HALO_Inpatient.
+ * HALO: Theodorou, Xiao, Sun. Synthesize high-dimensional longitudinal electronic health records via
+ * hierarchical autoregressive language model. Nat Commun 14, 5305 (2023). Numbers as in its code,
+ * btheodorou99/HALO_Inpatient.
  *
- * A record is start, labels, visits, with an end token in the last visit. A transformer over visits gives a history
- * for each (halo/transformer.ts); two masked linear layers give each code's probability from the history and the
- * codes before it in the same visit (halo/head.ts); halo/network.ts joins them, halo/fitting.ts trains,
- * halo/sampler.ts draws.
+ * A record is start, labels, visits, with an end token in the last visit. A transformer over visits gives a
+ * history for each (halo/transformer.ts); two masked linear layers give each code's probability from the
+ * history and the codes before it in the same visit (halo/head.ts); halo/network.ts joins them,
+ * halo/fitting.ts trains, halo/sampler.ts draws.
  */
 import { z } from 'zod';
 import { defineGenerator } from '../generation/generator.ts';

@@ -1,6 +1,6 @@
 /**
- * The LSTM baseline of HALO's paper: all codes of a visit at once, independent of each other given the visits before. Numbers as
- * in its code, btheodorou99/HALO_Inpatient, baselines/lstm. See docs/lstm.md.
+ * The LSTM baseline of HALO's paper: all codes of a visit at once, independent of each other given the visits
+ * before. Numbers as in its code, btheodorou99/HALO_Inpatient, baselines/lstm. See docs/lstm.md.
  */
 import { z } from 'zod';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';

@@ -1,7 +1,7 @@
 /**
- * Independent marginals: every code of a visit is a coin of its own, with the share of training visits that have it;
- * so is every label; the number of visits is drawn from the training records. No reference: it is the floor that
- * any model must beat, for it has every prevalence right and knows no two codes together.
+ * Independent marginals: every code of a visit is a coin of its own, with the share of training visits that
+ * have it; so is every label; the number of visits is drawn from the training records. No reference: it is
+ * the floor that any model must beat, for it has every prevalence right and knows no two codes together.
  */
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';

@@ -1,11 +1,12 @@
 /**
- * PromptEHR: Wang, Sun. PromptEHR: conditional electronic healthcare records generation with prompt learning. EMNLP
+ * PromptEHR: Wang, Sun. PromptEHR: conditional electronic healthcare records generation with prompt learning.
+ * EMNLP
  * 2022. Numbers as in its code, RyanWangZf/PromptEHR.
  *
- * An encoder reads a patient's visits as a stream of codes in brackets (promptehr/streams.ts), a decoder writes one
- * span of one visit, and facts of the patient stand before both as prompts (promptehr/network.ts). It is trained to
- * tell spans from corrupted contexts (promptehr/examples.ts, promptehr/fitting.ts), and draws records span by span
- * (promptehr/sampler.ts), from facts that are drawn too (promptehr/marginals.ts).
+ * An encoder reads a patient's visits as a stream of codes in brackets (promptehr/streams.ts), a decoder
+ * writes one span of one visit, and facts of the patient stand before both as prompts (promptehr/network.ts).
+ * It is trained to tell spans from corrupted contexts (promptehr/examples.ts, promptehr/fitting.ts), and
+ * draws records span by span (promptehr/sampler.ts), from facts that are drawn too (promptehr/marginals.ts).
  */
 import { defineGenerator } from '../generation/generator.ts';
 import { openOps } from '../nn/ops/open-ops.ts';

@@ -1,6 +1,6 @@
 /**
- * Takes over a checkpoint of the reference (btheodorou99/HALO_Inpatient, `torch.save` of the model's state_dict,
- * exported to safetensors). Shapes show all but the number of heads.
+ * Takes over a checkpoint of the reference (btheodorou99/HALO_Inpatient, `torch.save` of the model's
+ * state_dict, exported to safetensors). Shapes show all but the number of heads.
  */
 import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
@@ -54,7 +54,10 @@ const headsOf = (embedding: number, given: number | undefined): number => {
   throw malformed(`${heads} heads do not divide the embedding of ${embedding} columns`);
 };
 
-/** The reference's causal mask is as long as its context: two positions more than the visits it was trained on. */
+/**
+ * The reference's causal mask is as long as its context: two positions more than the visits it was trained
+ * on.
+ */
 const contextOf = (tensors: Record<string, NamedArray>, positions: number): number =>
   Math.min(positions, tensors['transformer.h.0.attn.bias']?.shape.at(-1) ?? positions);
 

@@ -1,7 +1,7 @@
 /**
- * The LSTM baseline of HALO's paper (btheodorou99/HALO_Inpatient, baselines/lstm/lstm.py): sets of columns are embedded as the
- * sum of their columns' rows, an LSTM reads them, and a linear layer gives the log-odds of all columns of the next set. N rows
- * of a batch, E width, W columns.
+ * The LSTM baseline of HALO's paper (btheodorou99/HALO_Inpatient, baselines/lstm/lstm.py): sets of columns
+ * are embedded as the sum of their columns' rows, an LSTM reads them, and a linear layer gives the log-odds
+ * of all columns of the next set. N rows of a batch, E width, W columns.
  */
 import { z } from 'zod';
 import { layoutOf, type RecordSets } from '../../generation/record-sets.ts';
@@ -67,7 +67,10 @@ export const freshLstm =
     return values.map((value, i) => value + (second[i] as number));
   };
 
-/** The LSTM on a device: its weights, and what is computed with them. A state is each layer's, kept on the device. */
+/**
+ * The LSTM on a device: its weights, and what is computed with them. A state is each layer's, kept on the
+ * device.
+ */
 export class LstmNetwork implements TrainableNetwork {
   readonly ops: Ops;
   readonly pace = new Pace();

@@ -18,9 +18,9 @@ export const countCodes = (train: VisitColumns, codes: number): CodeShares => {
 };
 
 /**
- * `[codes]` −ln of a code's share among the occurrences of its kind in training, half an occurrence added to each
- * code of the kind: what no training patient has is rare, not impossible, so that every patient's perplexity is
- * finite. As a drawing model it stays impossible.
+ * `[codes]` −ln of a code's share among the occurrences of its kind in training, half an occurrence added to
+ * each code of the kind: what no training patient has is rare, not impossible, so that every patient's
+ * perplexity is finite. As a drawing model it stays impossible.
  */
 const lossOfCodes = ({ codes, visits }: CodeShares, vocabulary: Vocabulary): Float64Array => {
   const kinds = kindOfTokens(vocabulary);

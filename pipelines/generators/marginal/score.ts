@@ -25,8 +25,9 @@ const allAbsent = (shares: Float64Array) => ({
 const slice = 4096;
 
 /**
- * Closed form: a visit costs what an empty one would, corrected at the codes it has, so the work follows the codes.
- * The number of visits is one decision per visit, does the record end here, as for models that draw an end.
+ * Closed form: a visit costs what an empty one would, corrected at the codes it has, so the work follows the
+ * codes. The number of visits is one decision per visit, does the record end here, as for models that draw an
+ * end.
  */
 export async function* scoreByMarginals(
   { codes, labels, visitsUpTo }: Marginals,

@@ -1,7 +1,8 @@
 /**
- * Multi-head attention (Vaswani et al., Attention is all you need, 2017) over packed rows, in grids of lines of about
- * equal length. Only real rows are projected; scores alone are padded, and only to the longest line of a group.
- * B lines of a group, Q queries and T keys each, H heads, D = E / H, R rows, M rows that are read, E width.
+ * Multi-head attention (Vaswani et al., Attention is all you need, 2017) over packed rows, in grids of lines
+ * of about equal length. Only real rows are projected; scores alone are padded, and only to the longest line
+ * of a group. B lines of a group, Q queries and T keys each, H heads, D = E / H, R rows, M rows that are
+ * read, E width.
  */
 
 import type { Ops, Tensor } from '../ops/ops.ts';
@@ -37,8 +38,8 @@ export interface AttentionTrace {
 }
 
 /**
- * `mask`, where not all is seen, is added to the scores: [B, 1, 1, T] or [B, 1, Q, T]. Gives what each query saw,
- * [B, H, Q, D].
+ * `mask`, where not all is seen, is added to the scores: [B, 1, 1, T] or [B, 1, Q, T]. Gives what each query
+ * saw, [B, H, Q, D].
  */
 const attend = (
   ops: Ops,
@@ -202,7 +203,10 @@ export const attentionBackward = (
   return projectBackward(pass, layer.project, grid, trace.input, groups);
 };
 
-/** The next position of B sequences: [B, E] → [B, E]. The cache given is freed; the longer one is the caller's. */
+/**
+ * The next position of B sequences: [B, E] → [B, E]. The cache given is freed; the longer one is the
+ * caller's.
+ */
 export const attendNext = (
   ops: Ops,
   layer: Attention,
@@ -222,7 +226,10 @@ export const attendNext = (
   return { out: linear(ops, layer.output, mergeHeads(ops, [seen])), cache: longer };
 };
 
-/** Some of the lines of keys and values, in the caller's keeping: a line may come twice. Belongs to an open scope. */
+/**
+ * Some of the lines of keys and values, in the caller's keeping: a line may come twice. Belongs to an open
+ * scope.
+ */
 export const selectLines = (ops: Ops, { keys, values }: KeysValues, lines: Tensor): KeysValues => ({
   keys: ops.keep(ops.gather(keys, lines)),
   values: ops.keep(ops.gather(values, lines)),
@@ -242,8 +249,8 @@ export const freeCache = (ops: Ops, { keys, values }: KeysValues): void => {
 };
 
 /**
- * Attention of rows to the rows of another sequence, both packed. Rows that read the same line stand on one line of
- * queries, whichever sequences they are of: nothing of what is read is repeated.
+ * Attention of rows to the rows of another sequence, both packed. Rows that read the same line stand on one
+ * line of queries, whichever sequences they are of: nothing of what is read is repeated.
  */
 export interface CrossAttention extends Reader {
   query: Linear; // E → E

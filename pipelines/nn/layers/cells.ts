@@ -1,6 +1,6 @@
 /**
- * Packed rows laid out as a grid of lines for attention scores, and back: only there are sequences padded to the
- * longest. B lines, T cells each, R rows.
+ * Packed rows laid out as a grid of lines for attention scores, and back: only there are sequences padded to
+ * the longest. B lines, T cells each, R rows.
  */
 import type { Ops, Tensor } from '../ops/ops.ts';
 
@@ -11,8 +11,8 @@ export interface CellRows {
   /** [C] row at each cell; row 0 at padding, where it does not matter. */
   rowOfCell: Tensor;
   /**
-   * [C] as above, with the number of rows, index of an appended row of zeros, at padding and at all but the first
-   * cell of a row that stands in several lines.
+   * [C] as above, with the number of rows, index of an appended row of zeros, at padding and at all but the
+   * first cell of a row that stands in several lines.
    */
   rowOrZeroOfCell: Tensor;
   /** [R] first cell of each row. */
@@ -70,9 +70,9 @@ const longest = (lines: readonly ArrayLike<number>[]): number =>
   lines.reduce((most, line) => Math.max(most, line.length), 1);
 
 /**
- * `lines` are the rows of each line in order; each of 0 … rows-1 is in one of them. A row may stand in several, in the
- * same place and after the same rows: such a common beginning is computed once. Each line is in one of the `groups`, a
- * grid of lines each, as long as the longest of them, `padded`.
+ * `lines` are the rows of each line in order; each of 0 … rows-1 is in one of them. A row may stand in
+ * several, in the same place and after the same rows: such a common beginning is computed once. Each line is
+ * in one of the `groups`, a grid of lines each, as long as the longest of them, `padded`.
  */
 export const layGroups = (
   ops: Ops,

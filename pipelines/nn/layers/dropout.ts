@@ -3,8 +3,8 @@ const discarded = 12;
 
 /**
  * Fills `out` with zero for a dropped unit and 1 / (1 − rate) for a kept one; `rate` to the nearest 1/256.
- * Bytes of sfc32 (Chris Doty-Humphrey, PractRand); three `seeds` in [0, 1) address them. A counter-based source
- * for every unit would take longer than the network.
+ * Bytes of sfc32 (Chris Doty-Humphrey, PractRand); three `seeds` in [0, 1) address them. A counter-based
+ * source for every unit would take longer than the network.
  */
 export const dropUnits = (out: Float32Array, seeds: Float64Array, rate: number): void => {
   let [a, b, c] = [0, 1, 2].map((i) => ((seeds[i] as number) * 2 ** 32) | 0) as [number, number, number];

@@ -1,6 +1,6 @@
 /**
- * Layers of a GPT-2 block (Radford et al., Language models are unsupervised multitask learners, 2019), each as a
- * forward that remembers what its backward needs. R rows, E embedding. A backward hands each parameter's
+ * Layers of a GPT-2 block (Radford et al., Language models are unsupervised multitask learners, 2019), each
+ * as a forward that remembers what its backward needs. R rows, E embedding. A backward hands each parameter's
  * gradient to `update` at once, after its last use of the parameter, so that no two gradients need be alive.
  */
 import type { Pace } from '../../kernel/pace.ts';
@@ -105,7 +105,10 @@ export interface GeluTrace {
 const geluSlope = 2 * Math.sqrt(2 / Math.PI);
 const geluCubic = 0.044715;
 
-/** ½x(1 + tanh u) with u = √(2/π)(x + 0.044715x³), as x·σ(2u): the same, in fewer passes over the widest arrays. */
+/**
+ * ½x(1 + tanh u) with u = √(2/π)(x + 0.044715x³), as x·σ(2u): the same, in fewer passes over the widest
+ * arrays.
+ */
 export const gelu = (ops: Ops, x: Tensor): GeluTrace => {
   const squared = ops.square(x);
   const twice = ops.multiply(x, ops.shift(ops.scale(squared, geluSlope * geluCubic), geluSlope)); // 2u

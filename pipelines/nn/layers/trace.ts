@@ -10,7 +10,10 @@ const tensorsOf = (trace: object): Tensor[] => {
   );
 };
 
-/** What `work` remembers of a forward pass, everything else it made freed: a trace costs what its backward needs. */
+/**
+ * What `work` remembers of a forward pass, everything else it made freed: a trace costs what its backward
+ * needs.
+ */
 export const tidyTrace = <T extends object>(ops: Ops, work: () => T): T => {
   let trace: T | undefined;
   ops.tidy(() => {

@@ -27,8 +27,8 @@ interface Layer {
 }
 
 /**
- * G networks side by side: what PromptEHR (section 4.2) calls LSTM+MLP. The LSTM reads the visits it is shown,
- * in both directions where there are two, and the last state of each gives a score for every code.
+ * G networks side by side: what PromptEHR (section 4.2) calls LSTM+MLP. The LSTM reads the visits it is
+ * shown, in both directions where there are two, and the last state of each gives a score for every code.
  */
 export interface RecordNetwork {
   encoder: VisitEncoder;
@@ -91,8 +91,8 @@ export const readRecords = (ops: Ops, network: RecordNetwork, batch: VisitBatch)
 };
 
 /**
- * Gradients of each group's binary cross-entropy with `targets`, every term counted by its weight; `weights` has
- * one number for each target or one for each record.
+ * Gradients of each group's binary cross-entropy with `targets`, every term counted by its weight; `weights`
+ * has one number for each target or one for each record.
  */
 export const readRecordsBackward = (
   pass: Gradients,

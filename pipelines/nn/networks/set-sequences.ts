@@ -1,6 +1,6 @@
 /**
- * Sequences of sets of tokens, as models of whole records read and predict them: after each set but the last, which tokens the
- * next set has. N rows, W tokens.
+ * Sequences of sets of tokens, as models of whole records read and predict them: after each set but the last,
+ * which tokens the next set has. N rows, W tokens.
  */
 import { layRows } from '../layers/lstm-rows.ts';
 import type { Ops, Tensor, Variable } from '../ops/ops.ts';
@@ -81,8 +81,8 @@ const multiHot = (ops: Ops, { tokens, rows }: TokensByRow, shape: readonly numbe
 };
 
 /**
- * Binary cross-entropy of log-odds [N, W], summed over all cells, and its gradient divided by their number. Written on
- * log-odds: nothing is clamped where a probability saturates.
+ * Binary cross-entropy of log-odds [N, W], summed over all cells, and its gradient divided by their number.
+ * Written on log-odds: nothing is clamped where a probability saturates.
  */
 export const multiHotLoss = (
   ops: Ops,

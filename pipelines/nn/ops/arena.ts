@@ -1,7 +1,7 @@
 import type { Tensor } from './ops.ts';
 
 /** Who frees what: ids of device arrays by the scope that made them. */
-export class Arena {
+class Arena {
   readonly #scopes: Set<number>[] = [];
   readonly #kept = new Set<number>();
   readonly #release: (id: number) => void;

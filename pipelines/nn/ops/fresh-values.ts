@@ -1,6 +1,8 @@
 import type { RandomSource } from '../../kernel/random.ts';
 
-/** What a fresh parameter is filled with: one number, or draws within ±size, or of that standard deviation. */
+/**
+ * What a fresh parameter is filled with: one number, or draws within ±size, or of that standard deviation.
+ */
 export interface Distribution {
   kind: 'constant' | 'uniform' | 'normal';
   size: number;
@@ -15,7 +17,9 @@ export interface Rectangle {
   columns: number;
 }
 
-/** Two normal draws out of every two words, in place (Box and Muller, 1958); the first word becomes (0, 1]. */
+/**
+ * Two normal draws out of every two words, in place (Box and Muller, 1958); the first word becomes (0, 1].
+ */
 const drawNormals = (words: Uint32Array, size: number, into: Float32Array): void => {
   for (let i = 0; i < words.length; i += 2) {
     const radius = size * Math.sqrt(-2 * Math.log(((words[i] as number) + 1) / 2 ** 32));
@@ -30,8 +34,8 @@ const drawUniforms = (words: Uint32Array, size: number, into: Float32Array): voi
 };
 
 /**
- * A rectangle of a fresh tensor, row-major. A draw belongs to the cell of the whole tensor: rectangles that tile it
- * have the same numbers however it is cut. Of 32 bits each, which is more than a float32 keeps.
+ * A rectangle of a fresh tensor, row-major. A draw belongs to the cell of the whole tensor: rectangles that
+ * tile it have the same numbers however it is cut. Of 32 bits each, which is more than a float32 keeps.
  */
 export const freshValues = (
   random: RandomSource,

@@ -49,9 +49,10 @@ export interface LastingHolder {
 const period = 2 ** 30;
 
 /**
- * The addon numbers handles by a 32-bit counter that starts over. Where the next number is still in use it does not
- * skip it, but silently gives out the old array under it. A 12-layer model takes some 2,200 handles a step, so that is
- * after two million steps. Scopes end long before; what lives longer is renewed here, so no number is ever met again.
+ * The addon numbers handles by a 32-bit counter that starts over. Where the next number is still in use it
+ * does not skip it, but silently gives out the old array under it. A 12-layer model takes some 2,200 handles
+ * a step, so that is after two million steps. Scopes end long before; what lives longer is renewed here, so
+ * no number is ever met again.
  */
 class LastingHandles {
   readonly #holders = new Set<LastingHolder>();

@@ -63,7 +63,10 @@ class NativeConstants {
   }
 }
 
-/** What lives on the device of the addon: tensors by scope, variables, constants; and the call that makes tensors. */
+/**
+ * What lives on the device of the addon: tensors by scope, variables, constants; and the call that makes
+ * tensors.
+ */
 export abstract class NativeMemory extends ArenaOps implements LastingHolder {
   protected readonly constants: NativeConstants;
   readonly #binding: NativeBinding;

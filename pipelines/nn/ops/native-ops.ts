@@ -3,9 +3,9 @@ import { NativeMemory } from './native-memory.ts';
 import type { CrossEntropy, Operand, Ops, RoundedProducts, Tensor, Transposes } from './ops.ts';
 
 /**
- * MatMul puts a transposed right side in order in each thread anew; BatchMatMulV2 of one batch does without. Measured on
- * two cores of TensorFlow 2.21, 256 × 1024: 425 against 1,050 µs at 60 rows, 2.9 against 3.5 ms at 512. Small ones it
- * does not pay for: 160 against 100 µs at 256 × 256.
+ * MatMul puts a transposed right side in order in each thread anew; BatchMatMulV2 of one batch does without.
+ * Measured on two cores of TensorFlow 2.21, 256 × 1024: 425 against 1,050 µs at 60 rows, 2.9 against 3.5 ms
+ * at 512. Small ones it does not pay for: 160 against 100 µs at 256 × 256.
  */
 const largeMatrix = 2 ** 17;
 

@@ -1,7 +1,9 @@
 import type { Attribute, NativeBinding } from './native-binding.ts';
 import type { Variable, VariableState } from './ops.ts';
 
-/** Ids of the resources behind one variable; Adam's slots are there once it was updated or they were given. */
+/**
+ * Ids of the resources behind one variable; Adam's slots are there once it was updated or they were given.
+ */
 interface Resources {
   value: number;
   slots?: { mean: number; square: number };

@@ -35,11 +35,16 @@ export interface Transposes {
   transposeB?: boolean;
 }
 
-/** Products of matrices rounded to bfloat16 (8 bits of mantissa instead of 24), twice as fast on hardware for them. */
+/**
+ * Products of matrices rounded to bfloat16 (8 bits of mantissa instead of 24), twice as fast on hardware for
+ * them.
+ */
 export interface RoundedProducts {
   /** Rounds; `multiply` alone can read the result. */
   round(a: Operand): Tensor;
-  /** As matMul, of two that `round` gave: sums are of float32, rounded once, and the result is float32 again. */
+  /**
+   * As matMul, of two that `round` gave: sums are of float32, rounded once, and the result is float32 again.
+   */
   multiply(a: Tensor, b: Tensor, transposes?: Transposes): Tensor;
 }
 
@@ -57,7 +62,9 @@ export interface CrossEntropy {
  * One Ops serves one piece of work at a time: two models at once take two.
  */
 export interface Ops {
-  /** Runs `work` and frees all it made, except what was kept. Scopes nest; `work` may wait between operations. */
+  /**
+   * Runs `work` and frees all it made, except what was kept. Scopes nest; `work` may wait between operations.
+   */
   scope<T>(work: () => Promise<T>): Promise<T>;
   scope<T>(work: () => T): T;
   /** As scope, at once, but the tensors that `work` returns move to the enclosing scope. */

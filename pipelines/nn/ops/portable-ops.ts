@@ -15,8 +15,8 @@ import {
 type Slots = Record<keyof VariableState, tf.Tensor>;
 
 /**
- * Ops on whatever backend tfjs has (WASM, plain JavaScript), for small work where there is no native TensorFlow.
- * Sparse sums are dense products here, so cost and memory follow the vocabulary.
+ * Ops on whatever backend tfjs has (WASM, plain JavaScript), for small work where there is no native
+ * TensorFlow. Sparse sums are dense products here, so cost and memory follow the vocabulary.
  */
 export class PortableOps extends ArenaOps implements Ops {
   readonly #tensors = new Map<number, tf.Tensor>();

@@ -15,12 +15,16 @@ export const shuffledBatches =
       batch,
     );
 
-/** Items are sorted by length among so many batches' worth: enough to fill batches evenly, few enough to keep mixing. */
+/**
+ * Items are sorted by length among so many batches' worth: enough to fill batches evenly, few enough to keep
+ * mixing.
+ */
 const batchesPerPool = 16;
 
 /**
- * One epoch's batches of items 0 … lengths.length - 1: each batch of about equal lengths, in an order that (seed,
- * epoch) gives. Items are shuffled, sorted by length in pools, cut into batches, and the batches shuffled.
+ * One epoch's batches of items 0 … lengths.length - 1: each batch of about equal lengths, in an order that
+ * (seed, epoch) gives. Items are shuffled, sorted by length in pools, cut into batches, and the batches
+ * shuffled.
  */
 export const bucketedBatches = (
   lengths: Int32Array,

@@ -11,7 +11,10 @@ export interface EpochPlan {
   patience: number;
 }
 
-/** Where a training stands, (epoch, position), and whether it has ended: all steps done, or no better loss for too long. */
+/**
+ * Where a training stands, (epoch, position), and whether it has ended: all steps done, or no better loss for
+ * too long.
+ */
 export class EpochCursor {
   readonly batches: number;
   readonly steps: number;
@@ -61,16 +64,19 @@ export const epochsFor = (batches: number, epochs: number, leastUpdates: number)
 export interface EpochLearner<B> {
   batchesOf(epoch: number): Iterable<B>;
   learn(batch: B, epoch: number, index: number): void;
-  /** After an epoch: the validation loss of each model trained side by side; absent where nothing is validated. */
+  /**
+   * After an epoch: the validation loss of each model trained side by side; absent where nothing is
+   * validated.
+   */
   validate?(epoch: number): readonly number[];
   /** After an epoch in which the loss of some models is the lowest so far: true for those. */
   improved?(epoch: number, models: readonly boolean[]): void;
 }
 
 /**
- * A training inside a metric, from start to end, with a safe point after every batch: for models that are used at once and
- * never written down. It ends early once no model has had a better loss for `patience` epochs. Throws Diverged, naming the
- * models `what`, on a validation loss that is not finite.
+ * A training inside a metric, from start to end, with a safe point after every batch: for models that are
+ * used at once and never written down. It ends early once no model has had a better loss for `patience`
+ * epochs. Throws Diverged, naming the models `what`, on a validation loss that is not finite.
  */
 export async function* trainEpochs<B>(
   what: string,

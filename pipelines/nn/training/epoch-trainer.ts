@@ -1,7 +1,7 @@
 /**
- * The one trainer of every method that learns in epochs: where it stands, Adam with a learning-rate schedule, validation,
- * early stopping with the best weights, calibration at the end, and checkpoints that go on bit for bit. A method gives its
- * network, its batches, one step of learning and a loss.
+ * The one trainer of every method that learns in epochs: where it stands, Adam with a learning-rate schedule,
+ * validation, early stopping with the best weights, calibration at the end, and checkpoints that go on bit
+ * for bit. A method gives its network, its batches, one step of learning and a loss.
  */
 import { z } from 'zod';
 import { StageError } from '../../../schemas/errors.ts';
@@ -14,7 +14,10 @@ import { EpochCursor } from './epoch-cursor.ts';
 import { type Schedule, scheduledRate } from './learning-rate.ts';
 import { requireTrainingMemory, type TrainingMemory } from './training-memory.ts';
 
-/** A loss over fewer validation patients is noise: it is reported, but neither stops training nor chooses weights. */
+/**
+ * A loss over fewer validation patients is noise: it is reported, but neither stops training nor chooses
+ * weights.
+ */
 export const fewestToSteer = 20;
 
 /** A trainable array of a network. */
@@ -79,9 +82,14 @@ export interface TrainingMethod<N extends TrainableNetwork> {
   open(): Promise<N>;
   /** The same network with the value and Adam slots of each part from a checkpoint. */
   rebuild(network: N, initial: (part: TrainableWeight) => Partial<VariableState>): N | Promise<N>;
-  /** The batches of an epoch (from 0), as items of each: equally many in every epoch, and the same whenever they are asked for. */
+  /**
+   * The batches of an epoch (from 0), as items of each: equally many in every epoch, and the same whenever
+   * they are asked for.
+   */
   batchesOf(epoch: number): readonly Int32Array[];
-  /** Forward and backward on one batch; every parameter's gradient goes to `update` once. Gives the mean loss. */
+  /**
+   * Forward and backward on one batch; every parameter's gradient goes to `update` once. Gives the mean loss.
+   */
   learn(network: N, items: Int32Array, step: LearningStep): Promise<number>;
   /** Batches of the validation split, and how many patients they hold; without any, nothing is validated. */
   validation: { patients: number; batches: readonly Int32Array[] };
@@ -109,7 +117,10 @@ const stateSchema = z.object({
   best: z.object({ step: z.int(), loss: z.number() }).nullable(),
 });
 
-/** A method in training: one step is one batch; an epoch's last step also validates, the last of all calibrates. */
+/**
+ * A method in training: one step is one batch; an epoch's last step also validates, the last of all
+ * calibrates.
+ */
 export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable {
   /** Upper bound of the steps. */
   readonly steps: number;

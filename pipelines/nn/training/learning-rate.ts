@@ -3,8 +3,8 @@ export const schedules = ['cosine', 'linear', 'constant'] as const;
 export type Schedule = (typeof schedules)[number];
 
 /**
- * The rate of step number `step`, from 0. It rises in `warmUp` equal steps to the `peak`, then falls to zero at
- * `steps` (or stays). Cosine: Loshchilov and Hutter, SGDR, 2017, equation 5, without restarts.
+ * The rate of step number `step`, from 0. It rises in `warmUp` equal steps to the `peak`, then falls to zero
+ * at `steps` (or stays). Cosine: Loshchilov and Hutter, SGDR, 2017, equation 5, without restarts.
  */
 export const scheduledRate = (
   schedule: Schedule,

@@ -60,7 +60,10 @@ export interface TrainingPreset extends Omit<TrainerSettings, 'warmUpEpochs'> {
   calibration: number;
 }
 
-/** Settings by cohort size: each row holds from so many training patients on, up to the next; rows ascend from 0. */
+/**
+ * Settings by cohort size: each row holds from so many training patients on, up to the next; rows ascend from
+ * 0.
+ */
 export interface Presets<S> {
   paper: S;
   bySize: readonly [from: number, settings: S][];

@@ -23,8 +23,8 @@ const bytesPerNumber = 4;
 const slack = 80 * 2 ** 20;
 
 /**
- * The memory of a training that applies each gradient as soon as it is known and writes its model in its own layout.
- * `weights` and `batch`: how many numbers; `keepsBest`: validation keeps the best weights.
+ * The memory of a training that applies each gradient as soon as it is known and writes its model in its own
+ * layout. `weights` and `batch`: how many numbers; `keepsBest`: validation keeps the best weights.
  */
 export const memoryOf = (weights: number, batch: number, keepsBest: boolean): TrainingMemory => {
   const own = {
@@ -42,8 +42,8 @@ export const memoryOf = (weights: number, batch: number, keepsBest: boolean): Tr
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
 /**
- * Throws OutOfMemory, with numbers and what would help, when a training would take more than the machine or its container
- * has free, or more than `limitGib` with what the process has already.
+ * Throws OutOfMemory, with numbers and what would help, when a training would take more than the machine or
+ * its container has free, or more than `limitGib` with what the process has already.
  */
 export const requireTrainingMemory = (
   name: string,

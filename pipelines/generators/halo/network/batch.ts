@@ -6,9 +6,10 @@ import type { Ops } from '../../../nn/ops/ops.ts';
 import type { VisitColumns } from '../../../patients/visit-columns.ts';
 
 /**
- * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t predicts the set at
- * position t + 1, given those up to t. All records begin with the start token alone, so their first rows share one
- * history, computed once: of N rows there are H = N - patients + 1 histories, those first rows' being number 0.
+ * Some records with nothing padded: one row per position that predicts, v + 1 for v visits. Row t predicts
+ * the set at position t + 1, given those up to t. All records begin with the start token alone, so their
+ * first rows share one history, computed once: of N rows there are H = N - patients + 1 histories, those
+ * first rows' being number 0.
  */
 export interface Batch {
   patients: number;
@@ -28,7 +29,9 @@ export interface Batch {
   offsets: Int32Array;
 }
 
-/** The batch of records already given as sets per position: the start token alone, the labels, then visits. */
+/**
+ * The batch of records already given as sets per position: the start token alone, the labels, then visits.
+ */
 export const packSets = (records: readonly RecordSets[]): Batch => {
   const inputs = new TokenRows();
   const targets = new TokenRows();
@@ -74,7 +77,10 @@ export const packPatients = (
 /** Most rows of a line of attention scores that several records share. */
 const lineRows = 96;
 
-/** Records that share a line of attention scores, [from, to), and its rows: the start's, then each record's others. */
+/**
+ * Records that share a line of attention scores, [from, to), and its rows: the start's, then each record's
+ * others.
+ */
 interface Line {
   from: number;
   to: number;
@@ -82,8 +88,8 @@ interface Line {
 }
 
 /**
- * Short records share lines, so that attention takes few products of some size; `others` are the numbers of rows of each
- * record but the start's.
+ * Short records share lines, so that attention takes few products of some size; `others` are the numbers of
+ * rows of each record but the start's.
  */
 export const shareLines = (others: readonly number[]): Line[] => {
   const lines: Line[] = [];
@@ -97,7 +103,10 @@ export const shareLines = (others: readonly number[]): Line[] => {
   return lines;
 };
 
-/** Lays a batch's histories out for attention: a row sees the start and its own record up to itself. Of the open scope. */
+/**
+ * Lays a batch's histories out for attention: a row sees the start and its own record up to itself. Of the
+ * open scope.
+ */
 export const gridOf = (ops: Ops, { histories, offsets }: Batch): RowGrid => {
   const others = Array.from(offsets.subarray(1), (end, record) => end - (offsets[record] as number) - 1);
   const shared = shareLines(others);

@@ -1,7 +1,8 @@
 /**
- * HALO-Coarse, the ablation of HALO's paper (btheodorou99/HALO_Inpatient, baselines/haloCoarse/haloCoarse.py): HALO's
- * transformer over visits, and one linear layer that gives the log-odds of all columns of the next set from the history alone,
- * P(c | v₁ … vₜ₋₁). N rows of a batch, H histories, E embedding, W columns.
+ * HALO-Coarse, the ablation of HALO's paper (btheodorou99/HALO_Inpatient,
+ * baselines/haloCoarse/haloCoarse.py): HALO's transformer over visits, and one linear layer that gives the
+ * log-odds of all columns of the next set from the history alone, P(c | v₁ … vₜ₋₁). N rows of a batch, H
+ * histories, E embedding, W columns.
  */
 import { z } from 'zod';
 import type { RecordSets } from '../../../generation/record-sets.ts';

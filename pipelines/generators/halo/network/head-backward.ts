@@ -71,7 +71,9 @@ interface SecondLayer extends Forward {
   deliverPart: DeliverPart;
 }
 
-/** `own` [M, reach] added to the first columns of what later blocks gave, and the finished columns after them. */
+/**
+ * `own` [M, reach] added to the first columns of what later blocks gave, and the finished columns after them.
+ */
 const addToFirst = (ops: Ops, later: Tensor | undefined, own: Tensor): Tensor[] => {
   if (!later) return [own];
   const [rows, reach] = own.shape as [number, number];
@@ -81,8 +83,8 @@ const addToFirst = (ops: Ops, later: Tensor | undefined, own: Tensor): Tensor[] 
 };
 
 /**
- * Layer 2 of the codes' blocks, from the last to the first: the hidden units before block i get theirs from blocks i,
- * i+1, …; `after` is the gradient from later columns. dLogits [H, C] → dHidden [H, E+C].
+ * Layer 2 of the codes' blocks, from the last to the first: the hidden units before block i get theirs from
+ * blocks i, i+1, …; `after` is the gradient from later columns. dLogits [H, C] → dHidden [H, E+C].
  */
 const secondLayerBackward = async (
   { ops, width, deliverPart, pace }: SecondLayer,
@@ -112,8 +114,8 @@ const secondLayerBackward = async (
 };
 
 /**
- * Layer 2 of the blocks behind the codes: dLogits [N, W-C] → what hidden units get that rows of a history share
- * [H, E+C], and those of each row's own [N, W-1-C].
+ * Layer 2 of the blocks behind the codes: dLogits [N, W-C] → what hidden units get that rows of a history
+ * share [H, E+C], and those of each row's own [N, W-1-C].
  */
 const otherLayerBackward = (
   { ops, deliverPart }: SecondLayer,

@@ -1,9 +1,10 @@
 /**
- * The code-level module of HALO: two linear layers whose input and output share one order (history, then columns of
- * the visit), each output seeing only inputs at or before its own place. The logit of column c is the second layer's
- * output before it, so it sees the history and columns < c. The reference multiplies square matrices by a mask;
- * here the live triangle alone is stored, as blocks of columns, and the multi-hot half of layer 1's input is summed
- * sparsely. N rows, H histories, E embedding, C codes, W width, w width of one block.
+ * The code-level module of HALO: two linear layers whose input and output share one order (history, then
+ * columns of the visit), each output seeing only inputs at or before its own place. The logit of column c is
+ * the second layer's output before it, so it sees the history and columns < c. The reference multiplies
+ * square matrices by a mask; here the live triangle alone is stored, as blocks of columns, and the multi-hot
+ * half of layer 1's input is summed sparsely. N rows, H histories, E embedding, C codes, W width, w width of
+ * one block.
  */
 
 import { layoutOf } from '../../../generation/record-sets.ts';
@@ -69,8 +70,8 @@ export interface HeadInputs {
 }
 
 /**
- * Cuts a batch's target tokens by block and uploads them. Code columns are computed once per history, so their tokens
- * lie in histories; those that rows share have none, for there only labels follow.
+ * Cuts a batch's target tokens by block and uploads them. Code columns are computed once per history, so
+ * their tokens lie in histories; those that rows share have none, for there only labels follow.
  */
 export const tokensByBlock = (ops: Ops, head: Head, { targets, historyOf }: Batch): BlockTokens[] =>
   head.blocks.map(({ from, to }) => {
@@ -98,7 +99,10 @@ export interface HeadTrace extends HeadInputs {
   otherLogits: Tensor; // [N, W-C] of labels and special tokens
 }
 
-/** What tokens of some blocks, the last ones first, add to the hidden units from the first of these columns on. */
+/**
+ * What tokens of some blocks, the last ones first, add to the hidden units from the first of these columns
+ * on.
+ */
 const codeSum = (
   ops: Ops,
   blocks: readonly HeadBlock[],
@@ -124,8 +128,9 @@ export const codeBlockCount = ({ blocks, codes }: Head): number =>
   blocks.filter(({ from }) => from < codes).length;
 
 /**
- * Histories [H, E] and target sets → logits of codes [H, C] and of the rest [N, W-C]. A column sees only those before
- * it and labels come after all codes, so rows of one history with no code among their targets have the same codes' logits.
+ * Histories [H, E] and target sets → logits of codes [H, C] and of the rest [N, W-C]. A column sees only
+ * those before it and labels come after all codes, so rows of one history with no code among their targets
+ * have the same codes' logits.
  */
 export const headForward = async (
   { ops, pace }: Forward,
@@ -181,7 +186,9 @@ export const hiddenOf = (
   return [before, ops.slice(hidden, [0, embedding + block.from], [rows, block.to - block.from - 1])];
 };
 
-/** [N, w] without the bias: from the hidden units before the block, and those at its own columns but the last. */
+/**
+ * [N, w] without the bias: from the hidden units before the block, and those at its own columns but the last.
+ */
 export const blockLogits = (
   ops: Ops,
   block: HeadBlock,
@@ -193,8 +200,9 @@ export const blockLogits = (
 };
 
 /**
- * A block behind the codes reads hidden units up to the codes' last, which all rows of a history share, and units of each
- * row's own after them. Its weights for both, and the units of its own rows; a part of no cells is absent.
+ * A block behind the codes reads hidden units up to the codes' last, which all rows of a history share, and
+ * units of each row's own after them. Its weights for both, and the units of its own rows; a part of no cells
+ * is absent.
  */
 export const otherReads = (
   ops: Ops,
@@ -215,7 +223,10 @@ export const otherReads = (
   };
 };
 
-/** [N, w] without the bias, of a block behind the codes: the part that rows share is computed once per history. */
+/**
+ * [N, w] without the bias, of a block behind the codes: the part that rows share is computed once per
+ * history.
+ */
 const otherBlockLogits = (
   ops: Ops,
   head: Head,

@@ -1,6 +1,6 @@
 /**
- * How labels depend on each other: the piece of HALO's head that decides the labels, on our side. All patients share the
- * history of the start token, hence one small network for all. L labels, E embedding.
+ * How labels depend on each other: the piece of HALO's head that decides the labels, on our side. All
+ * patients share the history of the start token, hence one small network for all. L labels, E embedding.
  */
 import { layoutOf } from '../../../generation/record-sets.ts';
 import { packSets } from './batch.ts';
@@ -15,7 +15,10 @@ export interface LabelNetwork {
   unitsToLogits: Float32Array; // [L, L] strictly triangular
 }
 
-/** Cells [row, row + size) × [column, column + size) of a tensor of the reference, put together from our weights. */
+/**
+ * Cells [row, row + size) × [column, column + size) of a tensor of the reference, put together from our
+ * weights.
+ */
 const square = (
   network: HaloNetwork,
   reference: string,
@@ -77,7 +80,10 @@ export const labelState = ({ logits, sums }: LabelNetwork): LabelState => ({
   sums: Float64Array.from(sums),
 });
 
-/** `from` after `label` has been found present, in `to` (which may be `from`); true of the labels before `end`. */
+/**
+ * `from` after `label` has been found present, in `to` (which may be `from`); true of the labels before
+ * `end`.
+ */
 export const setLabel = (
   { labelsToUnits, unitsToLogits, logits: { length: count } }: LabelNetwork,
   from: LabelState,

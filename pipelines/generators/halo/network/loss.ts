@@ -12,8 +12,9 @@ export interface LossScale {
 }
 
 /**
- * By default the cells of real rows, as in the paper. `padded` is what the reference does: all cells of a grid of
- * maxVisits + 1 predicting positions, so that its loss shrinks as the context grows (docs/reference-code.md, defect 8).
+ * By default the cells of real rows, as in the paper. `padded` is what the reference does: all cells of a
+ * grid of maxVisits + 1 predicting positions, so that its loss shrinks as the context grows
+ * (docs/reference-code.md, defect 8).
  */
 export const lossCells = (batch: Batch, width: number, scale: LossScale): number =>
   (scale.normalization === 'cells' ? batch.rows : batch.patients * (scale.maxVisits + 1)) * width;
@@ -43,7 +44,10 @@ const targetGrid = (
   return ops.upload(grid, [height, columns]);
 };
 
-/** The batch's cells: those of codes once per history, where the shared one weighs as much as all rows it stands for. */
+/**
+ * The batch's cells: those of codes once per history, where the shared one weighs as much as all rows it
+ * stands for.
+ */
 const cellsOf = (ops: Ops, batch: Batch, { codeLogits, otherLogits }: HeadLogits): [Cells, Cells] => {
   const weights = new Float32Array(batch.histories).fill(1);
   weights[0] = batch.patients;

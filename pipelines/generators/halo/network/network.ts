@@ -1,7 +1,8 @@
 /**
- * HALO (Theodorou, Xiao, Sun: Synthesize high-dimensional longitudinal electronic health records via hierarchical
- * autoregressive language model; Nat Commun 14, 5305, 2023): histories by a transformer over visits, then each
- * column's probability from the history and the columns before it. N rows of a batch, E embedding, W width.
+ * HALO (Theodorou, Xiao, Sun: Synthesize high-dimensional longitudinal electronic health records via
+ * hierarchical autoregressive language model; Nat Commun 14, 5305, 2023): histories by a transformer over
+ * visits, then each column's probability from the history and the columns before it. N rows of a batch, E
+ * embedding, W width.
  */
 
 import { layoutOf } from '../../../generation/record-sets.ts';

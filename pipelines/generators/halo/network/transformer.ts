@@ -1,7 +1,7 @@
 /**
- * The visit-level module of HALO (Theodorou, Xiao, Sun, Nat Commun 14, 5305, 2023): a GPT-2 decoder over visits.
- * A visit's set of tokens is embedded as the sum of its tokens' rows. Its rows are the distinct histories of a batch.
- * H histories, E embedding, W width.
+ * The visit-level module of HALO (Theodorou, Xiao, Sun, Nat Commun 14, 5305, 2023): a GPT-2 decoder over
+ * visits. A visit's set of tokens is embedded as the sum of its tokens' rows. Its rows are the distinct
+ * histories of a batch. H histories, E embedding, W width.
  */
 
 import {
@@ -183,8 +183,8 @@ export const transformerBackward = async (
 };
 
 /**
- * One position further, when sampling: [N] sets → [N, E] histories, of the open scope, and each layer's keys and values, the
- * caller's; those of before are freed.
+ * One position further, when sampling: [N] sets → [N, E] histories, of the open scope, and each layer's keys
+ * and values, the caller's; those of before are freed.
  */
 export const transformerNext = async (
   { ops, pace }: Forward,

@@ -1,7 +1,7 @@
 /**
- * How our arrays lie in the tensors of the reference (btheodorou99/HALO_Inpatient, model.py). Each of ours is a
- * rectangle of one of theirs. The two square matrices of the head (D = embedding + width) are kept as blocks of
- * their live triangle only: half the memory, and half the work.
+ * How our arrays lie in the tensors of the reference (btheodorou99/HALO_Inpatient, model.py). Each of ours is
+ * a rectangle of one of theirs. The two square matrices of the head (D = embedding + width) are kept as
+ * blocks of their live triangle only: half the memory, and half the work.
  */
 
 import { type Layout, layoutOf } from '../../../generation/record-sets.ts';
@@ -149,8 +149,8 @@ export const referenceShapes = (architecture: Architecture): Record<string, numb
 const tile = 32;
 
 /**
- * Copies the live cells of our array into the reference's tensor, or back. Line by line where both run alike, in
- * squares where the reference is transposed.
+ * Copies the live cells of our array into the reference's tensor, or back. Line by line where both run alike,
+ * in squares where the reference is transposed.
  */
 const copyCells = (
   weight: Weight,
@@ -184,7 +184,10 @@ export const readWeight = (weight: Weight, reference: NamedArray): Float32Array 
 const writeWeight = (weight: Weight, values: Float32Array, reference: NamedArray): void =>
   copyCells(weight, values, reference.data, reference.shape.at(-1) as number, false);
 
-/** All our arrays as the reference's tensors: loadable by its code. Dead cells are zero. Rests after each array. */
+/**
+ * All our arrays as the reference's tensors: loadable by its code. Dead cells are zero. Rests after each
+ * array.
+ */
 export const toReference = async (
   architecture: Architecture,
   weights: readonly Weight[],

@@ -1,8 +1,9 @@
 /**
- * Exact ancestral sampling of a visit's columns, block by block: column c is present when its uniform u < p(c | history,
- * columns < c). What earlier blocks add to a block's logits is final, so it is one product of matrices for all
- * patients; inside the block, logits first assume that no column is present, and each one sampled corrects the later ones.
- * The work is one triangular product per visit, however many codes are sampled. N patients, E embedding, W width.
+ * Exact ancestral sampling of a visit's columns, block by block: column c is present when its uniform u < p(c
+ * | history, columns < c). What earlier blocks add to a block's logits is final, so it is one product of
+ * matrices for all patients; inside the block, logits first assume that no column is present, and each one
+ * sampled corrects the later ones. The work is one triangular product per visit, however many codes are
+ * sampled. N patients, E embedding, W width.
  */
 
 import type { Pace } from '../../../kernel/pace.ts';
@@ -96,7 +97,9 @@ export interface ColumnRequest extends Rules {
   uniformsOf(row: number): Float64Array;
 }
 
-/** The hidden units of M rows, between two blocks of columns: M = N, or one row while all patients are alike. */
+/**
+ * The hidden units of M rows, between two blocks of columns: M = N, or one row while all patients are alike.
+ */
 interface Frontier {
   hidden: Tensor; // [M, E+from] final
   open: Tensor; // [M, W-1-from] sums before the relu, of columns that are still to be sampled

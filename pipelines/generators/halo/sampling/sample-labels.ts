@@ -1,11 +1,11 @@
 /**
- * Labels of patients of whom some labels are requested. The model samples labels in their order, so the first ones do not
- * depend on what is requested of later ones; sampled like that, records would have the requested labels but the wrong
- * other ones. Here the others follow their distribution given the requested ones. Up to 24 free labels before the last
- * requested one, as many as 25 labels can leave, it is exact: all their combinations are walked once for a set of
- * requested labels, in two halves of which only the sums of the first are kept. Beyond, a start that is roughly right
- * (sampling-importance resampling; Rubin, 1987) goes through a fixed number of exact resamplings of eight labels given all
- * others (blocked Gibbs sampling).
+ * Labels of patients of whom some labels are requested. The model samples labels in their order, so the first
+ * ones do not depend on what is requested of later ones; sampled like that, records would have the requested
+ * labels but the wrong other ones. Here the others follow their distribution given the requested ones. Up to
+ * 24 free labels before the last requested one, as many as 25 labels can leave, it is exact: all their
+ * combinations are walked once for a set of requested labels, in two halves of which only the sums of the
+ * first are kept. Beyond, a start that is roughly right (sampling-importance resampling; Rubin, 1987) goes
+ * through a fixed number of exact resamplings of eight labels given all others (blocked Gibbs sampling).
  */
 import { drawnLabel } from '../../../generation/generator.ts';
 import type { Pace } from '../../../kernel/pace.ts';
@@ -19,7 +19,10 @@ import {
 } from '../network/label-network.ts';
 import type { HaloNetwork } from '../network/network.ts';
 
-/** Free labels before the last requested one up to which all combinations are walked: 2²⁴ take two seconds, once. */
+/**
+ * Free labels before the last requested one up to which all combinations are walked: 2²⁴ take two seconds,
+ * once.
+ */
 const mostWalked = 24;
 
 /** Beyond that: candidates for the start, labels resampled together, and resamplings of each label. */
@@ -179,8 +182,8 @@ const sweepSampler =
   };
 
 /**
- * Samples the labels of any patient of whom some are given: 0, 1, or `drawnLabel` where the model decides. All
- * combinations of up to `walked` free labels before the last requested one are walked here and now.
+ * Samples the labels of any patient of whom some are given: 0, 1, or `drawnLabel` where the model decides.
+ * All combinations of up to `walked` free labels before the last requested one are walked here and now.
  */
 export const labelSampler = async (
   network: LabelNetwork,
@@ -202,14 +205,19 @@ const mostKept = 256;
 export class LabelCompletion {
   readonly #network: HaloNetwork;
   #labelNetwork: LabelNetwork | undefined;
-  /** By the labels requested: most requests have the same for all patients, so what a set costs once is kept. */
+  /**
+   * By the labels requested: most requests have the same for all patients, so what a set costs once is kept.
+   */
   readonly #samplers = new Map<string, LabelSampler>();
 
   constructor(network: HaloNetwork) {
     this.#network = network;
   }
 
-  /** `[patients, labels]`: those that are not requested are sampled from their distribution given those that are. */
+  /**
+   * `[patients, labels]`: those that are not requested are sampled from their distribution given those that
+   * are.
+   */
   async complete(requested: Uint8Array, first: number, seed: number): Promise<Uint8Array> {
     if (!requested.includes(drawnLabel)) return requested;
     const random = new RandomSource(seed, 'patients');

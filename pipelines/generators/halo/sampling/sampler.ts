@@ -7,7 +7,9 @@ import { freeCaches, selectCaches, transformerNext } from '../network/transforme
 import { type BlockTriangles, sampleColumns, trianglesOf } from './sample-columns.ts';
 import { LabelCompletion } from './sample-labels.ts';
 
-/** Columns per block of the head when sampling: the work inside a block is ours, between blocks the device's. */
+/**
+ * Columns per block of the head when sampling: the work inside a block is ours, between blocks the device's.
+ */
 export const samplingColumns = 256;
 
 /** HALO as the sampler wants it; the state is each layer's keys and values. */
@@ -63,8 +65,8 @@ class HaloRecords implements RecordModel<KeysValues[]> {
 }
 
 /**
- * Samples records from a HALO network whose head has blocks of `samplingColumns`, and scores them; `groups` as `groupsOf`
- * gives them.
+ * Samples records from a HALO network whose head has blocks of `samplingColumns`, and scores them; `groups`
+ * as `groupsOf` gives them.
  */
 export const haloSampler = (network: HaloNetwork, groups?: Int32Array): RecordSampler<KeysValues[]> =>
   new RecordSampler(new HaloRecords(network), groups);

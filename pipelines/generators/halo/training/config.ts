@@ -67,8 +67,8 @@ const shared = { batch: 48, schedule: 'cosine', start: 'prevalence', calibration
 const small = { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3 };
 
 /**
- * The first is tuned on the MIMIC-III demo, the others on 1,000 and 2,000, 5,000, and 12,000 and 20,000 invented
- * patients (docs/halo.md). From 25,000 on it is the paper's size, which was not tuned.
+ * The first is tuned on the MIMIC-III demo, the others on 1,000 and 2,000, 5,000, and 12,000 and 20,000
+ * invented patients (docs/halo.md). From 25,000 on it is the paper's size, which was not tuned.
  */
 const presets: Presets<Preset> = {
   paper,
@@ -81,13 +81,18 @@ const presets: Presets<Preset> = {
   ],
 };
 
-/** baselines/haloCoarse/config.py; of other cohorts the values of halo, which were not tuned for halo-coarse. */
+/**
+ * baselines/haloCoarse/config.py; of other cohorts the values of halo, which were not tuned for halo-coarse.
+ */
 const coarsePresets: Presets<Preset> = {
   paper: { ...paper, batch: 128, epochs: 25, patience: 25 },
   bySize: presets.bySize,
 };
 
-/** Fills a config of `generator` from its preset. Throws InvalidConfig when `heads` does not divide `embedding`. */
+/**
+ * Fills a config of `generator` from its preset. Throws InvalidConfig when `heads` does not divide
+ * `embedding`.
+ */
 const resolve = <C extends CoarseConfig>(
   generator: string,
   table: Presets<Preset>,

@@ -31,8 +31,8 @@ export const openHalo = async (architecture: Architecture, model: Saved, vocabul
 };
 
 /**
- * HALO in training, from fresh weights or those of `start`. Throws TooFewPatients when no training patient has a visit,
- * OutOfMemory when what a training of this size needs is not free.
+ * HALO in training, from fresh weights or those of `start`. Throws TooFewPatients when no training patient
+ * has a visit, OutOfMemory when what a training of this size needs is not free.
  */
 export const fitHalo = async (
   data: TrainingData,

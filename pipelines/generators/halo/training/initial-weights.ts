@@ -26,9 +26,9 @@ const clearDeadCells = (part: Weight, values: Float32Array): void => {
 };
 
 /**
- * A fresh model's numbers, part by part. A draw belongs to a cell of the whole tensor, so neither the block size nor
- * the order of parts changes the weights. Starting from prevalence, the output layer's weights are zero and its bias
- * alone speaks: the untrained model is the independent marginals.
+ * A fresh model's numbers, part by part. A draw belongs to a cell of the whole tensor, so neither the block
+ * size nor the order of parts changes the weights. Starting from prevalence, the output layer's weights are
+ * zero and its bias alone speaks: the untrained model is the independent marginals.
  */
 export const initialValues = (
   architecture: Architecture,

@@ -1,6 +1,6 @@
 /**
- * How much memory a training takes at most, before it begins. Everything is counted in arrays that are alive together;
- * what depends on the records is that of the first epoch's largest batch.
+ * How much memory a training takes at most, before it begins. Everything is counted in arrays that are alive
+ * together; what depends on the records is that of the first epoch's largest batch.
  */
 
 import { layoutOf, type RecordSets } from '../../../generation/record-sets.ts';
@@ -26,7 +26,8 @@ const extentOf = ({ layers, heads, embedding }: Architecture, batch: readonly Re
   const rows = own.reduce((a, b) => a + b);
   const histories = rows - batch.length + 1;
   const cells = lines.length * length;
-  // A block keeps its norms, attention's inputs and outputs, and four arrays of the wide layer; heads keep their grid.
+  // A block keeps its norms, attention's inputs and outputs, and four arrays of the wide layer; heads keep
+  // their grid.
   const block = 23 * histories * embedding + 3 * cells * embedding + heads * cells * length;
   return { rows, histories, numbers: layers * block };
 };

@@ -84,7 +84,10 @@ export const streamRows = (
   return rows;
 };
 
-/** Our heads' matrices out of the checkpoint's, by our names: the end is new, codes are where the tokenizer has them. */
+/**
+ * Our heads' matrices out of the checkpoint's, by our names: the end is new, codes are where the tokenizer
+ * has them.
+ */
 export const headTensors = (
   tensors: Record<string, NamedArray>,
   streams: StreamLayout,

@@ -1,8 +1,9 @@
 /**
- * Takes over a checkpoint of the reference (RyanWangZf/PromptEHR) or of BART (Hugging Face's names), exported to
- * safetensors. Our streams have tokens that theirs lack: `<v>` around visits, an end among the outputs of a head, and all
- * codes where BART never saw any. A code with a title starts as the mean of its pieces, where the tokenizer is given;
- * the other rows start at the mean of all with a little noise. `untaught` lists them: they are to be trained.
+ * Takes over a checkpoint of the reference (RyanWangZf/PromptEHR) or of BART (Hugging Face's names), exported
+ * to safetensors. Our streams have tokens that theirs lack: `<v>` around visits, an end among the outputs of
+ * a head, and all codes where BART never saw any. A code with a title starts as the mean of its pieces, where
+ * the tokenizer is given; the other rows start at the mean of all with a little noise. `untaught` lists them:
+ * they are to be trained.
  */
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
@@ -92,7 +93,10 @@ const unknownMarginals = (features: PromptFeatures, labels: number): PromptMargi
   };
 };
 
-/** Per code, the rows of the pieces of its title, as it stands inside a sentence; none without a tokenizer or title. */
+/**
+ * Per code, the rows of the pieces of its title, as it stands inside a sentence; none without a tokenizer or
+ * title.
+ */
 const nameRows = ({ codes }: Vocabulary, pieces: BytePairs | undefined): number[][] => {
   if (!pieces) return [];
   const piecesOf = bytePairEncoder(pieces);

@@ -1,6 +1,7 @@
 /**
- * What the authors' tokenizer has of the rows of a checkpoint: `<diag>` and `</diag>` around codes called `diag_12`,
- * whose number is also the row of the kind's head (RyanWangZf/PromptEHR, modeling_config.py, ModelTokenizer).
+ * What the authors' tokenizer has of the rows of a checkpoint: `<diag>` and `</diag>` around codes called
+ * `diag_12`, whose number is also the row of the kind's head (RyanWangZf/PromptEHR, modeling_config.py,
+ * ModelTokenizer).
  */
 import { z } from 'zod';
 import type { TokenKind } from '../../../../schemas/ehr.ts';
@@ -12,8 +13,8 @@ const rowsByText = z
   .refine((rows) => Object.keys(rows).some((text) => `</${text.slice(1)}` in rows));
 
 /**
- * The vocabulary file in the authors' form: rows of the embedding by token, known by its brackets; alone, or as
- * `tokens` beside the `names` of its codes and the `features` that the model's prompts are about.
+ * The vocabulary file in the authors' form: rows of the embedding by token, known by its brackets; alone, or
+ * as `tokens` beside the `names` of its codes and the `features` that the model's prompts are about.
  */
 export const tokenizerVocabulary = z.union([
   rowsByText.transform((tokens): TokenizerVocabulary => ({ tokens })),
@@ -74,8 +75,8 @@ const numbered = (tokens: Readonly<Record<string, number>>, name: string): Map<n
 };
 
 /**
- * Codes of a tokenizer, kind by kind, numbers without gaps: a head has a row also for a number that no code has.
- * Throws SourceMalformed.
+ * Codes of a tokenizer, kind by kind, numbers without gaps: a head has a row also for a number that no code
+ * has. Throws SourceMalformed.
  */
 export const readTokenizer = ({ tokens, names = {} }: TokenizerVocabulary): TokenizerPlaces => {
   const places: TokenizerPlaces = {
@@ -111,8 +112,8 @@ export const readTokenizer = ({ tokens, names = {} }: TokenizerVocabulary): Toke
 };
 
 /*
- * Text in the pieces of BART's tokenizer: byte-level byte-pair encoding, GPT-2's (Radford et al. 2019; merges as in
- * Sennrich, Haddow, Birch 2016). The same pieces as Hugging Face's tokenizers give.
+ * Text in the pieces of BART's tokenizer: byte-level byte-pair encoding, GPT-2's (Radford et al. 2019; merges
+ * as in Sennrich, Haddow, Birch 2016). The same pieces as Hugging Face's tokenizers give.
  */
 
 /** A tokenizer: rows of the embedding by piece, and pairs in the order in which they are merged. */
@@ -140,7 +141,10 @@ const bytePairs = z.object({
   }),
 });
 
-/** The tokenizer of a language model: `tokenizer.json` of Hugging Face's tokenizers with byte-level byte pairs, as BART's. */
+/**
+ * The tokenizer of a language model: `tokenizer.json` of Hugging Face's tokenizers with byte-level byte
+ * pairs, as BART's.
+ */
 export const tokenizerFile = z.unknown().transform((content, context): BytePairs => {
   const { success, data } = bytePairs.safeParse(content);
   if (success) return { rows: data.model.vocab, merges: data.model.merges };
@@ -177,7 +181,9 @@ const merged = (symbols: string[], rankOf: ReadonlyMap<string, number>): string[
   }
 };
 
-/** Gives the pieces of texts, as rows of the embedding; a piece that the tokenizer has no row for is left out. */
+/**
+ * Gives the pieces of texts, as rows of the embedding; a piece that the tokenizer has no row for is left out.
+ */
 export const bytePairEncoder = ({ rows, merges }: BytePairs): ((text: string) => number[]) => {
   const rankOf = new Map(merges.map(([left, right], rank) => [pairName(left, right), rank]));
   return (text) =>

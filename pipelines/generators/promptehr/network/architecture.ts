@@ -23,7 +23,9 @@ export interface PromptArchitecture {
   /** Stream tokens: rows of the shared embedding. */
   tokens: number;
   heads: Head[];
-  /** True: a head's rows are rows of the shared embedding. False: a matrix of its own, as in the reference. */
+  /**
+   * True: a head's rows are rows of the shared embedding. False: a matrix of its own, as in the reference.
+   */
   tied: boolean;
   /** Heads add a number per output to their logits; the reference does not. Default: false. */
   biased?: boolean;
@@ -31,7 +33,9 @@ export interface PromptArchitecture {
   numeric: number;
   /** Levels of each categorical feature of a prompt. */
   categories: number[];
-  /** So many of the last categorical features are added up into one row, as equation 1 has it. Default: none. */
+  /**
+   * So many of the last categorical features are added up into one row, as equation 1 has it. Default: none.
+   */
   pooled?: number;
 }
 

@@ -1,7 +1,7 @@
 /**
- * BART's blocks (Lewis et al., BART, ACL 2020; as transformers' modeling_bart.py): each sublayer's output is added to
- * its input, then normalized. Parameters are found by the names that the reference gives them. R rows, M rows of the
- * encoder, E width, F feed.
+ * BART's blocks (Lewis et al., BART, ACL 2020; as transformers' modeling_bart.py): each sublayer's output is
+ * added to its input, then normalized. Parameters are found by the names that the reference gives them. R
+ * rows, M rows of the encoder, E width, F feed.
  */
 
 import {

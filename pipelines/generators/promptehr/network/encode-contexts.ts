@@ -1,4 +1,7 @@
-/** What the decoder needs of contexts that were read. B contexts, T rows of the longest, P prompt rows, H heads. */
+/**
+ * What the decoder needs of contexts that were read. B contexts, T rows of the longest, P prompt rows, H
+ * heads.
+ */
 
 import { type AttentionTrace, crossKeysValues, type KeysValues } from '../../../nn/layers/attention.ts';
 import type { Forward } from '../../../nn/layers/layers.ts';
@@ -33,7 +36,9 @@ interface Reader extends Forward {
   decoder: Decoder;
 }
 
-/** Reads contexts: the encoder, then the decoder's prompt rows, which are the same for all spans of a context. */
+/**
+ * Reads contexts: the encoder, then the decoder's prompt rows, which are the same for all spans of a context.
+ */
 export const encodeContexts = (
   network: Reader,
   contexts: Sequences,

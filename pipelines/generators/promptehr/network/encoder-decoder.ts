@@ -1,7 +1,7 @@
 /**
- * Encoder and decoder as a whole, forward and backward, block by block. Rows begin in both alike: prompt rows and token
- * embeddings, plus learned positions, normalized. R rows of a side, M of the encoder, E width, T tokens of the shared
- * table.
+ * Encoder and decoder as a whole, forward and backward, block by block. Rows begin in both alike: prompt rows
+ * and token embeddings, plus learned positions, normalized. R rows of a side, M of the encoder, E width, T
+ * tokens of the shared table.
  */
 
 import {
@@ -225,7 +225,9 @@ const embedSideBackward = (
     return ops.slice(d, [prompts, 0], [tokens, width]);
   });
 
-/** dOut [R, E] → gradients of the tokens' embeddings and of the encoder's rows; traces are freed on the way. */
+/**
+ * dOut [R, E] → gradients of the tokens' embeddings and of the encoder's rows; traces are freed on the way.
+ */
 export const decodeBackward = async (
   pass: Backward,
   decoder: Decoder,

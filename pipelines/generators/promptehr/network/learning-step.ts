@@ -1,4 +1,7 @@
-/** One step of learning: forward, backward, and the updates; with a limit on the gradients' norm, held until known. */
+/**
+ * One step of learning: forward, backward, and the updates; with a limit on the gradients' norm, held until
+ * known.
+ */
 
 import type { RandomSource } from '../../../kernel/random.ts';
 import { dropUnits } from '../../../nn/layers/dropout.ts';

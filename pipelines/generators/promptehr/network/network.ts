@@ -158,9 +158,9 @@ export class PromptNetwork {
   }
 
   /**
-   * Forward and backward; the gradient of the mean loss of every parameter the batch uses goes to `update` once
-   * (a head that no span of the batch uses gets none). Gives the mean loss. Throws RangeError for a batch
-   * without a target.
+   * Forward and backward; the gradient of the mean loss of every parameter the batch uses goes to `update`
+   * once (a head that no span of the batch uses gets none). Gives the mean loss. Throws RangeError for a
+   * batch without a target.
    */
   learn(batch: SpanBatch, options: LearnOptions, update: Update): Promise<number> {
     const { ops } = this;
@@ -198,8 +198,8 @@ export class PromptNetwork {
   }
 
   /**
-   * Starts `sources.length` spans: each reads the context `sources[i]` and uses the head `heads[i]`. The holder disposes
-   * of the decoder, and of the encoded contexts after it.
+   * Starts `sources.length` spans: each reads the context `sources[i]` and uses the head `heads[i]`. The
+   * holder disposes of the decoder, and of the encoded contexts after it.
    */
   decode(encoded: DecoderContexts, sources: Int32Array, heads: Int32Array): SpanDecoder {
     return new StepDecoder(this, encoded, sources, heads);
@@ -218,8 +218,8 @@ export const networkOf = (
 ): PromptNetwork => new PromptNetwork(ops, architecture, ({ name }) => ({ value: values.get(name) }));
 
 /**
- * A network with the reference's weights; the event loop gets its turn between arrays. Throws RangeError where a tensor is
- * missing or misshapen.
+ * A network with the reference's weights; the event loop gets its turn between arrays. Throws RangeError
+ * where a tensor is missing or misshapen.
  */
 export const openNetwork = async (
   ops: Ops,

@@ -1,7 +1,7 @@
 /**
  * Conditional prompts (Wang and Sun, EMNLP 2022, section 3.3): known facts of a patient as rows in front of a
- * sequence, (x·W0 + b)·W1 for each feature. Where a fact is unknown, its row is zero. B patients, N numerical and C
- * categorical features, D0 hidden.
+ * sequence, (x·W0 + b)·W1 for each feature. Where a fact is unknown, its row is zero. B patients, N numerical
+ * and C categorical features, D0 hidden.
  */
 import { deliver, type Gradients } from '../../../nn/layers/layers.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
@@ -52,7 +52,10 @@ export interface PromptInputs {
   patients: number;
   numeric: Facts | undefined;
   categories: Facts | undefined;
-  /** [B·(N + C)] int, features by patient: each one's place among all numerical, then all categorical features. */
+  /**
+   * [B·(N + C)] int, features by patient: each one's place among all numerical, then all categorical
+   * features.
+   */
   order: Tensor;
   /** [B·(N + C)] int, ascending: the row that each feature is added to. */
   place: Tensor;
@@ -84,7 +87,9 @@ const upload = (
   };
 };
 
-/** Lays prompts out; belongs to the open scope. Throws RangeError for a level that the model does not have. */
+/**
+ * Lays prompts out; belongs to the open scope. Throws RangeError for a level that the model does not have.
+ */
 export const promptInputs = (
   ops: Ops,
   architecture: PromptArchitecture,

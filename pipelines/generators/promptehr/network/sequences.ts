@@ -22,11 +22,13 @@ export interface SpanBatch extends Prompts {
   sources: Int32Array;
   /** `[S]` head that each span uses. */
   heads: Int32Array;
-  /** `[tokens of spans]` target of each row, an index into the span's head; -1 where it is not in the loss. */
+  /**
+   * `[tokens of spans]` target of each row, an index into the span's head; -1 where it is not in the loss.
+   */
   targets: Int32Array;
   /**
-   * `[tokens of spans]` outputs 1 … floor - 1 cannot come at this row, as where codes ascend; the end, output 0,
-   * always can. Absent: any output can come anywhere.
+   * `[tokens of spans]` outputs 1 … floor - 1 cannot come at this row, as where codes ascend; the end, output
+   * 0, always can. Absent: any output can come anywhere.
    */
   floors?: Int32Array;
 }

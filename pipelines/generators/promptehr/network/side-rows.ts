@@ -1,7 +1,7 @@
 /**
- * A batch's rows on the device, nothing padded: first the prompt rows of all contexts, then the tokens. The spans that
- * read one context stand on one line behind its prompt rows, which they all see and which see none of them: prompt
- * rows are computed once per context. B contexts, S spans, P prompt rows each.
+ * A batch's rows on the device, nothing padded: first the prompt rows of all contexts, then the tokens. The
+ * spans that read one context stand on one line behind its prompt rows, which they all see and which see none
+ * of them: prompt rows are computed once per context. B contexts, S spans, P prompt rows each.
  */
 
 import type { CrossGrid, RowGrid } from '../../../nn/layers/attention.ts';
@@ -12,15 +12,16 @@ import { type Sequences, type SpanBatch, sequenceCount } from './sequences.ts';
 import { positionOffset, type Side } from './weight-layout.ts';
 
 /**
- * What the operations of one more grid cost, in cells of scores of all heads together times the model's width. Measured
- * on two cores: some 40 operations of 15 µs a layer, against 56 ns a cell at a width of 128 and 240 ns at 768.
+ * What the operations of one more grid cost, in cells of scores of all heads together times the model's
+ * width. Measured on two cores: some 40 operations of 15 µs a layer, against 56 ns a cell at a width of 128
+ * and 240 ns at 768.
  */
 const gridCost = 1_600_000;
 
 /**
- * Cells that a line of so many rows gets: a multiple of 8, of 16 above 64. For each new shape of a product oneDNN compiles
- * a kernel, which takes longer than most of our products: few shapes, all soon known. Groups have multiples of 4 lines
- * for the same reason.
+ * Cells that a line of so many rows gets: a multiple of 8, of 16 above 64. For each new shape of a product
+ * oneDNN compiles a kernel, which takes longer than most of our products: few shapes, all soon known. Groups
+ * have multiples of 4 lines for the same reason.
  */
 export const paddedLength = (rows: number): number => {
   const step = rows > 64 ? 16 : 8;
@@ -33,8 +34,9 @@ const cellsOf = (lines: number, encoder: number, decoder: number): number =>
   lines * (encoder * encoder + decoder * decoder + encoder * decoder);
 
 /**
- * Lines in groups of similar length, such that padded scores and the operations of a group cost least together; within
- * a group, and group by group, lines ascend by length. `encoder` and `decoder` are the lengths of both sides.
+ * Lines in groups of similar length, such that padded scores and the operations of a group cost least
+ * together; within a group, and group by group, lines ascend by length. `encoder` and `decoder` are the
+ * lengths of both sides.
  */
 export const lineGroups = (encoder: Int32Array, decoder: Int32Array, width: number): number[][] => {
   const at = (lengths: Int32Array, line: number): number => lengths[line] as number;
@@ -131,8 +133,8 @@ const paddingMask = (ops: Ops, lines: readonly Line[], length: number): Tensor =
 };
 
 /**
- * [B, 1, T, T] zero where a row may see another: those of the prompts, and earlier ones of its own span. A place behind
- * the line's end sees all before it; it is never read.
+ * [B, 1, T, T] zero where a row may see another: those of the prompts, and earlier ones of its own span. A
+ * place behind the line's end sees all before it; it is never read.
  */
 const spanMask = (ops: Ops, lines: readonly Line[], prompts: number, length: number): Tensor => {
   const mask = new Float32Array(lines.length * length * length).fill(-1e10);
@@ -185,8 +187,8 @@ const sideRows = (
 };
 
 /**
- * Contexts as the encoder reads them: all in one grid, no longer than the longest, unless `groups` lists which go together.
- * Throws RangeError for one that is too long. Belongs to the open scope.
+ * Contexts as the encoder reads them: all in one grid, no longer than the longest, unless `groups` lists
+ * which go together. Throws RangeError for one that is too long. Belongs to the open scope.
  */
 export const contextRows = (
   ops: Ops,
@@ -205,7 +207,10 @@ export interface SpanRows extends SideRows {
   cross: CrossGrid;
 }
 
-/** Spans as the decoder reads them. Throws RangeError for one that is too long or reads no context of the batch. */
+/**
+ * Spans as the decoder reads them. Throws RangeError for one that is too long or reads no context of the
+ * batch.
+ */
 export const spanRows = (
   ops: Ops,
   architecture: PromptArchitecture,

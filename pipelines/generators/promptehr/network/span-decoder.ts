@@ -1,4 +1,6 @@
-/** Spans written token by token: keys and values of what is written are kept, and nothing is computed twice. */
+/**
+ * Spans written token by token: keys and values of what is written are kept, and nothing is computed twice.
+ */
 
 import {
   attendNext,
@@ -23,8 +25,8 @@ export interface SpanDecoder {
   /** Spans that are being written now. */
   readonly live: number;
   /**
-   * Appends one token to each live span (the first is its begin bracket) and gives, span by span, the logits of
-   * its head for the token after it. Throws RangeError where the position table ends.
+   * Appends one token to each live span (the first is its begin bracket) and gives, span by span, the logits
+   * of its head for the token after it. Throws RangeError where the position table ends.
    */
   step(tokens: Int32Array): Promise<Float32Array[]>;
   /** Goes on with these of the live spans, in this order; an index may come twice. */
@@ -70,7 +72,9 @@ export class StepDecoder implements SpanDecoder {
   #caches: (KeysValues | undefined)[];
   #position: number;
 
-  /** Throws RangeError for a context that is not among those encoded, or a head that the model does not have. */
+  /**
+   * Throws RangeError for a context that is not among those encoded, or a head that the model does not have.
+   */
   constructor(network: Writer, encoded: DecoderContexts, sources: Int32Array, heads: Int32Array) {
     this.#network = network;
     const { ops, architecture, decoder } = network;

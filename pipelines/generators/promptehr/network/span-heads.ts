@@ -1,6 +1,6 @@
 /**
- * From the decoder's rows to the codes of a span: each row by the head of its span alone, and only rows that count.
- * R rows of the decoder, E width, V outputs of a head.
+ * From the decoder's rows to the codes of a span: each row by the head of its span alone, and only rows that
+ * count. R rows of the decoder, E width, V outputs of a head.
  */
 
 import { type Backward, deliver, type Gradients } from '../../../nn/layers/layers.ts';
@@ -172,8 +172,8 @@ const headLearn = (
 };
 
 /**
- * Mean loss of a batch, its gradient by the decoder's rows, and what rows of the shared embedding get from tied heads.
- * Throws RangeError for a batch without a target.
+ * Mean loss of a batch, its gradient by the decoder's rows, and what rows of the shared embedding get from
+ * tied heads. Throws RangeError for a batch without a target.
  */
 export const headsBackward = async (
   pass: Backward,

@@ -1,7 +1,7 @@
 /**
- * How our arrays lie in the tensors of the reference (RyanWangZf/PromptEHR, whose names and layouts are those of
- * BART in Hugging Face's transformers). Projections that read the same rows are one array here, their reference
- * tensors side by side: one product of matrices instead of three.
+ * How our arrays lie in the tensors of the reference (RyanWangZf/PromptEHR, whose names and layouts are those
+ * of BART in Hugging Face's transformers). Projections that read the same rows are one array here, their
+ * reference tensors side by side: one product of matrices instead of three.
  */
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import type { Pace } from '../../../kernel/pace.ts';

@@ -1,6 +1,7 @@
 /**
- * The perturbations of contexts that PromptEHR learns from (section 3.3): (1) token mask, infill and deletion, (2) the
- * codes of a span shuffled, the spans of a visit permuted. Brackets stay. Everything is decided by the given stream.
+ * The perturbations of contexts that PromptEHR learns from (section 3.3): (1) token mask, infill and
+ * deletion, (2) the codes of a span shuffled, the spans of a visit permuted. Brackets stay. Everything is
+ * decided by the given stream.
  */
 import type { UniformStream } from '../../../kernel/random.ts';
 import { beginOf, endOf, marks, type Spans, type StreamLayout } from './streams.ts';
@@ -40,7 +41,8 @@ export const maskTokens = (tokens: readonly number[], rate: number, stream: Unif
 
 /**
  * Runs of length ~ Poisson(3) are replaced: `replacement` stands for a run. Such a run begins before a token
- * with the probability that makes `rate` of all tokens fall in one; a run of length zero replaces nothing by something.
+ * with the probability that makes `rate` of all tokens fall in one; a run of length zero replaces nothing by
+ * something.
  */
 const replaceRuns = (
   tokens: readonly number[],
@@ -48,7 +50,8 @@ const replaceRuns = (
   stream: UniformStream,
   replacement: readonly number[],
 ): number[] => {
-  // A run of mean 3 to 3 (1 - rate) / rate tokens outside runs; those right after an empty run count among these.
+  // A run of mean 3 to 3 (1 - rate) / rate tokens outside runs; those right after an empty run count among
+  // these.
   const outside = (runLength * (1 - rate)) / rate - Math.exp(-runLength);
   const probability = 1 / (1 + Math.max(0, outside));
   const kept: number[] = [];
@@ -64,7 +67,10 @@ const replaceRuns = (
   return kept;
 };
 
-/** Runs become one `<mask>` each, whatever their length; one of length zero is a mask where nothing is missing. */
+/**
+ * Runs become one `<mask>` each, whatever their length; one of length zero is a mask where nothing is
+ * missing.
+ */
 export const infillTokens = (tokens: readonly number[], rate: number, stream: UniformStream): number[] =>
   rate > 0 ? replaceRuns(tokens, rate, stream, [marks.mask]) : [...tokens];
 

@@ -1,7 +1,8 @@
 /**
- * A forest of pairwise tables over discrete facts (Chow and Liu: Approximating discrete probability distributions with
- * dependence trees; IEEE Trans. Inf. Theory 14, 1968): the edges of the most information, as far as it is more than
- * what Schwarz's criterion charges for their numbers. No count of fewer than `smallestGroup` patients is stored.
+ * A forest of pairwise tables over discrete facts (Chow and Liu: Approximating discrete probability
+ * distributions with dependence trees; IEEE Trans. Inf. Theory 14, 1968): the edges of the most information,
+ * as far as it is more than what Schwarz's criterion charges for their numbers. No count of fewer than
+ * `smallestGroup` patients is stored.
  */
 import { smallestGroup } from './features.ts';
 
@@ -11,7 +12,10 @@ export interface CodedFact {
   of: Int32Array;
 }
 
-/** A fact's place in the forest: `facts[fact]` depends on the entry `parent` of the same list, which stands earlier. */
+/**
+ * A fact's place in the forest: `facts[fact]` depends on the entry `parent` of the same list, which stands
+ * earlier.
+ */
 export interface ForestNode {
   fact: number;
   parent: number;
@@ -24,7 +28,10 @@ const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, numbe
 /** Counts of 1 … smallestGroup - 1 look alike. */
 const blurred = (count: number): number => (count > 0 && count < smallestGroup ? smallestGroup / 2 : count);
 
-/** Shares of a row of counts: the small cells as `small` says, the others share what is left as their counts do. */
+/**
+ * Shares of a row of counts: the small cells as `small` says, the others share what is left as their counts
+ * do.
+ */
 const blurredShares = (
   counts: readonly number[],
   small: (count: number, level: number) => number,
@@ -48,9 +55,10 @@ const marginal = ({ levels, of }: CodedFact): number[] => {
 };
 
 /**
- * Shares of `child` at each level of `parent`. Cells of fewer than `smallestGroup` patients are pooled: what a row has
- * left over is spread over them as the child's own shares are. A small rest is as many as independence would give
- * where that is small too; where many are expected, none stays none and few are blurred.
+ * Shares of `child` at each level of `parent`. Cells of fewer than `smallestGroup` patients are pooled: what
+ * a row has left over is spread over them as the child's own shares are. A small rest is as many as
+ * independence would give where that is small too; where many are expected, none stays none and few are
+ * blurred.
  */
 export const pooledShares = (parent: CodedFact, child: CodedFact): number[] => {
   const counts = new Array<number>(parent.levels * child.levels).fill(0);

@@ -1,6 +1,6 @@
 /**
- * What PromptEHR is trained on (section 3.1 to 3.3): a context, and spans of one visit that are predicted from it. The
- * tasks differ by what the context contains of that visit beside the visits before it.
+ * What PromptEHR is trained on (section 3.1 to 3.3): a context, and spans of one visit that are predicted
+ * from it. The tasks differ by what the context contains of that visit beside the visits before it.
  */
 
 import { type RandomSource, UniformStream } from '../../../kernel/random.ts';
@@ -39,8 +39,9 @@ export const lengthOf = ({ columns: { visitOffsets, codeOffsets }, patient, visi
   (codeOffsets[visit + 1] as number) - (codeOffsets[visitOffsets[patient] as number] as number);
 
 /**
- * longitudinal: nothing, all spans are predicted. crossModal: all spans but the one that is predicted. generation: the
- * first 0, 1, … spans, those after them are predicted. completion: all spans, corrupted, and all are predicted whole.
+ * longitudinal: nothing, all spans are predicted. crossModal: all spans but the one that is predicted.
+ * generation: the first 0, 1, … spans, those after them are predicted. completion: all spans, corrupted, and
+ * all are predicted whole.
  */
 export const tasks = ['longitudinal', 'crossModal', 'generation', 'completion'] as const;
 export type Task = (typeof tasks)[number];
@@ -139,8 +140,8 @@ export const trainingExample = (
 };
 
 /**
- * The examples whose spans together have the probability of a visit, as generation factorizes it: each span given
- * the visits before and the spans before it, uncorrupted, codes ascending.
+ * The examples whose spans together have the probability of a visit, as generation factorizes it: each span
+ * given the visits before and the spans before it, uncorrupted, codes ascending.
  */
 export const generationExamples = (
   layout: StreamLayout,

@@ -66,7 +66,9 @@ const missing = (what: string, wanted: readonly string[], there: readonly string
     );
 };
 
-/** Learns scales and levels from the training split. Throws InvalidConfig for a name the cohort does not have. */
+/**
+ * Learns scales and levels from the training split. Throws InvalidConfig for a name the cohort does not have.
+ */
 export const fitFeatures = (
   { train, vocabulary }: Pick<TrainingData, 'train' | 'vocabulary'>,
   choice: PromptChoice,
@@ -113,8 +115,8 @@ export const levelMap = (fact: readonly string[], levels: readonly string[]): In
   Int32Array.from(fact, (level) => levels.indexOf(level));
 
 /**
- * What the network reads of `patients`; unknown where the columns have no value, or a level that the model does not have.
- * Throws InvalidConfig where a fact is of another kind than in training.
+ * What the network reads of `patients`; unknown where the columns have no value, or a level that the model
+ * does not have. Throws InvalidConfig where a fact is of another kind than in training.
  */
 export const promptsOf = (features: PromptFeatures, columns: Facts, patients: ArrayLike<number>): Prompts => {
   const wide = categoriesOf(features).length;

@@ -1,6 +1,7 @@
 /**
- * The facts of patients that have no record yet: number of visits, demographics, labels. No real patient is stored or
- * resampled, only pairwise tables over bins and levels that at least `smallestGroup` training patients share.
+ * The facts of patients that have no record yet: number of visits, demographics, labels. No real patient is
+ * stored or resampled, only pairwise tables over bins and levels that at least `smallestGroup` training
+ * patients share.
  */
 import { z } from 'zod';
 import type { Demographic, VisitColumns } from '../../../patients/visit-columns.ts';
@@ -115,7 +116,10 @@ const codeCategorical = (
   };
 };
 
-/** Learns how the facts of `patients` go together: those that are prompts, all labels, and the number of visits. */
+/**
+ * Learns how the facts of `patients` go together: those that are prompts, all labels, and the number of
+ * visits.
+ */
 export const fitMarginals = (
   train: VisitColumns,
   patients: Int32Array,

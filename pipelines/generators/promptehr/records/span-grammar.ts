@@ -1,6 +1,9 @@
 import type { PromptModel } from './prompt-model.ts';
 
-/** What a span may consist of: the outputs of its head, of which 0 closes it and the others are codes, ascending. */
+/**
+ * What a span may consist of: the outputs of its head, of which 0 closes it and the others are codes,
+ * ascending.
+ */
 export interface SpanRules {
   outputs: number;
   /** Canonical: every code is higher than the one before. Shuffled: any code that is not written yet. */
@@ -33,9 +36,9 @@ export const kindRules = (
 };
 
 /**
- * `[outputs]`, 1 where the output may come after those `written`: no repeats, nothing that excludes what is written, no lower
- * code under canonical order, no code after which too few are left to reach `least` (groups not counted: they may leave
- * fewer). One output at least may always come, so that every span gets closed.
+ * `[outputs]`, 1 where the output may come after those `written`: no repeats, nothing that excludes what is
+ * written, no lower code under canonical order, no code after which too few are left to reach `least` (groups
+ * not counted: they may leave fewer). One output at least may always come, so that every span gets closed.
  */
 export const allowedOutputs = (
   { outputs, order, least, most, without, groups }: SpanRules,

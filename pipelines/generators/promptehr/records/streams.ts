@@ -1,8 +1,8 @@
 /**
- * Records as streams of tokens, as in PromptEHR (Wang, Sun: PromptEHR: conditional electronic healthcare records
- * generation with prompt learning; EMNLP 2022, section 3.2): `<s> <v> <dx> … </dx> <px> … </px> </v> <v> … </v> </s>`.
- * A span is one kind of a visit's codes with its brackets. A span that is written but has no codes means that there
- * are none; a span left out means that nothing is known.
+ * Records as streams of tokens, as in PromptEHR (Wang, Sun: PromptEHR: conditional electronic healthcare
+ * records generation with prompt learning; EMNLP 2022, section 3.2): `<s> <v> <dx> … </dx> <px> … </px> </v>
+ * <v> … </v> </s>`. A span is one kind of a visit's codes with its brackets. A span that is written but has
+ * no codes means that there are none; a span left out means that nothing is known.
  */
 import { type TokenKind, tokenKinds } from '../../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
@@ -33,7 +33,10 @@ export interface StreamLayout {
   logitOf: Int32Array;
   /** One per kind: the span's end first, then its codes, ascending. */
   heads: Head[];
-  /** One per head, per output: things of which a visit has at most one (the ranges of a lab test); -1: no such thing. */
+  /**
+   * One per head, per output: things of which a visit has at most one (the ranges of a lab test); -1: no such
+   * thing.
+   */
   groups: Int32Array[];
 }
 
@@ -89,8 +92,8 @@ export const visitStream = ({ codeBase }: StreamLayout, spans: Spans): number[] 
 };
 
 /**
- * Visits, oldest first, as the encoder reads them, in at most `contextTokens` tokens: the most recent ones that fit
- * as a whole are kept; of a last visit that does not fit, its beginning. `cut`: tokens left out.
+ * Visits, oldest first, as the encoder reads them, in at most `contextTokens` tokens: the most recent ones
+ * that fit as a whole are kept; of a last visit that does not fit, its beginning. `cut`: tokens left out.
  */
 export const contextStream = (
   visits: readonly ArrayLike<number>[],
@@ -108,7 +111,10 @@ export const contextStream = (
   return { tokens, cut: total - (tokens.length - 2) };
 };
 
-/** A span as the decoder reads it and what it predicts: `<dx> c c c` → c c c `</dx>`, as indices into the head. */
+/**
+ * A span as the decoder reads it and what it predicts: `<dx> c c c` → c c c `</dx>`, as indices into the
+ * head.
+ */
 export const spanSteps = (
   { codeBase, logitOf }: StreamLayout,
   kind: number,

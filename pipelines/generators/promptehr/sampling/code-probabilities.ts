@@ -1,9 +1,10 @@
 /**
- * The probability of a span to have each code, whatever else it has. A span is written code by code, so the sum over all
- * spans is estimated: some spans are sampled, and at every step of each the probability of the code that would come next is
- * added up. A code stands in a span once at most, so the mean of these sums is an unbiased estimate of the code's
- * probability; codes that no sampled span has get one too. Samples that agree so far share one row of the decoder, and the
- * samples of a row are spread evenly over what comes next (systematic sampling), so that few of them are enough.
+ * The probability of a span to have each code, whatever else it has. A span is written code by code, so the
+ * sum over all spans is estimated: some spans are sampled, and at every step of each the probability of the
+ * code that would come next is added up. A code stands in a span once at most, so the mean of these sums is
+ * an unbiased estimate of the code's probability; codes that no sampled span has get one too. Samples that
+ * agree so far share one row of the decoder, and the samples of a row are spread evenly over what comes next
+ * (systematic sampling), so that few of them are enough.
  */
 
 import type { EncodedContexts } from '../network/encode-contexts.ts';
@@ -29,9 +30,9 @@ export interface SpanEstimate {
   /** `[outputs]` probability that the span has the code; of the end, 0. */
   probabilities: Float64Array;
   /**
-   * −ln probability of each output of the truth among the codes that can come, the end not counted, given the outputs
-   * before it: as the reference's head, which has no end, has it; in canonical order, codes below the last cannot
-   * come. NaN beyond the longest span.
+   * −ln probability of each output of the truth among the codes that can come, the end not counted, given the
+   * outputs before it: as the reference's head, which has no end, has it; in canonical order, codes below the
+   * last cannot come. NaN beyond the longest span.
    */
   forced: Float64Array;
 }
@@ -43,7 +44,9 @@ interface Prefix {
   samples: number;
 }
 
-/** −ln probability of an output among the codes that can come: all of the head, or those above the last one. */
+/**
+ * −ln probability of an output among the codes that can come: all of the head, or those above the last one.
+ */
 const lossAmongCodes = (
   logits: Float32Array,
   output: number,
@@ -161,8 +164,8 @@ class Estimation {
 }
 
 /**
- * Estimates spans of encoded contexts, with so many samples for each. The estimates are in the order of the queries; one
- * may exceed 1 by the error of sampling.
+ * Estimates spans of encoded contexts, with so many samples for each. The estimates are in the order of the
+ * queries; one may exceed 1 by the error of sampling.
  */
 export const codeProbabilities = async (
   network: SpanNetwork,

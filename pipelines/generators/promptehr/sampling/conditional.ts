@@ -47,10 +47,10 @@ const placesOf = ({ streams }: PromptModel, { columns }: QueryRun, visit: number
 };
 
 /**
- * The probability that the network assigns to the codes of each visit. Equation 6 takes the codes of a visit as
- * independent given the past, so a code's probability is its share of what the span is expected to have, from sampled spans
- * (code-probabilities.ts); no code of the span itself is given. `reference` has the chain that the authors' code scores
- * instead: each code after those before it, which are given in ascending order.
+ * The probability that the network assigns to the codes of each visit. Equation 6 takes the codes of a visit
+ * as independent given the past, so a code's probability is its share of what the span is expected to have,
+ * from sampled spans (code-probabilities.ts); no code of the span itself is given. `reference` has the chain
+ * that the authors' code scores instead: each code after those before it, which are given in ascending order.
  */
 export async function* conditionalByNetwork(run: QueryRun): AsyncSteps<ConditionalScores> {
   const { model, columns } = run;

@@ -49,7 +49,9 @@ export const logSoftmax = (logits: Float32Array, allowed: Uint8Array): Float64Ar
   return logs;
 };
 
-/** The outputs that are possible, likeliest first; of equally likely ones the lower. At most `most` of them. */
+/**
+ * The outputs that are possible, likeliest first; of equally likely ones the lower. At most `most` of them.
+ */
 export const likeliest = (logs: Float64Array, most: number): number[] => {
   const best: number[] = [];
   let least = Number.NEGATIVE_INFINITY;
@@ -77,8 +79,9 @@ const keepNucleus = (weights: Float64Array, topP: number): void => {
 };
 
 /**
- * Samples an output by its probability, by one uniform: temperature first, then the `topK` likeliest, then of these the
- * nucleus (Holtzman, Buys, Du, Forbes, Choi: The curious case of neural text degeneration; ICLR 2020).
+ * Samples an output by its probability, by one uniform: temperature first, then the `topK` likeliest, then of
+ * these the nucleus (Holtzman, Buys, Du, Forbes, Choi: The curious case of neural text degeneration; ICLR
+ * 2020).
  */
 export const sampleOutput = (
   logs: Float64Array,

@@ -52,8 +52,9 @@ const queriesFor = (
 };
 
 /**
- * Fills in what records do not contain: the probability of each code from sampled spans (code-probabilities.ts).
- * Completion gives the visit's own codes to the encoder and predicts each span anew, as training does.
+ * Fills in what records do not contain: the probability of each code from sampled spans
+ * (code-probabilities.ts). Completion gives the visit's own codes to the encoder and predicts each span anew,
+ * as training does.
  */
 export async function* imputeByNetwork(run: QueryRun, request: ImputeRequest): AsyncSteps<Imputation> {
   const { columns, model } = run;

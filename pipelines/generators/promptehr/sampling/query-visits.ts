@@ -16,7 +16,9 @@ import { groupByLength, type RecordNetwork } from './write-records.ts';
 /** Spans of one visit that are estimated from one context. */
 export interface VisitQuery {
   patient: number;
-  /** Counted over all patients as codeOffsets counts; a visit after a patient's last has no codes of its own. */
+  /**
+   * Counted over all patients as codeOffsets counts; a visit after a patient's last has no codes of its own.
+   */
   visit: number;
   /** What the context contains of that visit; undefined: nothing, it ends with the visit before. */
   given: Spans | undefined;
@@ -110,9 +112,9 @@ const estimateGroup = async (run: QueryRun, group: readonly Prepared[]): Promise
 };
 
 /**
- * Runs the queries that `queriesOf` has for each patient and hands out the estimates, patient after patient in windows,
- * inside a window in no order. Random numbers are addressed by patient, visit and kind: the same patients in the same
- * columns get the same estimates.
+ * Runs the queries that `queriesOf` has for each patient and hands out the estimates, patient after patient
+ * in windows, inside a window in no order. Random numbers are addressed by patient, visit and kind: the same
+ * patients in the same columns get the same estimates.
  */
 export async function* queryVisits(
   run: QueryRun,

@@ -1,4 +1,7 @@
-/** What is decided about patients before their records are written: unconditional sampling, or around real patients. */
+/**
+ * What is decided about patients before their records are written: unconditional sampling, or around real
+ * patients.
+ */
 import type { SampleRequest } from '../../../generation/generator.ts';
 import { RandomSource } from '../../../kernel/random.ts';
 import { patientCount, selectFacts, type VisitColumns } from '../../../patients/visit-columns.ts';
@@ -33,8 +36,9 @@ const isGap = ({ kinds }: StreamLayout, kind: number): boolean => kinds[kind] ==
 const lastCodes = ({ kinds }: StreamLayout): number => kinds.findLastIndex((kind) => kind !== 'gap');
 
 /**
- * Unconditional sampling (cold start): facts and numbers of visits from the fitted marginals, as far as the request leaves
- * them open, and every code from the network. Every visit gets a code; none but later ones have a gap, and one.
+ * Unconditional sampling (cold start): facts and numbers of visits from the fitted marginals, as far as the
+ * request leaves them open, and every code from the network. Every visit gets a code; none but later ones
+ * have a gap, and one.
  */
 export const coldStart = (
   model: PromptModel,
@@ -77,10 +81,10 @@ const excluded = (groups: Int32Array, outputs: ReadonlySet<number>): Set<number>
 };
 
 /**
- * Patients built around real ones, for comparison with what was published: each code of each real visit stays with
- * probability one half, and the network adds as many others as were dropped; facts, number of visits and of codes are
- * the real patient's (the authors' promptehr.py:615-738; docs/reference-code.md, defect 17). Not for release: half is copied.
- * Defects 18 and 19 are not repeated, nor the cut at 20 codes.
+ * Patients built around real ones, for comparison with what was published: each code of each real visit stays
+ * with probability one half, and the network adds as many others as were dropped; facts, number of visits and
+ * of codes are the real patient's (the authors' promptehr.py:615-738; docs/reference-code.md, defect 17). Not
+ * for release: half is copied. Defects 18 and 19 are not repeated, nor the cut at 20 codes.
  */
 export const warmStart = (
   model: PromptModel,

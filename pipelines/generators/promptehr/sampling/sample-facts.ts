@@ -176,8 +176,9 @@ const setFact = (
 };
 
 /**
- * Samples the facts of patients `first` … `first + count - 1`, exactly as requested where something is. Each patient's
- * random numbers are those of purpose `patients`, minor counter 0. Throws InvalidConfig for a fact or level that the model does not have.
+ * Samples the facts of patients `first` … `first + count - 1`, exactly as requested where something is. Each
+ * patient's random numbers are those of purpose `patients`, minor counter 0. Throws InvalidConfig for a fact
+ * or level that the model does not have.
  */
 export const sampleFacts = (
   { features, marginals }: { features: PromptFeatures; marginals: PromptMarginals },

@@ -26,9 +26,10 @@ import type { SampledFacts } from './sample-facts.ts';
 import { writeRecords } from './write-records.ts';
 
 /**
- * Patients sampled together: with 64, block b is patients 64b … 64b+63. Products of matrices round differently for
- * different numbers of rows; with fixed blocks a patient does not depend on how many were requested. A wide model has
- * small blocks, so that a worker can report between two: 256 up to a width of 192, 64 at BART-base's 768.
+ * Patients sampled together: with 64, block b is patients 64b … 64b+63. Products of matrices round
+ * differently for different numbers of rows; with fixed blocks a patient does not depend on how many were
+ * requested. A wide model has small blocks, so that a worker can report between two: 256 up to a width of
+ * 192, 64 at BART-base's 768.
  */
 export const patientBlock = ({ width }: Pick<PromptArchitecture, 'width'>): number =>
   Math.max(16, Math.min(256, 2 ** Math.floor(Math.log2(49152 / width))));
@@ -71,8 +72,9 @@ const columnsOf = (records: readonly number[][][], { labels, demographics }: Sam
 };
 
 /**
- * Samples records from a PromptEHR network: unconditionally, unless the request brings real patients as seeds. With seeds
- * only the requested patients of a block are sampled: requests along block borders give the same patients.
+ * Samples records from a PromptEHR network: unconditionally, unless the request brings real patients as
+ * seeds. With seeds only the requested patients of a block are sampled: requests along block borders give the
+ * same patients.
  */
 export class PromptSampler implements Sampler {
   readonly block: number;

@@ -45,8 +45,8 @@ interface PendingSpan extends SpanTask {
 }
 
 /**
- * Contexts that are encoded together: shortest first, so that little is padded, in groups of bounded size, and of `most`
- * together by what `countOf` counts of each. Decided by the contexts and their order alone.
+ * Contexts that are encoded together: shortest first, so that little is padded, in groups of bounded size,
+ * and of `most` together by what `countOf` counts of each. Decided by the contexts and their order alone.
  */
 export const groupByLength = <T extends { stream: readonly number[] }>(
   contexts: readonly T[],
@@ -92,7 +92,10 @@ interface Draft {
 
 const writtenIn = (spans: Spans): number => spans.reduce((sum, span) => sum + (span?.length ?? 0), 0);
 
-/** The current visit as the context has it: without a span it is no visit at all, as in training (examples.ts). */
+/**
+ * The current visit as the context has it: without a span it is no visit at all, as in training
+ * (examples.ts).
+ */
 const contextOf = ({ streams, spans }: Draft, kept: readonly number[], kind: number, model: PromptModel) => {
   const given = kept.length > 0 ? spans.with(kind, kept) : spans;
   const visits = given.some((span) => span) ? [...streams, visitStream(model.streams, given)] : streams;
@@ -194,8 +197,9 @@ class RecordWriter {
 }
 
 /**
- * Writes the records of patients `first` …: visit by visit, kind by kind, each span from a context that holds all that
- * was written before. Gives each visit's codes. Random numbers are addressed by seed, patient, visit, kind and position.
+ * Writes the records of patients `first` …: visit by visit, kind by kind, each span from a context that holds
+ * all that was written before. Gives each visit's codes. Random numbers are addressed by seed, patient,
+ * visit, kind and position.
  */
 export const writeRecords = (
   network: RecordNetwork,

@@ -109,8 +109,9 @@ const advance = (search: Search, steps: readonly Step[]): number[] => {
 };
 
 /**
- * Beam search for the likeliest span of each task, without a length penalty. The hypothesis that takes the likeliest
- * output at each step never leaves the beam, so that no result is less likely than what greedy decoding gives.
+ * Beam search for the likeliest span of each task, without a length penalty. The hypothesis that takes the
+ * likeliest output at each step never leaves the beam, so that no result is less likely than what greedy
+ * decoding gives.
  */
 const searchSpans = async (
   network: SpanNetwork,
@@ -150,9 +151,9 @@ const searchSpans = async (
 };
 
 /**
- * Rows that the decoder has for so many spans: up to a quarter more, so that there are few different numbers. For each
- * new shape of a product oneDNN compiles a kernel, which takes longer than the product, and leaving out a span that is
- * closed copies all that the decoder keeps of the others.
+ * Rows that the decoder has for so many spans: up to a quarter more, so that there are few different numbers.
+ * For each new shape of a product oneDNN compiles a kernel, which takes longer than the product, and leaving
+ * out a span that is closed copies all that the decoder keeps of the others.
  */
 const rowsFor = (spans: number): number => {
   const step = Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, spans))) / 4);
@@ -210,8 +211,8 @@ const sampleSpans = async (
 };
 
 /**
- * Writes spans, all in step, each from its own context: the outputs of its head, the end left out. A span to which the
- * grammar allows no code, or none any more, is closed without running the network.
+ * Writes spans, all in step, each from its own context: the outputs of its head, the end left out. A span to
+ * which the grammar allows no code, or none any more, is closed without running the network.
  */
 export const writeSpans = (
   network: SpanNetwork,

@@ -8,8 +8,8 @@ import { associatedRows } from './associations.ts';
 const share = 1 / 4;
 
 /**
- * What the mean of the context's rows weighs against the row of the code said last when a block of the decoder adds
- * both and normalizes: so much that the last code has little to say.
+ * What the mean of the context's rows weighs against the row of the code said last when a block of the
+ * decoder adds both and normalizes: so much that the last code has little to say.
  */
 const passed = 12;
 
@@ -22,9 +22,10 @@ const grow = (values: Map<string, Float32Array>, name: string, change: (own: Flo
 };
 
 /**
- * Changes fresh weights, in place, so that codes are likelier after codes they share visits with: rows of codes
- * begin as what they go with (associations.ts), cross-attention, which sees all of the context alike at first, passes
- * its rows on as they are, and the tied heads compare. Chosen on the MIMIC-III demo (docs/promptehr.md).
+ * Changes fresh weights, in place, so that codes are likelier after codes they share visits with: rows of
+ * codes begin as what they go with (associations.ts), cross-attention, which sees all of the context alike at
+ * first, passes its rows on as they are, and the tied heads compare. Chosen on the MIMIC-III demo
+ * (docs/promptehr.md).
  */
 export const startAssociated = async (
   values: Map<string, Float32Array>,

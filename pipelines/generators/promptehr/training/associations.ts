@@ -1,7 +1,8 @@
 /**
- * What codes have to do with each other, as few numbers per code as a small cohort supports: ln of how much likelier
- * two codes are in one visit than they would be by chance, drawn toward zero where few visits tell, and of that matrix the
- * leading directions (Levy and Goldberg 2014 show that embeddings of words factor such a matrix).
+ * What codes have to do with each other, as few numbers per code as a small cohort supports: ln of how much
+ * likelier two codes are in one visit than they would be by chance, drawn toward zero where few visits tell,
+ * and of that matrix the leading directions (Levy and Goldberg 2014 show that embeddings of words factor such
+ * a matrix).
  */
 
 import type { Pace } from '../../../kernel/pace.ts';
@@ -82,8 +83,9 @@ const orthonormalize = (vectors: readonly Float64Array[]): void => {
 const rounds = 30;
 
 /**
- * `[n, rank]` rows whose products are nearest to a symmetric matrix [n, n]: of its eigenvectors of largest size, those of
- * positive value, times the root of it. By orthogonal iteration, from the same vectors whatever the seed.
+ * `[n, rank]` rows whose products are nearest to a symmetric matrix [n, n]: of its eigenvectors of largest
+ * size, those of positive value, times the root of it. By orthogonal iteration, from the same vectors
+ * whatever the seed.
  */
 export const leadingFactors = async (
   matrix: Float64Array,

@@ -177,8 +177,8 @@ const middle: Preset = {
 };
 
 /**
- * The smallest is tuned on the MIMIC-III demo (docs/promptehr.md), where a start from associations helps; with 600 patients it
- * no longer does. The others are guesses between it and the paper's.
+ * The smallest is tuned on the MIMIC-III demo (docs/promptehr.md), where a start from associations helps;
+ * with 600 patients it no longer does. The others are guesses between it and the paper's.
  */
 const presets: Presets<Preset> = {
   paper,

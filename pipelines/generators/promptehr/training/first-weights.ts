@@ -8,7 +8,10 @@ import type { PromptSettings } from './config.ts';
 import { headShares, initialValues, prevalenceBias } from './initial-weights.ts';
 import { type PromptStart, startedValues } from './warm-weights.ts';
 
-/** The numbers that a training begins with, part by part, and how many of them are those of the model it starts from. */
+/**
+ * The numbers that a training begins with, part by part, and how many of them are those of the model it
+ * starts from.
+ */
 export const firstWeights = async (
   { train, vocabulary }: TrainingData,
   model: PromptModel,

@@ -28,7 +28,10 @@ import { adviceOf, memoryNeed } from './memory-need.ts';
 import { untrainedModel } from './untrained-model.ts';
 import { type PromptStart, settingsFrom } from './warm-weights.ts';
 
-/** Patients sampled in one round of calibration: a share of few training visits is known no better than from these. */
+/**
+ * Patients sampled in one round of calibration: a share of few training visits is known no better than from
+ * these.
+ */
 const calibrationPatients = { least: 512, most: 2048 };
 
 /** What to add to each head's bias, after one look at `sampled` records. */
@@ -57,9 +60,9 @@ const openSampler = async (saved: Saved, vocabulary: TrainingData['vocabulary'])
 };
 
 /**
- * PromptEHR in training, from fresh weights or what can be taken of `start`. One step is one batch of visits. Throws
- * TooFewPatients when no training patient has a visit, InvalidConfig where the config does not fit `start`, OutOfMemory when
- * what the training needs is not free.
+ * PromptEHR in training, from fresh weights or what can be taken of `start`. One step is one batch of visits.
+ * Throws TooFewPatients when no training patient has a visit, InvalidConfig where the config does not fit
+ * `start`, OutOfMemory when what the training needs is not free.
  */
 export const fitPrompt = async (
   data: TrainingData,

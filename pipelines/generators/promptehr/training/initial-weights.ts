@@ -5,7 +5,9 @@ import type { PromptArchitecture } from '../network/architecture.ts';
 import { allWeights, headName, type Weight } from '../network/weight-layout.ts';
 import type { StreamLayout } from '../records/streams.ts';
 
-/** How the reference fills a fresh tensor: BART's normal of 0.02, Xavier's uniform for what makes prompt rows. */
+/**
+ * How the reference fills a fresh tensor: BART's normal of 0.02, Xavier's uniform for what makes prompt rows.
+ */
 const distributionOf = ({ name, shape }: Weight): Distribution => {
   const [rows, columns] = shape;
   if (columns === undefined)
@@ -15,7 +17,10 @@ const distributionOf = ({ name, shape }: Weight): Distribution => {
   return { kind: 'normal', size: 0.02 };
 };
 
-/** Share of the visits whose span has each output of each head, none never or always. [outputs], the end's is unused. */
+/**
+ * Share of the visits whose span has each output of each head, none never or always. [outputs], the end's is
+ * unused.
+ */
 export const headShares = (
   { kindOf, logitOf, heads }: StreamLayout,
   columns: VisitColumns,
@@ -31,9 +36,10 @@ export const headShares = (
 };
 
 /**
- * What a head adds to its logits so that, where rows say nothing, each code is in as large a share of spans as told, and
- * independently of the others. Codes that ascend: the next is c when none between is there, so p(c) times 1 - p of all
- * codes before it; the end when none is left. In any order: p(c), and one for the end.
+ * What a head adds to its logits so that, where rows say nothing, each code is in as large a share of spans
+ * as told, and independently of the others. Codes that ascend: the next is c when none between is there, so
+ * p(c) times 1 - p of all codes before it; the end when none is left. In any order: p(c), and one for the
+ * end.
  */
 export const prevalenceBias = (
   shares: readonly Float64Array[],
@@ -51,7 +57,9 @@ export const prevalenceBias = (
     return bias;
   });
 
-/** A fresh model's numbers, part by part; a draw is addressed by its part, row and column. `biases`: by head. */
+/**
+ * A fresh model's numbers, part by part; a draw is addressed by its part, row and column. `biases`: by head.
+ */
 export const initialValues = (
   architecture: PromptArchitecture,
   random: RandomSource,

@@ -77,7 +77,8 @@ const stepNumbers = (architecture: PromptArchitecture, extent: BatchExtent): num
     writing: over((grid) => attentionHeads * grid.lines * grid.written ** 2),
     between: over((grid) => attentionHeads * grid.lines * grid.read * grid.written),
   };
-  // Queries, keys, values in the grids; merged, out, two norms of two and masks; the wide layer before, at and after.
+  // Queries, keys, values in the grids; merged, out, two norms of two and masks; the wide layer before, at
+  // and after.
   const block = (rows: number, cells: number, own: number[]) =>
     8 * rows * width + 3 * cells * width + 3 * rows * feed + sum(own);
   const cross = (2 * read + written + 5 * spanRows) * width + sum(scores.between);
@@ -94,7 +95,10 @@ const stepNumbers = (architecture: PromptArchitecture, extent: BatchExtent): num
   return kept + passing + 4 * spanRows * outputs + 2 * tokens * width + 2 * outputs * width;
 };
 
-/** Numbers that validation makes: each span of a visit reads a context of its own, and nothing is kept for a backward. */
+/**
+ * Numbers that validation makes: each span of a visit reads a context of its own, and nothing is kept for a
+ * backward.
+ */
 const validationNumbers = (architecture: PromptArchitecture, extent: BatchExtent): number => {
   const { width, feed, attentionHeads, heads } = architecture;
   const { contextRows, spanRows, grids } = extent;

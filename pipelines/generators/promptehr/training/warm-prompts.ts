@@ -36,9 +36,9 @@ const copyRow = (
 };
 
 /**
- * Prompts of the model for this cohort, those of the start where it has them. A number is scaled by this cohort's mean
- * and deviation, and its rows are changed so that the prompt stays what it was. `valuesOf` is undefined for parts that
- * are no prompt's.
+ * Prompts of the model for this cohort, those of the start where it has them. A number is scaled by this
+ * cohort's mean and deviation, and its rows are changed so that the prompt stays what it was. `valuesOf` is
+ * undefined for parts that are no prompt's.
  */
 export const startedPrompts = (
   own: Speaking,

@@ -1,4 +1,7 @@
-/** PromptEHR from a model: what both speak is taken, by kind and code, by fact and level; everything else is drawn. */
+/**
+ * PromptEHR from a model: what both speak is taken, by kind and code, by fact and level; everything else is
+ * drawn.
+ */
 
 import { StageError } from '../../../../schemas/errors.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
@@ -55,15 +58,18 @@ const sizedLike = (config: PromptConfig, { model }: PromptStart): PromptConfig =
   };
 };
 
-/** Where the config leaves `start` out: biases if the model has some, or if it has never been told how common codes are. */
+/**
+ * Where the config leaves `start` out: biases if the model has some, or if it has never been told how common
+ * codes are.
+ */
 const startOf = (config: PromptConfig, { model }: PromptStart, { taken }: RowSources): PromptConfig => {
   if (config.start !== undefined || (!model.architecture.biased && taken === 0)) return config;
   return { ...config, start: model.architecture.biased ? 'prevalence' : 'random' };
 };
 
 /**
- * Settings for a training that starts from a model: its sizes, and contexts of no more tokens than it has positions for.
- * Throws InvalidConfig where the config asks for other sizes or longer contexts.
+ * Settings for a training that starts from a model: its sizes, and contexts of no more tokens than it has
+ * positions for. Throws InvalidConfig where the config asks for other sizes or longer contexts.
  */
 export const settingsFrom = (
   data: TrainingData,
@@ -80,7 +86,8 @@ export const settingsFrom = (
       `contextTokens is ${config.contextTokens} in the config, and the model it is to start from has positions for ` +
         `${room} tokens beside ${prompts} prompts`,
     );
-  // What codes have to do with each other stands in the model's rows, not in what a cohort tells before training.
+  // What codes have to do with each other stands in the model's rows, not in what a cohort tells before
+  // training.
   const begin = settings.start === 'random' ? 'random' : 'prevalence';
   return { ...settings, start: begin, contextTokens: Math.min(settings.contextTokens, room) };
 };
@@ -101,8 +108,8 @@ export interface Started {
 }
 
 /**
- * The numbers of a model for this cohort: the start's where it has them, `fresh` ones elsewhere. New rows of tables of
- * tokens lie around the mean of the start's rows.
+ * The numbers of a model for this cohort: the start's where it has them, `fresh` ones elsewhere. New rows of
+ * tables of tokens lie around the mean of the start's rows.
  */
 export const startedValues = (
   { model, vocabulary }: { model: PromptModel; vocabulary: Vocabulary },
