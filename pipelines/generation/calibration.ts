@@ -55,7 +55,7 @@ export const calibrate = async (
 };
 
 /** How often each column [W] of a record's sets is present: codes and the end over visits, labels over patients. */
-export const columnCounts = (layout: Layout, columns: VisitColumns): Float64Array => {
+const columnCounts = (layout: Layout, columns: VisitColumns): Float64Array => {
   const counts = new Float64Array(layout.width);
   const add = (column: number, by: number) => {
     counts[column] = (counts[column] as number) + by;

@@ -2,7 +2,7 @@
  * A patient's record as the autoregressive models of HALO's paper have it: a sequence of sets of columns. Theodorou, Xiao, Sun
  * 2023; numbers as in its code, btheodorou99/HALO_Inpatient, which its baselines share.
  */
-import type { VisitColumns } from '../patients/visit-columns.ts';
+import { codesOfVisit, type VisitColumns, visitRange } from '../patients/visit-columns.ts';
 
 /** Columns of a visit vector: codes, labels, then the three special tokens of the reference. */
 export interface Layout {
@@ -44,15 +44,13 @@ export const recordSets = (
   patient: number,
   maxVisits: number,
 ): ArrayLike<number>[] => {
-  const first = columns.visitOffsets[patient] as number;
-  const last = columns.visitOffsets[patient + 1] as number;
-  const { labels } = layout;
+  const [first, last] = visitRange(columns, patient);
   const sets: ArrayLike<number>[] = [
     [layout.start],
-    labelTokens(layout, columns.labels.subarray(patient * labels, (patient + 1) * labels)),
+    labelTokens(layout, columns.labels.subarray(patient * layout.labels, (patient + 1) * layout.labels)),
   ];
   for (let visit = first; visit < Math.min(last, first + maxVisits); visit++) {
-    const codes = columns.codes.subarray(columns.codeOffsets[visit], columns.codeOffsets[visit + 1]);
+    const codes = codesOfVisit(columns, visit);
     sets.push(visit === last - 1 ? [...codes, layout.end] : codes);
   }
   return sets;
