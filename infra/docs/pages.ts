@@ -61,7 +61,7 @@ const modelsPage = (): string => {
     'Generators',
     'A run config lists generators under `generators`, by name or with settings: `config` for the network and its ' +
       'training, `sampling` for how patients are sampled (a change of it does not train again). More about each: ' +
-      '[halo.md](halo.md), [promptehr.md](promptehr.md). To add one: [architecture.md](architecture.md#where-new-things-go).',
+      '[halo.md](halo.md), [lstm.md](lstm.md), [promptehr.md](promptehr.md). To add one: [architecture.md](architecture.md#where-new-things-go).',
     'What a generator can do beside learning and sampling is known before any training; a run that asks it for ' +
       'something else is refused when it is planned.',
     markdownTable(

@@ -1,7 +1,8 @@
 /**
- * Each code that a model samples is what it reads next, so that small errors feed on themselves: records sampled from a model
- * whose probabilities are right beside real records (to 2 %) came out 7 % poorer in codes. Here biases are shifted, round by
- * round, until records as they are sampled have the training patients' prevalences. No paper has anything like it.
+ * Each code that a model samples is what it reads next, so that small errors feed on themselves: records
+ * sampled from a model whose probabilities are right beside real records (to 2 %) came out 7 % poorer in
+ * codes. Here biases are shifted, round by round, until records as they are sampled have the training
+ * patients' prevalences. No paper has anything like it.
  */
 import type { Saved } from '../kernel/checkpointable.ts';
 import { addShifts, type Shifts } from '../nn/training/epoch-trainer.ts';
@@ -9,7 +10,10 @@ import { patientCount, type VisitColumns, visitCount } from '../patients/visit-c
 import type { Sampler } from './generator.ts';
 import type { Layout } from './record-sets.ts';
 
-/** Samples that a sampled share is pulled toward the real one by, so that what was sampled a few times decides little. */
+/**
+ * Samples that a sampled share is pulled toward the real one by, so that what was sampled a few times decides
+ * little.
+ */
 export const pull = 20;
 
 /** Part of the way to go in a round: codes raise each other. */
@@ -54,7 +58,10 @@ export const calibrate = async (
   return total;
 };
 
-/** How often each column [W] of a record's sets is present: codes and the end over visits, labels over patients. */
+/**
+ * How often each column [W] of a record's sets is present: codes and the end over visits, labels over
+ * patients.
+ */
 const columnCounts = (layout: Layout, columns: VisitColumns): Float64Array => {
   const counts = new Float64Array(layout.width);
   const add = (column: number, by: number) => {
@@ -77,14 +84,18 @@ export const logitShifts = (layout: Layout, real: VisitColumns, sampled: VisitCo
     const isLabel = column >= layout.codes && column < layout.start;
     if (column >= layout.start && column !== layout.end) return 0;
     const [rows, sampledRows] = [real, sampled].map(isLabel ? patientCount : visitCount) as [number, number];
-    // Half a row away from never and always, which no logit says. More would make rare codes commoner than they are.
+    // Half a row away from never and always, which no logit says. More would make rare codes commoner than
+    // they are.
     const share = Math.min(rows - 0.5, Math.max(0.5, count)) / rows;
     const sampledShare = ((sampledCounts[column] as number) + pull * share) / (sampledRows + pull);
     return stride * (logit(share) - logit(sampledShare));
   });
 };
 
-/** [W] log-odds of each column over the rows where it can occur, a half added to both counts so that none is infinite. */
+/**
+ * [W] log-odds of each column over the rows where it can occur, a half added to both counts so that none is
+ * infinite.
+ */
 export const prevalenceLogits = (layout: Layout, train: VisitColumns): Float32Array =>
   Float32Array.from(columnCounts(layout, train), (count, column) => {
     const isLabel = column >= layout.codes && column < layout.start;

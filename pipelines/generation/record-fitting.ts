@@ -43,8 +43,8 @@ export const visitsFor = (preset: 'auto' | 'paper', train: VisitColumns): number
 export type FirstWeights = (weight: TrainableWeight) => Float32Array;
 
 /**
- * Fresh values, but those of the output layer: no weights and the log-odds of each column's prevalence as its bias, so that the
- * untrained model is the independent marginals.
+ * Fresh values, but those of the output layer: no weights and the log-odds of each column's prevalence as its
+ * bias, so that the untrained model is the independent marginals.
  */
 export const fromPrevalence =
   (layout: Layout, train: VisitColumns, output: { weight: string; bias: string }, fresh: FirstWeights) =>
@@ -78,7 +78,10 @@ export interface RecordMethod<N extends TrainableNetwork> {
   openModel(model: Saved): Promise<Sampler>;
 }
 
-/** Throws TooFewPatients when no training patient has a visit, OutOfMemory when what the training needs is not free. */
+/**
+ * Throws TooFewPatients when no training patient has a visit, OutOfMemory when what the training needs is not
+ * free.
+ */
 export const fitRecords = async <N extends TrainableNetwork>(method: RecordMethod<N>): Promise<Fitting> => {
   const { name, data, seed, settings, layout, bias } = method;
   const { train, validation } = data;
@@ -139,7 +142,9 @@ export const savedModel = async (
   return { arrays, json };
 };
 
-/** The values of such a model, weight by weight. Throws ArtifactCorrupt where one is not there in its shape. */
+/**
+ * The values of such a model, weight by weight. Throws ArtifactCorrupt where one is not there in its shape.
+ */
 export const weightsFrom =
   (generator: string, { arrays }: Saved) =>
   ({ name, shape }: TrainableWeight): { value: Float32Array } => {

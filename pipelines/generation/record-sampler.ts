@@ -1,6 +1,6 @@
 /**
- * Sampling records set by set from an autoregressive model: the labels, then visit after visit until the end token. N patients,
- * W width of a set.
+ * Sampling records set by set from an autoregressive model: the labels, then visit after visit until the end
+ * token. N patients, W width of a set.
  */
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { RandomSource } from '../kernel/random.ts';
@@ -13,8 +13,9 @@ import { exclusiveGroups } from './sample-values.ts';
 import { scoreRecords } from './score-records.ts';
 
 /**
- * Patients sampled together: block b is patients 256b … 256b+255, always all of them. Products of matrices round
- * differently for different numbers of rows; with fixed blocks a patient never depends on how many were asked for.
+ * Patients sampled together: block b is patients 256b … 256b+255, always all of them. Products of matrices
+ * round differently for different numbers of rows; with fixed blocks a patient never depends on how many were
+ * asked for.
  */
 export const patientBlock = 256;
 
@@ -31,7 +32,10 @@ export interface SetDraw {
   allowed: Uint8Array;
   /** Per column the group of which a visit has at most one, -1: none; absent where there are no groups. */
   groups?: Int32Array | undefined;
-  /** Patient's row → its uniforms of all columns [W]: a column is present where its uniform is below its probability. */
+  /**
+   * Patient's row → its uniforms of all columns [W]: a column is present where its uniform is below its
+   * probability.
+   */
   uniformsOf(row: number): Float64Array;
 }
 
@@ -41,8 +45,8 @@ export interface RecordModel<S> {
   /** Most visits of a record. */
   readonly maxVisits: number;
   /**
-   * Reads the sets at `position` and samples those at `position + 1`; without a draw it only reads. One input stands for all
-   * patients where all are alike. `state` is of the position before and is freed.
+   * Reads the sets at `position` and samples those at `position + 1`; without a draw it only reads. One input
+   * stands for all patients where all are alike. `state` is of the position before and is freed.
    */
   advance(
     inputs: readonly ArrayLike<number>[],
@@ -55,12 +59,18 @@ export interface RecordModel<S> {
   free(state: S): void;
   /** [rows, W] of whole records, as scoreRecords wants them. */
   logits(records: readonly RecordSets[]): Promise<Float32Array>;
-  /** `[patients, labels]` with those that are left to the model sampled given the others; absent where labels are independent. */
+  /**
+   * `[patients, labels]` with those that are left to the model sampled given the others; absent where labels
+   * are independent.
+   */
   completeLabels?(labels: Uint8Array, first: number, seed: number): Promise<Uint8Array>;
   dispose(): void;
 }
 
-/** A network that gives the log-odds of all columns of the next set at once; S and what is of the same name as in RecordModel. */
+/**
+ * A network that gives the log-odds of all columns of the next set at once; S and what is of the same name as
+ * in RecordModel.
+ */
 export interface SetNetwork<S> extends Pick<RecordModel<S>, 'select' | 'free' | 'logits' | 'dispose'> {
   readonly ops: Ops;
   readonly architecture: { codes: number; labels: number; maxVisits: number };
@@ -72,7 +82,10 @@ export interface SetNetwork<S> extends Pick<RecordModel<S>, 'select' | 'free' | 
   ): Promise<{ logits: Tensor; state: S }>;
 }
 
-/** Samples a set for each patient from log-odds [N, W], or [1, W] for all, every column independent of the others. */
+/**
+ * Samples a set for each patient from log-odds [N, W], or [1, W] for all, every column independent of the
+ * others.
+ */
 const drawIndependent = (
   logits: Float32Array,
   { patients, allowed, groups, uniformsOf }: SetDraw,
@@ -235,7 +248,9 @@ const withGiven = (layout: Layout, set: number[], given: Uint8Array | undefined)
       )
     : set;
 
-/** The visits' codes. A visit that sampled none is left out, as the reference does (docs/reference-code.md). */
+/**
+ * The visits' codes. A visit that sampled none is left out, as the reference does (docs/reference-code.md).
+ */
 const visitsOf = (sets: RecordSets, codes: number): number[][] =>
   sets
     .slice(2)

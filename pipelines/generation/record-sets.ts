@@ -1,6 +1,6 @@
 /**
- * A patient's record as the autoregressive models of HALO's paper have it: a sequence of sets of columns. Theodorou, Xiao, Sun
- * 2023; numbers as in its code, btheodorou99/HALO_Inpatient, which its baselines share.
+ * A patient's record as the autoregressive models of HALO's paper have it: a sequence of sets of columns.
+ * Theodorou, Xiao, Sun 2023; numbers as in its code, btheodorou99/HALO_Inpatient, which its baselines share.
  */
 import { codesOfVisit, type VisitColumns, visitRange } from '../patients/visit-columns.ts';
 
@@ -34,9 +34,9 @@ export const labelTokens = (layout: Layout, labels: ArrayLike<number>): number[]
 };
 
 /**
- * A record as the sets of its positions 0 … v+1: start; labels; one set per visit, the last with the end token
- * (the paper's v_s, v_l, v_1 … v_T; like the reference, v_e shares the last visit's row). A record cut at
- * `maxVisits` goes on in truth, so it has no end token.
+ * A record as the sets of its positions 0 … v+1: start; labels; one set per visit, the last with the end
+ * token (the paper's v_s, v_l, v_1 … v_T; like the reference, v_e shares the last visit's row). A record cut
+ * at `maxVisits` goes on in truth, so it has no end token.
  */
 export const recordSets = (
   layout: Layout,

@@ -1,7 +1,8 @@
 /**
- * Log-probability of given records, cell by cell, each cell's given the true past (teacher forcing). HALO's test_model.py
- * counts every column of every row; a cell that cannot occur at its position (a label in a visit, a code in the label row,
- * start, padding) is no decision of the generator, which never samples it. W width of a set.
+ * Log-probability of given records, cell by cell, each cell's given the true past (teacher forcing). HALO's
+ * test_model.py counts every column of every row; a cell that cannot occur at its position (a label in a
+ * visit, a code in the label row, start, padding) is no decision of the generator, which never samples it. W
+ * width of a set.
  */
 import type { AsyncSteps } from '../kernel/steps.ts';
 import { patientCount, type VisitColumns, visitsOf } from '../patients/visit-columns.ts';
@@ -60,8 +61,8 @@ const countPatient = (
 };
 
 /**
- * Scores patients batch by batch with a safe point after each. `logitsOf` gives [N, W] of records, a row for each set but the
- * first, patient by patient.
+ * Scores patients batch by batch with a safe point after each. `logitsOf` gives [N, W] of records, a row for
+ * each set but the first, patient by patient.
  */
 export async function* scoreRecords(
   layout: Layout,

@@ -19,7 +19,12 @@ import {
 import { encodeVisits, encodeVisitsBackward, type VisitEncoder } from '../../nn/networks/visit-encoder.ts';
 import { freshValues } from '../../nn/ops/fresh-values.ts';
 import type { Ops, Tensor, Variable, VariableState } from '../../nn/ops/ops.ts';
-import type { LearningStep, TrainableNetwork, TrainableWeight } from '../../nn/training/epoch-trainer.ts';
+import {
+  type LearningStep,
+  openVariables,
+  type TrainableNetwork,
+  type TrainableWeight,
+} from '../../nn/training/epoch-trainer.ts';
 
 const size = z.int().positive();
 
@@ -76,7 +81,7 @@ export class LstmNetwork implements TrainableNetwork {
   readonly pace = new Pace();
   readonly architecture: LstmArchitecture;
   readonly weights: readonly TrainableWeight[];
-  readonly #variables: ReadonlyMap<string, Variable>;
+  readonly variable: (name: string) => Variable;
   readonly #encoder: VisitEncoder;
   readonly #head: Linear;
 
@@ -88,11 +93,9 @@ export class LstmNetwork implements TrainableNetwork {
     this.ops = ops;
     this.architecture = architecture;
     this.weights = lstmWeights(architecture);
-    this.#variables = new Map(
-      this.weights.map((weight) => [weight.name, ops.variable(weight.name, weight.shape, initial(weight))]),
-    );
+    this.variable = openVariables(ops, this.weights, initial);
     const { width, layers } = architecture;
-    const find = (name: string) => this.variable(name);
+    const find = this.variable;
     this.#encoder = {
       shape: { embedding: width, hidden: width, layers, directions: 1 },
       table: find('embedding'),
@@ -106,12 +109,6 @@ export class LstmNetwork implements TrainableNetwork {
       },
     };
     this.#head = { weight: find('head.weight'), bias: find('head.bias') };
-  }
-
-  variable(name: string): Variable {
-    const variable = this.#variables.get(name);
-    if (!variable) throw new RangeError(`this model has no parameter ${name}`);
-    return variable;
   }
 
   #forward(batch: SequenceBatch, masks: readonly Tensor[] = []) {

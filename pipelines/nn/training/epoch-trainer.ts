@@ -35,6 +35,22 @@ export interface TrainableNetwork {
   dispose(): void;
 }
 
+/** Makes a network's variables, and finds them by name. `initial` gives values and Adam slots. */
+export const openVariables = (
+  ops: Ops,
+  weights: readonly TrainableWeight[],
+  initial: (weight: TrainableWeight) => Partial<VariableState>,
+): ((name: string) => Variable) => {
+  const variables = new Map(
+    weights.map((weight) => [weight.name, ops.variable(weight.name, weight.shape, initial(weight))]),
+  );
+  return (name) => {
+    const variable = variables.get(name);
+    if (variable) return variable;
+    throw new RangeError(`this model has no weight ${name}`);
+  };
+};
+
 /** Settings of the training itself. */
 export interface TrainerSettings {
   /** Most passes over the training split. */

@@ -12,7 +12,11 @@ import type { KeysValues } from '../../../nn/layers/attention.ts';
 import { deliver, type Update } from '../../../nn/layers/layers.ts';
 import { multiHotLoss } from '../../../nn/networks/set-sequences.ts';
 import type { Ops, Tensor, Variable, VariableState } from '../../../nn/ops/ops.ts';
-import type { TrainableNetwork, TrainableWeight } from '../../../nn/training/epoch-trainer.ts';
+import {
+  openVariables,
+  type TrainableNetwork,
+  type TrainableWeight,
+} from '../../../nn/training/epoch-trainer.ts';
 import { type Architecture, storedArchitecture } from './architecture.ts';
 import { packSets } from './batch.ts';
 import {
@@ -55,7 +59,7 @@ export class CoarseNetwork implements TrainableNetwork {
   readonly pace = new Pace();
   readonly architecture: CoarseArchitecture;
   readonly weights: readonly TrainableWeight[];
-  readonly #variables: ReadonlyMap<string, Variable>;
+  readonly variable: (name: string) => Variable;
   readonly #transformer: Transformer;
 
   constructor(
@@ -66,16 +70,8 @@ export class CoarseNetwork implements TrainableNetwork {
     this.ops = ops;
     this.architecture = architecture;
     this.weights = coarseWeights(architecture);
-    this.#variables = new Map(
-      this.weights.map((weight) => [weight.name, ops.variable(weight.name, weight.shape, initial(weight))]),
-    );
-    this.#transformer = transformerOf(architecture, (name) => this.variable(name));
-  }
-
-  variable(name: string): Variable {
-    const variable = this.#variables.get(name);
-    if (!variable) throw new RangeError(`this model has no parameter ${name}`);
-    return variable;
+    this.variable = openVariables(ops, this.weights, initial);
+    this.#transformer = transformerOf(architecture, this.variable);
   }
 
   /** [H, E] → [H, W] */
