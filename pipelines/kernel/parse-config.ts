@@ -72,6 +72,8 @@ export const issueText = (issue: z.core.$ZodIssue, value: unknown, keys: string[
     case 'too_big':
       return `expected ${sizeText(issue)}${found}`;
     case 'unrecognized_keys': {
+      // A schema's own message names what a key has become; zod's says nothing more than ours.
+      if (!issue.message.startsWith('Unrecognized key')) return issue.message;
       const unknown = issue.keys.map((key) => `no key ${key} here${didYouMean(key, keys)}`).join('; ');
       return keys.length > 0 ? `${unknown} (keys: ${keys.join(', ')})` : unknown;
     }

@@ -149,7 +149,7 @@ test.serial('what cannot work is refused, naming the key', async (t) => {
   const { store, cohort } = await storeWithCohort(t);
   const refused = (params: object, message: RegExp) =>
     t.throwsAsync(() => trained(store, cohort, params), { name: 'InvalidConfig', message });
-  await refused({ generator: 'gan' }, /no generator "gan" \(there are: halo, marginal/);
+  await refused({ generator: 'gan' }, /no generator "gan" \(there are: halo-coarse, halo, lstm, marginal/);
   await refused(
     { generator: 'halo', config: { layers: 0, depth: 3 } },
     /halo: config\.layers: [\s\S]*halo: config: no key depth here/,
