@@ -1,7 +1,6 @@
 import type { Sampler } from '../pipelines/generation/generator.ts';
 import {
   checkTrainedOn,
-  cohortNameOf,
   type ModelCard,
   type ModelSource,
   readModel,
@@ -22,13 +21,14 @@ import type { ArtifactRef } from '../schemas/artifact.ts';
 import { StageError } from '../schemas/errors.ts';
 import type { MetricParams } from '../schemas/metric-params.ts';
 import type { Progress } from '../schemas/progress.ts';
-import type { MetricRow } from '../schemas/scorecard.ts';
+import type { MetricRow, Scorecard } from '../schemas/scorecard.ts';
+import type { OpenArtifact } from '../schemas/store.ts';
 import type { Vocabulary } from '../schemas/vocabulary.ts';
 import type { StageTools, Summary } from './stage-body.ts';
 
 type Family = MetricRow['family'];
 
-/** The metrics that are named, or all; throws InvalidConfig on an unknown name. */
+/** The metrics of these names, or all. Throws InvalidConfig on an unknown name. */
 const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   const known = metricsOf(family);
   const where = `${family}.metrics`;
@@ -37,7 +37,7 @@ const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   );
 };
 
-/** The files of the metrics that a stage will compute, and of all models if one of them needs the model. */
+/** The files of the metrics that a stage will compute, and of all generators if one of the metrics needs the model. */
 export const metricFiles = (family: Family, { metrics }: Pick<MetricParams, 'metrics'>): string[] => {
   const asked = [...metricsOf(family).values()].filter(({ name }) => metrics?.includes(name) ?? true);
   const models = asked.some(({ needs }) => needs.includes('model')) ? generators.keys() : [];
@@ -54,7 +54,7 @@ const checkSameVocabulary = ({ vocabulary: real }: TokenCohort, { vocabulary: ot
   );
 };
 
-/** What is computed from: token cohorts, and models for the metrics that need one. */
+/** What the metrics are computed from: token cohorts, and models for the metrics that need one. */
 interface FamilyInputs {
   real: ArtifactRef;
   synthetic: ArtifactRef;
@@ -69,15 +69,22 @@ interface FamilyTask {
 
 type Tools = Pick<StageTools, 'open' | 'draft' | 'part'>;
 
-/** The model that generated the synthetic cohort, among those given, and its card. */
-const modelOf = async (cohort: string, models: ArtifactRef[] = [], open: Tools['open']) => {
-  for (const ref of models) {
-    const artifact = await open(ref);
-    const card = await readModelCard(artifact);
-    if (cohortNameOf(card) === cohort) return { artifact, card };
-  }
-  return undefined;
+/** The model that made the cohort, by the cohort's lineage, and its card; undefined where it is not among `models`. */
+const modelOf = async (
+  { manifest }: OpenArtifact,
+  models: readonly ArtifactRef[] = [],
+  open: Tools['open'],
+): Promise<{ artifact: OpenArtifact; card: ModelCard } | undefined> => {
+  const maker = manifest.lineage.inputs['model']?.[0];
+  const ref = models.find(({ digest }) => digest === maker?.digest);
+  if (!ref) return undefined;
+  const artifact = await open(ref);
+  return { artifact, card: await readModelCard(artifact) };
 };
+
+/** Whether what such a model makes is the baseline of a run. One that saw a part of the patients only is not. */
+const isBaseline = ({ generator, subset }: ModelCard): boolean =>
+  subset === undefined && generators.get(generator)?.baseline === true;
 
 const openedModel = async (source: ModelSource, vocabulary: Vocabulary): Promise<Sampler> => {
   const model = await readModel(source);
@@ -85,28 +92,26 @@ const openedModel = async (source: ModelSource, vocabulary: Vocabulary): Promise
   return openModel(model);
 };
 
-/** Reads the cohorts and models; their content, and how they are split, decide the result of a metric. */
+/** Reads the parties; their content and splits alone decide what a metric finds. */
 const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) => {
   const real = await readTokenCohort(await open(inputs.real));
-  const synthetic = await readTokenCohort(await open(inputs.synthetic));
+  const made = await open(inputs.synthetic);
+  const synthetic = await readTokenCohort(made);
   checkSameVocabulary(real, synthetic);
   const { vocabulary } = real;
-  const { generator = 'unnamed' } = synthetic;
-  const model = await modelOf(generator, inputs.models, open);
+  const model = await modelOf(made, inputs.models, open);
   const train = splitColumns(real, 'train');
   const { seed, replicates, suppressBelow, options } = params;
   return {
-    generator,
+    generator: params.branch ?? synthetic.generator ?? 'unnamed',
     vocabulary,
     train,
-    ...(model?.card.subset && { learned: learnedFrom(model.card, train) }),
+    learned: model?.card.subset && learnedFrom(model.card, train),
     validation: splitColumns(real, 'validation'),
     holdout: splitColumns(real, 'holdout'),
     synthetic,
-    ...(model && {
-      card: model.card,
-      model: () => openedModel(model.artifact, vocabulary),
-    }),
+    card: model?.card,
+    model: model && (() => openedModel(model.artifact, vocabulary)),
     options,
     seed,
     replicates,
@@ -114,23 +119,23 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
   };
 };
 
-/** Each metric as a part of the stage, with a key of its own. */
+/** Each metric as a part of the stage, with a key of its own: what the cohort is called is not in it. */
 const keepParts = ({ params, inputs }: FamilyTask, card: ModelCard | undefined, part: Tools['part']): Keep =>
   async function* (metric, options, compute) {
     const { real, synthetic, models = [] } = inputs;
-    const asksModel = metric.needs.includes('model');
+    const needsModel = metric.needs.includes('model');
     // Which patients were trained on is known from the model, too.
-    const hangsOnModel = asksModel || card?.subset !== undefined;
+    const dependsOnModel = needsModel || card?.subset !== undefined;
     const { seed, replicates, suppressBelow } = params;
     const task = {
       name: metric.name,
       code: [
         metricFile(metric),
         import.meta.url,
-        ...(asksModel && card && generators.has(card.generator) ? [generatorFile(card.generator)] : []),
+        ...(needsModel && card && generators.has(card.generator) ? [generatorFile(card.generator)] : []),
       ],
       params: { options, seed, replicates, suppressBelow },
-      inputs: { real, synthetic, ...(hangsOnModel && { models }) },
+      inputs: { real, synthetic, ...(dependsOnModel && { models }) },
     };
     return scoredMetric.parse(yield* part(task, compute));
   };
@@ -144,7 +149,8 @@ export async function* scoreFamily(task: FamilyTask, tools: Tools): AsyncGenerat
   const metrics = chosen(task.family, task.params.metrics);
   const { card: fitted, ...parties } = await partiesOf(task, open);
   const scored = yield* scoreCohort({ ...parties, metrics }, keepParts(task, fitted, part));
-  await writeScorecard(draft, scored);
+  const card: Scorecard = { ...scored.card, baseline: fitted && isBaseline(fitted) ? true : undefined };
+  await writeScorecard(draft, { ...scored, card });
   return Object.fromEntries(
     Object.entries(headlineOf(scored.card)).map(([heading, value]) => [heading, value ?? 'not defined']),
   );

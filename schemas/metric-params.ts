@@ -11,6 +11,10 @@ export const suppressBelow = z
 
 /** Params of every stage that computes metrics. */
 export const metricParams = z.object({
+  branch: z
+    .string()
+    .optional()
+    .describe('what the synthetic cohort is called in the scorecard; default: the generator that made it'),
   metrics: z.array(z.string()).optional().describe('names from `understudy metrics`; default: all'),
   options: z
     .record(z.string(), z.json())

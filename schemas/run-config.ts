@@ -7,15 +7,16 @@ import { privacy } from './stages/privacy.ts';
 import { report } from './stages/report.ts';
 import { similarity } from './stages/similarity.ts';
 import { tokenize } from './stages/tokenize.ts';
-import { trainingSize } from './stages/train.ts';
+import { branchName, trainingSize } from './stages/train.ts';
 import { utility } from './stages/utility.ts';
 
 const settings = z.record(z.string(), z.json());
 type Settings = z.output<typeof settings>;
 
-/** A generator of the run: its name, and the settings that may stand beside it. */
-interface Asked {
+/** One entry of `generators`; a name alone stands for a generator with its default settings. */
+interface GeneratorEntry {
   name: string;
+  as?: string | undefined;
   from?: string | undefined;
   config: Settings;
   sampling?: Settings | undefined;
@@ -24,9 +25,14 @@ interface Asked {
 }
 
 const named = z.union([
-  z.string().transform((name): Asked => ({ name, config: {} })),
+  z.string().transform((name): GeneratorEntry => ({ name, config: {} })),
   z.strictObject({
-    name: z.string(),
+    name: z.string().describe('a generator, from `understudy models`'),
+    as: branchName
+      .optional()
+      .describe(
+        'name of this branch in node ids, scorecards and report; default: the name of the generator. Needed where a generator stands in a run several times',
+      ),
     from: localPath
       .optional()
       .describe(
@@ -45,6 +51,9 @@ const named = z.union([
   }),
 ]);
 const generator = named.transform(withSampling);
+
+/** Params of scoring stages that other keys of the run config decide. */
+const decidedElsewhere = { seed: true, suppressBelow: true, branch: true } as const;
 
 /** What a user writes to start a run. Every other number has its default in the schema of a stage. */
 export const runConfig = z.strictObject({
@@ -67,9 +76,9 @@ export const runConfig = z.strictObject({
     .strictObject(generateFields.shape)
     .omit({ seed: true, sampling: true, drawing: true })
     .prefault({}),
-  similarity: z.strictObject(similarity.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
-  utility: z.strictObject(utility.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
-  privacy: z.strictObject(privacy.params.shape).omit({ seed: true, suppressBelow: true }).prefault({}),
+  similarity: z.strictObject(similarity.params.shape).omit(decidedElsewhere).prefault({}),
+  utility: z.strictObject(utility.params.shape).omit(decidedElsewhere).prefault({}),
+  privacy: z.strictObject(privacy.params.shape).omit(decidedElsewhere).prefault({}),
   report: z.strictObject(report.params.shape).prefault({}),
 });
 export type RunConfig = z.output<typeof runConfig>;

@@ -11,7 +11,7 @@ export const metricRow = z.object({
   row: z.string().describe('unique within the metric: `r2`, `mean`, a label name'),
   family: z.enum(families),
   title: z.string(),
-  generator: z.string(),
+  generator: z.string().describe('as in the scorecard'),
   value: z.number().nullable(),
   about: z.string().optional().describe('what the number means, in one plain sentence'),
   real: z.number().nullable().optional().describe('the same quantity of the real cohort, where there is one'),
@@ -19,7 +19,7 @@ export const metricRow = z.object({
     .number()
     .nullable()
     .optional()
-    .describe('the same with the real holdout patients in the place of the synthetic ones'),
+    .describe('the same with the real holdout patients in place of the synthetic ones'),
   holdoutInterval: z
     .tuple([z.number(), z.number()])
     .optional()
@@ -44,12 +44,18 @@ export const metricRow = z.object({
 });
 export type MetricRow = z.output<typeof metricRow>;
 
-/** How many patients and visits a side of the comparison has. */
+/** How many patients and visits a cohort of the comparison has. */
 const size = z.object({ patients: z.int(), visits: z.int() });
 
-/** What was compared with what, and every number that came of it. `metrics` describes the rows' metrics. */
+/** Which cohorts were compared, and every number that came of it. `metrics` describes the metrics of the rows. */
 export const scorecard = z.object({
-  generator: z.string(),
+  generator: z
+    .string()
+    .describe('name of the synthetic cohort: of its branch in a run, else of the generator that made it'),
+  baseline: z
+    .literal(true)
+    .optional()
+    .describe('the cohort comes from a baseline generator that learned from all training patients'),
   cohorts: z.object({ real: size, synthetic: size, holdout: size }),
   metrics: z.array(
     z.object({
@@ -65,7 +71,7 @@ export const scorecard = z.object({
 });
 export type Scorecard = z.output<typeof scorecard>;
 
-/** What one metric's plots draw: plot → equally long columns. Tokens index the vocabulary. */
+/** The data of one metric's plots: plot → columns of equal length. Tokens index the vocabulary. */
 export const metricSeries = z.record(
   z.string(),
   z.record(z.string(), z.union([z.array(z.number()), z.array(z.string())])),

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { floors } from '../../pipelines/exchange/evaluate/baseline-choice.ts';
+import { baselineChoices } from '../../pipelines/exchange/evaluate/baseline-choice.ts';
 import type { Evaluation } from '../../pipelines/exchange/evaluate/evaluate-cohorts.ts';
 import { named } from '../../pipelines/kernel/names.ts';
 import type { Metric } from '../../pipelines/metrics/metric.ts';
@@ -39,7 +39,7 @@ const options = z.object({
     .optional()
     .describe('YAML or JSON file with settings of metrics, as `<family>.options.<metric>` in a run config'),
   floor: z
-    .enum(floors)
+    .enum(baselineChoices)
     .default('cheap')
     .describe(
       'baseline of independent marginals fitted to train, scored beside the cohort: by all metrics that train no network (cheap), by all, or not',
@@ -124,7 +124,7 @@ const evaluateInto = async (
     ...(model === undefined ? {} : { model }),
     metrics,
     options: settings,
-    floor,
+    baseline: floor,
     modalities: kept,
     seed,
     replicates,
@@ -157,15 +157,15 @@ export const evaluateCommand = defineCommand({
     const folder = await outputFolder(given.out, evaluationFileNames, given.force);
     try {
       const evaluation = await evaluateInto(folder, metrics, given, io);
-      const { card, floor, sides, notes } = evaluation;
+      const { card, baseline, sides, notes } = evaluation;
       const page = join(resolve(given.out), 'report.html');
       printCohorts(evaluation, io);
       io.out(
-        `\nAgainst the real training patients:\n${leaderboard([card, ...(floor ? [floor.card] : [])])}\n\nreport  ${page}`,
+        `\nAgainst the real training patients:\n${leaderboard([card, ...(baseline ? [baseline.card] : [])])}\n\nreport  ${page}`,
       );
       const { generator, cohorts } = card;
       const headline = headlineOf(card);
-      const beside = floor ? { floor: headlineOf(floor.card) } : {};
+      const beside = baseline ? { floor: headlineOf(baseline.card) } : {};
       return { generator, headline, ...beside, cohorts, sides, notes, report: page };
     } finally {
       await folder.discard();

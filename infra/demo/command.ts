@@ -78,14 +78,14 @@ const showResult = async (snapshot: RunSnapshot, folder: string, storeFolder: st
   io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);
   if (snapshot.nodes.every(({ state }) => state === 'cached'))
     io.out('cache   every node was in the cache: nothing was computed');
-  const scores = compareBigrams(cards, 'halo', 'marginal');
+  const scores = compareBigrams(cards, 'halo');
   const scoresThat = (ahead: boolean) =>
     scores
       .filter((score) => score.ahead === ahead)
       .map(({ text }) => text)
       .join('; ');
   if (scores.some(({ ahead }) => !ahead))
-    throw new FailedOutcome('RunFailed', `HALO is not ahead of marginal on ${scoresThat(false)}`, {
+    throw new FailedOutcome('RunFailed', `HALO is not ahead of the baseline on ${scoresThat(false)}`, {
       ...snapshot,
     });
   io.out(`HALO is ahead of independent marginals. ${scoresThat(true)}.`);

@@ -40,20 +40,19 @@ export const leaderboard = (cards: readonly Scorecard[]): string =>
     ]),
   );
 
-/** The judged scores of two generators, as sentences, and whether `first` is strictly ahead on each. */
+/** The judged scores of one generator and of the run's baseline, as sentences, and whether it is strictly ahead. */
 export const compareBigrams = (
   cards: readonly Scorecard[],
-  first: string,
-  second: string,
+  generator: string,
 ): { ahead: boolean; text: string }[] =>
   Object.entries(cooccurrenceMetrics).map(([metric, name]) => {
-    const value = (generator: string): number | null =>
-      cards
-        .find((card) => card.generator === generator)
-        ?.rows.find((row) => row.metric === metric && row.row === judgedRow)?.value ?? null;
-    const [ours, theirs] = [value(first), value(second)];
+    const value = (card: Scorecard | undefined): number | null =>
+      card?.rows.find((row) => row.metric === metric && row.row === judgedRow)?.value ?? null;
+    const baseline = cards.find((card) => card.baseline);
+    const own = value(cards.find((card) => card.generator === generator));
+    const other = value(baseline);
     return {
-      ahead: ours !== null && theirs !== null && ours > theirs,
-      text: `R² of ${name} per visit: ${first} ${cell(ours)}, ${second} ${cell(theirs)}`,
+      ahead: own !== null && other !== null && own > other,
+      text: `R² of ${name} per visit: ${generator} ${cell(own)}, ${baseline?.generator ?? 'no baseline'} ${cell(other)}`,
     };
   });

@@ -153,7 +153,11 @@ const configPage = (): string =>
       'what was expected and what was found.',
     fieldTable(fieldsOf(runConfig)),
     'Settings of a generator (`generators[].config` and `.sampling`) are checked by its own schemas, see ' +
-      '[models.md](models.md); `drawing` is the old name of `sampling`. `generators[].trainingSizes` trains one generator on several shares or numbers of the ' +
+      '[models.md](models.md); `drawing` is the old name of `sampling`.',
+    '`generators[].as` gives a branch of the run a name of its own, for node ids, scorecards and report: one generator may ' +
+      'stand in a run several times, with other settings. The name of the generator stays in the model. Two branches that ' +
+      'differ in name alone share their model and their cohort. A name has at most 40 letters, digits, `.`, `_` and `-`.',
+    '`generators[].trainingSizes` trains one generator on several shares or numbers of the ' +
       'training patients: [training-size.md](training-size.md).',
   );
 

@@ -231,6 +231,8 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   sampling?: z.ZodType;
   /** What its samplers and requests can do. `warm-start` and `import` follow from the methods below. */
   capabilities: readonly Exclude<Capability, 'warm-start' | 'import'>[];
+  /** It knows no relation between codes: the models of a run are compared with it. */
+  baseline?: true;
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   /**
    * As `fit`, but from a model of the same generator instead of fresh weights; absent where that means nothing. Throws

@@ -170,6 +170,7 @@ export default defineGenerator({
   title: 'Independent marginals: the floor',
   paper: 'None: each code by its own prevalence, independent of all others',
   version: 2,
+  baseline: true,
   config: z.strictObject({}),
   capabilities: ['labels', 'score', 'conditional', 'impute'],
   fit: async (data) => new MarginalFitting(data),

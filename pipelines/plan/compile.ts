@@ -24,14 +24,32 @@ const fillSettings = (schema: z.ZodType, given: Chosen['config'], key: string): 
 /** Names of generators whose training can start from a model. */
 const startable = (): string[] => [...generators].flatMap(([name, { fitFrom }]) => (fitFrom ? [name] : []));
 
+const branchNameOf = ({ name, as = name }: Chosen): string => as;
+
+/** Throws InvalidConfig unless no entry before it has the name of its branch. */
+const checkBranchName = (entry: Chosen, index: number, all: readonly Chosen[]): void => {
+  const branch = branchNameOf(entry);
+  const names = all.map(branchNameOf);
+  const first = names.indexOf(branch);
+  if (first === index) return;
+  let suffix = 2;
+  while (names.includes(`${branch}-${suffix}`)) suffix++;
+  throw invalid(
+    `generators[${index}]`,
+    `generators[${first}] is called ${branch} already; give this entry a name of its own, such as \`as: ${branch}-${suffix}\``,
+  );
+};
+
+/** An entry with every default filled in. Throws InvalidConfig naming the key. */
 const fillGenerator = (
-  { name, from, config, sampling, trainingSizes: sizes }: Chosen,
+  entry: Chosen,
   index: number,
-  all: Chosen[],
-): Chosen => {
+  all: readonly Chosen[],
+): Chosen & Required<Pick<Chosen, 'as'>> => {
+  const { name, from, config, sampling, trainingSizes: sizes } = entry;
   const key = `generators[${index}]`;
   const generator = generatorNamed(name, key);
-  if (all.findIndex((other) => other.name === name) !== index) throw invalid(key, `${name} is listed twice`);
+  checkBranchName(entry, index, all);
   if (!generator.sampling && Object.keys(sampling).length > 0)
     throw invalid(`${key}.sampling`, `${name} has no settings of sampling; leave them out`);
   if (from !== undefined && !generator.fitFrom)
@@ -40,8 +58,9 @@ const fillGenerator = (
   if (twice !== undefined) throw invalid(`${key}.trainingSizes`, `${twice} is listed twice`);
   return {
     name,
-    ...(from !== undefined && { from }),
-    ...(sizes && { trainingSizes: sizes }),
+    as: branchNameOf(entry),
+    from,
+    trainingSizes: sizes,
     config: fillSettings(generator.config, config, `${key}.config`),
     sampling: generator.sampling ? fillSettings(generator.sampling, sampling, `${key}.sampling`) : {},
   };
@@ -76,7 +95,7 @@ export const compile = (dag: Dag, run: RunConfig): Plan => {
   const builder = new DagBuilder();
   const chosen = run.generators.map(fillGenerator);
   checkGenerate(run);
-  dag.draw(builder, {
+  dag.build(builder, {
     ...run,
     generators: chosen,
     similarity: fillMetrics('similarity', run.similarity),

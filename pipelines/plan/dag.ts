@@ -47,7 +47,8 @@ export class DagBuilder {
     this.nodes.push({
       id,
       stage: stage.name,
-      params: z.json().parse(filled),
+      // A plan is JSON: a param that is left undefined is absent.
+      params: z.json().parse(JSON.parse(JSON.stringify(filled))),
       inputs: Object.fromEntries(wires),
       required,
       policy: { ...stage.policy },
@@ -56,10 +57,10 @@ export class DagBuilder {
   }
 }
 
-/** A graph of stages, drawn anew for each run config. Nodes are added in topological order. */
+/** A graph of stages, built for each run config. Nodes are added in topological order. */
 export interface Dag {
   name: string;
-  draw(builder: DagBuilder, run: RunConfig): void;
+  build(builder: DagBuilder, run: RunConfig): void;
 }
 
-export const defineDag = (name: string, draw: Dag['draw']): Dag => ({ name, draw });
+export const defineDag = (name: string, build: Dag['build']): Dag => ({ name, build });

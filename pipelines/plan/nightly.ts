@@ -12,12 +12,15 @@ import { storedModel } from '../../schemas/stored-model.ts';
 import { defineDag } from './dag.ts';
 
 /**
- * Everything: real tables in, one synthetic cohort and its scorecards per generator (and per number of patients that it
- * is to learn from, where several are asked for), one report.
+ * Everything: real tables in, one branch per entry of `generators` (and per number of training patients, where an entry
+ * asks for several) with a model, a synthetic cohort and its scorecards, and one report.
  *
- * What is required: the shared nodes and the report. The branch of one generator among several is not, so that
- * a training that diverges costs its own column of the report and not the night: the run then completes, and its
- * result and status name what failed. A branch that is alone is required: without it there is nothing to report.
+ * A branch's name stands in its node ids and in the params of its scoring stages, never in those of training and
+ * sampling: two branches that differ in name alone share their model and their cohort.
+ *
+ * What is required: the shared nodes and the report. One branch among several is not, so that a training that
+ * diverges costs its own column of the report and not the night: the run then completes, and its result and status
+ * name what failed. A branch that is alone is required: without it there is nothing to report.
  */
 export const nightly = defineDag('nightly', (dag, run) => {
   const { seed, checkpointEvery } = run;
@@ -28,22 +31,22 @@ export const nightly = defineDag('nightly', (dag, run) => {
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
   const required = run.generators.flatMap(({ trainingSizes = [1] }) => trainingSizes).length === 1;
   /** A model of the store is read as it is there; one outside is taken into the store first. */
-  const startOf = (model: string, generator: string) => {
-    const place = { id: `import-model:${generator}`, required };
+  const startOf = (model: string, generator: string, branch: string) => {
+    const place = { id: `import-model:${branch}`, required };
     return storedModel(model) ?? dag.add(importModel, {}, { model, generator }, place);
   };
   const chosen = run.generators.flatMap(({ trainingSizes = [1], from: model, ...generator }) => {
-    const { name } = generator;
-    const from = model === undefined ? [] : [startOf(model, name)];
-    return trainingSizes.map((size) => ({ ...generator, from, size }));
+    const { name, as: branch = name } = generator;
+    const from = model === undefined ? [] : [startOf(model, name, branch)];
+    return trainingSizes.map((size) => ({ ...generator, branch: cohortName(branch, size), from, size }));
   });
 
-  const branches = chosen.map(({ name, from, config, sampling, size }) => {
-    const at = (stage: string) => ({ id: `${stage}:${cohortName(name, size)}`, required });
+  const branches = chosen.map(({ name, branch, from, config, sampling, size }) => {
+    const at = (stage: string) => ({ id: `${stage}:${branch}`, required });
     const model = dag.add(
       train,
       { cohort: real, from },
-      { generator: name, config, ...(size !== 1 && { patients: size }), seed, checkpointEvery },
+      { generator: name, config, patients: size === 1 ? undefined : size, seed, checkpointEvery },
       at('train'),
     );
     const synthetic = dag.add(
@@ -52,11 +55,11 @@ export const nightly = defineDag('nightly', (dag, run) => {
       { ...run.generate, sampling, seed },
       at('generate'),
     );
-    const models = [model];
+    const scored = { real, synthetic, models: [model] };
     const cards = [
-      dag.add(similarity, { real, synthetic, models }, { ...run.similarity, ...shared }, at('similarity')),
-      dag.add(utility, { real, synthetic, models }, { ...run.utility, ...shared }, at('utility')),
-      dag.add(privacy, { real, synthetic, models }, { ...run.privacy, ...shared }, at('privacy')),
+      dag.add(similarity, scored, { ...run.similarity, ...shared, branch }, at('similarity')),
+      dag.add(utility, scored, { ...run.utility, ...shared, branch }, at('utility')),
+      dag.add(privacy, scored, { ...run.privacy, ...shared, branch }, at('privacy')),
     ];
     return { model, synthetic, cards };
   });

@@ -47,14 +47,14 @@ export const rocPanels = (entries: readonly MergedCard[], isDrawn = isMembership
   return panels.filter(({ curves }) => curves.length > 0);
 };
 
-/** Rates of an attack on hidden codes by the threshold δ at which a code is believed. */
+/** Rates of attribute inference by the threshold δ above which a code is predicted. */
 export interface BeliefSweep {
   threshold: number[];
   falsePositive: number[];
   truePositive: number[];
 }
 
-/** How far hidden codes of training patients are believed rightly and wrongly, for one generator. */
+/** True and false positives of attribute inference (imputation) against one generator. */
 export interface BeliefPanel extends RocPanel {
   attack: BeliefSweep;
   control: BeliefSweep;
@@ -62,7 +62,7 @@ export interface BeliefPanel extends RocPanel {
 
 const beliefs = 'attribute-imputation';
 
-/** A panel for every generator whose patients' hidden codes were guessed. */
+/** A panel for every generator that attribute inference (imputation) was run against. */
 export const beliefPanels = (entries: readonly MergedCard[]): BeliefPanel[] =>
   rocPanels(entries, (metric) => metric === beliefs).map((panel) => {
     const series = entries.find(({ card }) => card.generator === panel.generator)?.series[beliefs];

@@ -1,6 +1,6 @@
 import type { MetricTable, TableRow } from '../verdicts/metric-tables.ts';
 
-/** What some rows of one metric mean; rows that say the same of different labels share one. */
+/** What some rows of one metric mean; rows with the same meaning for different labels share one. */
 export interface Definition {
   id: string;
   rows: TableRow[];

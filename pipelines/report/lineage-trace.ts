@@ -9,14 +9,14 @@ type Open = (ref: ArtifactRef) => Promise<Pick<OpenArtifact, 'manifest'>>;
 
 const named = z.object({ generator: z.string(), patients: z.number().optional() });
 
-/** The generator an artifact is about, as its cohorts are called: its own parameter, or that of the model it came from. */
-const subject = (params: unknown, inputs: readonly LineageStep[]): string | undefined => {
+/** Whose artifact it is, where no scorecard names it: its own parameter states it, or that of the model it came from. */
+const ownerOf = (params: unknown, inputs: readonly LineageStep[]): string | undefined => {
   const own = named.safeParse(params);
   if (own.success) return cohortName(own.data.generator, own.data.patients);
   return inputs.map(({ generator }) => generator).find((generator) => generator !== undefined);
 };
 
-const gone = ({ kind, digest }: ArtifactRef): LineageStep => ({
+const deleted = ({ kind, digest }: ArtifactRef): LineageStep => ({
   title: `${kind}, deleted`,
   stage: '?',
   version: 0,
@@ -29,10 +29,14 @@ const gone = ({ kind, digest }: ArtifactRef): LineageStep => ({
 });
 
 /**
- * Walks from artifacts back to the source: every artifact once, after all it was made from. An ancestor that
- * was deleted is named and left at that.
+ * Walks from artifacts back to the source: every artifact once, after all it was made from. A deleted ancestor is
+ * listed without its own ancestors. `names`: digest → names of the branches that the artifact belongs to.
  */
-export const traceLineage = async (refs: readonly ArtifactRef[], open: Open): Promise<LineageStep[]> => {
+export const traceLineage = async (
+  refs: readonly ArtifactRef[],
+  open: Open,
+  names: ReadonlyMap<string, readonly string[]> = new Map(),
+): Promise<LineageStep[]> => {
   const steps = new Map<string, LineageStep>();
   const visit = async (ref: ArtifactRef): Promise<LineageStep> => {
     const known = steps.get(ref.digest);
@@ -42,13 +46,13 @@ export const traceLineage = async (refs: readonly ArtifactRef[], open: Open): Pr
       throw error;
     });
     if (!artifact) {
-      steps.set(ref.digest, gone(ref));
-      return gone(ref);
+      steps.set(ref.digest, deleted(ref));
+      return deleted(ref);
     }
     const { stage, version, params, inputs, fingerprint, code, engine } = artifact.manifest.lineage;
     const from: LineageStep[] = [];
     for (const input of Object.values(inputs).flat()) from.push(await visit(input));
-    const generator = subject(params, from);
+    const generator = names.get(ref.digest)?.join(', ') ?? ownerOf(params, from);
     const step: LineageStep = {
       title: generator === undefined ? stage : `${stage} ${generator}`,
       stage,
@@ -57,8 +61,8 @@ export const traceLineage = async (refs: readonly ArtifactRef[], open: Open): Pr
       digest: ref.digest,
       params,
       inputs: from.map(({ digest }) => digest),
-      ...(generator === undefined ? {} : { generator }),
-      ...(fingerprint === undefined ? {} : { fingerprint }),
+      generator,
+      fingerprint,
       code,
       engine,
     };

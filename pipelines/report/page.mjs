@@ -1,9 +1,9 @@
 // What the page can do beyond being read: names at the pointer, sorting, copying. It works without, too.
 (() => {
   const tip = document.getElementById('tip');
-  const said = document.getElementById('said');
+  const status = document.getElementById('status');
 
-  // The SVG titles speak to screen readers; for eyes a quicker tip takes their place.
+  // SVG titles are for screen readers; the pointer gets a tip that appears sooner.
   for (const title of document.querySelectorAll('svg.plot title')) {
     const mark = title.parentNode;
     if (mark.tagName.toLowerCase() !== 'svg') mark.dataset.tip = title.textContent;
@@ -65,7 +65,7 @@
       return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
     });
     body.append(...rows);
-    said.textContent = `sorted by ${button.textContent.trim()}, ${down ? 'descending' : 'ascending'}`;
+    status.textContent = `sorted by ${button.textContent.trim()}, ${down ? 'descending' : 'ascending'}`;
   };
   for (const head of document.querySelectorAll('th[data-sort]')) {
     const button = document.createElement('button');
@@ -92,7 +92,7 @@
     button.hidden = false;
     button.addEventListener('click', () => {
       const answer = (text) => {
-        button.textContent = said.textContent = text;
+        button.textContent = status.textContent = text;
         setTimeout(() => {
           button.textContent = label;
         }, 1600);

@@ -32,25 +32,25 @@ const style = [
   .join('');
 const script = readFileSync(new URL('./page.mjs', import.meta.url), 'utf8');
 
-/** Forbids every request, and every script but ours: the page cannot reach out even if it wanted to. */
+/** Forbids every request, and every script but ours. */
 const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'; base-uri 'none'; form-action 'none'`;
 
 const sectionsOf = (data: ReportData): Section[] => {
-  const drawn = data.generators.length > 0;
+  const hasCards = data.generators.length > 0;
   return [
     leaderboard(data),
     checked(data),
-    ...(drawn ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
-    drawn && lengths(data),
-    drawn && values(data),
-    drawn && labels(data),
-    drawn && perplexities(data),
-    drawn && utility(data),
-    drawn && privacy(data),
-    drawn && trainingSize(data),
+    ...(hasCards ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
+    hasCards && lengths(data),
+    hasCards && values(data),
+    hasCards && labels(data),
+    hasCards && perplexities(data),
+    hasCards && utility(data),
+    hasCards && privacy(data),
+    hasCards && trainingSize(data),
     data.curves.length > 0 && training(data),
-    drawn && allNumbers(data),
-    drawn && definitions(data),
+    hasCards && allNumbers(data),
+    hasCards && definitions(data),
     lineage(data),
     licence(data),
   ].filter((section) => section !== false && section !== null);
@@ -62,9 +62,9 @@ const subtitle = (data: ReportData): string => {
   return generators.length === 0 ? of : `${listed(generators)} against ${of}`;
 };
 
-const silent: Record<string, string> = {
+const openQuestion: Record<string, string> = {
   similarity: 'whether synthetic patients look like real ones',
-  utility: 'what work a synthetic cohort would serve',
+  utility: 'what a synthetic cohort is useful for',
   privacy: 'whether a synthetic cohort is safe to share',
 };
 
@@ -72,7 +72,7 @@ const warning = (data: ReportData): Markup | false => {
   const missing = missingFamilies(data);
   return (
     missing.length > 0 &&
-    html`<aside class="warning" role="note"><strong>${listed(missing).replace(/^./, (c) => c.toUpperCase())} ${missing.length > 1 ? 'have' : 'has'} not been measured.</strong> This page says nothing about ${listed(missing.map((family) => silent[family] ?? family))}. <a href="#checked">What was checked</a></aside>`
+    html`<aside class="warning" role="note"><strong>${listed(missing).replace(/^./, (c) => c.toUpperCase())} ${missing.length > 1 ? 'have' : 'has'} not been measured.</strong> This page does not show ${listed(missing.map((family) => openQuestion[family] ?? family))}. <a href="#checked">What was checked</a></aside>`
   );
 };
 
@@ -85,7 +85,7 @@ const sharesByName = ({ panels }: ReportData['frequencies'][number]) => {
   return shares;
 };
 
-/** What the copy buttons hand out. Points of pairs and tests and bins of lengths would double the page: see `report.json`. */
+/** What the copy buttons copy. Points of pairs and tests, and bins of lengths, would double the page: see `report.json`. */
 const copyable = ({ frequencies, lengths: _lengths, labs: _labs, gaps: _gaps, ...numbers }: ReportData) => ({
   ...numbers,
   ...Object.fromEntries(
@@ -95,7 +95,7 @@ const copyable = ({ frequencies, lengths: _lengths, labs: _labs, gaps: _gaps, ..
   ),
 });
 
-/** The whole report as one HTML document that asks nothing of any server. The same data give the same bytes. */
+/** The whole report as one HTML document that makes no request. The same data give the same bytes. */
 export const reportPage = (data: ReportData): string => {
   const sections = sectionsOf(data);
   const page = html`<!doctype html>
@@ -121,7 +121,7 @@ export const reportPage = (data: ReportData): string => {
 `,
   )}</main>
 <footer><p>Made by Understudy. The numbers on this page, and every point of its plots, are in <code>report.json</code> beside it.</p></footer>
-<div id="tip" hidden></div><p id="said" class="hidden" role="status"></p>
+<div id="tip" hidden></div><p id="status" class="hidden" role="status"></p>
 <script type="application/json" id="page-data">${inlineJson(copyable(data))}</script>
 <script>${trusted(script)}</script>
 </body>

@@ -13,7 +13,7 @@ import { type FittedModel, type SizePanel, sizePanels } from './training-sizes.t
 import { type LabelScorePlot, labelScorePlots, type MixPlot, mixPlot } from './utility-plots.ts';
 import { type GapPanel, gapPanels, type LabPanel, labPanels } from './value-plots.ts';
 
-/** How one artifact came about. */
+/** How one artifact was made. */
 export interface LineageStep {
   /** Name for people: `train halo`. */
   title: string;
@@ -41,13 +41,13 @@ export interface ReportInput {
   lineage: LineageStep[];
   /** Models in the order of the run; absent: each cohort has one that learned of all training patients. */
   models?: FittedModel[];
-  /** How the cohorts were drawn, as far as their artifacts say. */
+  /** How the cohorts were sampled, as far as their artifacts state it. */
   origins?: { generator: string; origin: SyntheticOrigin }[];
 }
 
 export interface ReportGenerator {
   name: string;
-  /** The independent-marginals sampler: what every model must beat. */
+  /** The baseline (independent marginals): what every model must beat. */
   isFloor: boolean;
   /** A CSS variable, the same on all plots. */
   color: string;
@@ -67,10 +67,10 @@ export interface ReportData {
   generators: ReportGenerator[];
   headlines: Headline[];
   metrics: MetricTable[];
-  /** What the rows say to stated thresholds, generator by generator. */
+  /** Verdicts of the rows against stated thresholds, generator by generator. */
   checks: Check[];
   attacks: RocPanel[];
-  /** Attacks on hidden codes. */
+  /** Attribute inference by imputation. */
   beliefs: BeliefPanel[];
   labelScores: LabelScorePlot[];
   mixes?: MixPlot;
@@ -85,19 +85,17 @@ export interface ReportData {
   lineage: LineageStep[];
 }
 
-/** The generator that samples every code on its own. */
-export const floorGenerator = 'marginal';
-
 const paletteSize = 10;
 
 const generatorsOf = (
   cards: readonly Scorecard[],
+  baseline: string | undefined,
   origins: NonNullable<ReportInput['origins']>,
 ): ReportGenerator[] => {
   let models = 0;
   return cards.map(({ generator, cohorts }) => {
-    const isFloor = generator === floorGenerator;
-    const color = isFloor ? 'var(--floor)' : `var(--g${models++ % paletteSize})`;
+    const isFloor = generator === baseline;
+    const color = isFloor ? 'var(--baseline)' : `var(--g${models++ % paletteSize})`;
     const origin = origins.find((candidate) => candidate.generator === generator)?.origin;
     return { name: generator, isFloor, color, ...cohorts.synthetic, ...(origin && { origin }) };
   });
@@ -109,13 +107,15 @@ const modalitiesOf = ({ codes }: Vocabulary): Record<string, number> => {
   return found;
 };
 
-/** Ranks, suppresses and bins: from what the run made to what the page shows. Pure. */
+/** From what the run made to what the page shows: ranked, suppressed, binned. Pure. */
 export const assembleReport = (input: ReportInput): ReportData => {
   const { title, suppressBelow, vocabulary, curves, lineage } = input;
   const entries = ranked(mergedByGenerator(input.cards));
+  // Where a run has several, the first is what the others are compared with.
+  const baseline = input.cards.find(({ card }) => card.baseline)?.card.generator;
   const cards = entries.map(({ card }) => card);
   const nothing = { patients: 0, visits: 0 };
-  const generators = generatorsOf(cards, input.origins ?? []);
+  const generators = generatorsOf(cards, baseline, input.origins ?? []);
   const metrics = metricTables(cards, suppressBelow);
   const mixes = mixPlot(entries);
   const leading = headlines(cards);

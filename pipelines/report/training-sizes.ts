@@ -2,10 +2,11 @@ import type { MetricRow } from '../../schemas/scorecard.ts';
 import { type Cell, type MetricTable, tableRow } from '../verdicts/metric-tables.ts';
 import type { Headline } from '../verdicts/ranking.ts';
 
-/** A fitted model: what its cohort is called, its generator, and of how many patients it learned where not of all. */
+/** A fitted model: what its cohort is called, its branch, and how many patients it learned from where not all. */
 export interface FittedModel {
   name: string;
-  generator: string;
+  /** Models of one branch differ only in how many patients they learned from. */
+  branch: string;
   patients?: number;
 }
 
@@ -27,7 +28,7 @@ export interface SizePanel {
   references: { label: string; value: number }[];
 }
 
-/** What PromptEHR's figure 8 shows; these lead nothing, but are drawn where there are any. */
+/** What PromptEHR's figure 8 shows; no column of the leaderboard, but shown where there are any. */
 const perplexities: readonly (readonly [string, string])[] = [
   ['imputation-perplexity', 'lpl-all'],
   ['imputation-perplexity', 'mpl-all'],
@@ -43,10 +44,10 @@ const pointOf = (
   return [{ name, patients: patients ?? all, value, ...(interval && { interval }) }];
 };
 
-/** Generators with several models, each with its models. */
+/** Branches with several models, each with its models. */
 const severalSizes = (models: readonly FittedModel[]): Map<string, FittedModel[]> => {
   const found = new Map<string, FittedModel[]>();
-  for (const model of models) found.set(model.generator, [...(found.get(model.generator) ?? []), model]);
+  for (const model of models) found.set(model.branch, [...(found.get(model.branch) ?? []), model]);
   return new Map([...found].filter(([, own]) => own.length > 1));
 };
 
@@ -75,7 +76,7 @@ export const sizePanels = (
     });
     const drawn = lines.filter(({ points }) => points.length > 1);
     if (drawn.length === 0) return [];
-    const once = models.filter(({ generator }) => !several.has(generator));
+    const once = models.filter(({ branch }) => !several.has(branch));
     const references = [
       ...once.map(({ name }) => ({ label: name, value: cellOf(name)?.value ?? null })),
       { label: 'real holdout', value: found.holdout },

@@ -1,6 +1,6 @@
 import type { Scorecard } from '../../schemas/scorecard.ts';
 import { type MergedCard, metricsIn } from '../verdicts/merged-cards.ts';
-import { isTold } from '../verdicts/metric-tables.ts';
+import { isReported } from '../verdicts/metric-tables.ts';
 
 /** One label with the score that each training arrangement reached. */
 export interface LabelScore {
@@ -38,7 +38,7 @@ export interface MixPlot {
 
 const plotName = 'label-auc';
 
-/** Labels that some arrangement has no number for; `null` in the place of a name that must not be told. */
+/** Labels that some arrangement has no number for; `null` in place of a name that is suppressed. */
 const unmeasuredIn = (card: Scorecard, metric: string, enough: number): (UnmeasuredLabel | null)[] => {
   const found = new Map<string, { why?: string; small: boolean }>();
   for (const row of card.rows.filter((candidate) => candidate.metric === metric)) {
@@ -49,7 +49,7 @@ const unmeasuredIn = (card: Scorecard, metric: string, enough: number): (Unmeasu
     const isMissing = row.value === null && row.note !== undefined;
     found.set(label, {
       ...known,
-      small: known.small || !isTold(row, enough),
+      small: known.small || !isReported(row, enough),
       ...(isMissing && known.why === undefined ? { why: row.note ?? '' } : {}),
     });
   }

@@ -2,7 +2,7 @@ import type { MetricRow } from '../../schemas/scorecard.ts';
 import { cellOfGenerator, type MetricTable, tableRow } from './metric-tables.ts';
 import { leading } from './ranking.ts';
 
-/** A number, the threshold it is held against, and where that comes from. */
+/** A number, the threshold it is compared with, and where that comes from. */
 export interface Rule {
   family: MetricRow['family'];
   metric: string;
@@ -20,14 +20,14 @@ export interface Rule {
 
 type Particular = Omit<Rule, 'family' | 'better'>;
 
-/** Where the limit is the floor's own value, the floor is not judged. */
-export const theFloor = 'the floor';
+/** Where the limit is the baseline's own value, the baseline is not judged. */
+export const theBaseline = 'the baseline';
 
 const privacyRules: Particular[] = [
   {
     metric: 'strongest-attack',
     row: 'auc',
-    title: 'No attack tells training patients from others',
+    title: 'Membership inference: no attack separates training patients from others',
     short: 'strongest attack',
     limit: 0.5,
     bound: 0.6,
@@ -36,11 +36,11 @@ const privacyRules: Particular[] = [
   {
     metric: 'strongest-attack',
     row: 'tpr-at-1-percent',
-    title: 'No attack is sure of single training patients',
-    short: 'members found at 1% false alarms',
+    title: 'Membership inference: no attack identifies single training patients with few false positives',
+    short: 'members found at a 1% false positive rate',
     limit: 0.01,
     bound: 0.05,
-    limitIs: 'guessing at 1% false alarms',
+    limitIs: 'guessing at a 1% false positive rate',
   },
   {
     metric: 'copies',
@@ -54,7 +54,7 @@ const privacyRules: Particular[] = [
   {
     metric: 'copies',
     row: 'near-excess',
-    title: 'No training patient is nearly copied',
+    title: 'No training patient is copied almost exactly',
     short: 'near copies',
     limit: 0,
     bound: 0.05,
@@ -72,11 +72,11 @@ const privacyRules: Particular[] = [
   {
     metric: 'attribute-inference',
     row: 'excess',
-    title: 'Hidden codes are guessed no better than from other real patients',
-    short: 'attributes',
+    title: 'Attribute inference: further codes are guessed no better than from other real patients',
+    short: 'attribute inference',
     limit: 0,
     bound: 0.05,
-    limitIs: 'what real patients give away',
+    limitIs: 'the same attack with real patients',
   },
   {
     metric: 'identity-disclosure',
@@ -102,7 +102,7 @@ const utilityRules: Particular[] = [
   {
     metric: 'phenotyping',
     row: 'gap-augmented-auc',
-    title: 'Synthetic patients added to real ones do no harm',
+    title: 'Adding synthetic patients to real ones does no harm',
     short: 'phenotypes with synthetic patients added',
     limit: 0,
     bound: -0.05,
@@ -128,42 +128,43 @@ const utilityRules: Particular[] = [
   },
 ];
 
-const commonest = 'commonest-recall-at-20';
+const mostFrequent = 'commonest-recall-at-20';
 
 /** Rules whose limit is a number of this very run. */
-const movingRules = (tables: readonly MetricTable[], floor: string | undefined): Rule[] => {
+const movingRules = (tables: readonly MetricTable[], baseline: string | undefined): Rule[] => {
   const rules: Rule[] = [];
-  const ofFloor = floor && cellOfGenerator(tableRow(tables, leading.metric, leading.row), floor)?.value;
-  if (typeof ofFloor === 'number') {
-    const title = 'Codes go together as they do in real patients, better than by chance';
-    const limits = { limit: ofFloor, bound: ofFloor, limitIs: theFloor };
+  const ofBaseline =
+    baseline && cellOfGenerator(tableRow(tables, leading.metric, leading.row), baseline)?.value;
+  if (typeof ofBaseline === 'number') {
+    const title = 'Codes occur together in a visit as in real patients, more than independence explains';
+    const limits = { limit: ofBaseline, bound: ofBaseline, limitIs: theBaseline };
     rules.push({
       family: 'similarity',
       ...leading,
       title,
-      short: 'pairs of codes',
+      short: 'same-visit co-occurrence',
       better: 'higher',
       ...limits,
     });
   }
   const next = { family: 'utility', metric: 'next-visit', row: 'recall-at-20', better: 'higher' } as const;
   const guess =
-    tableRow(tables, next.metric, commonest)?.values.find(({ value }) => value !== null)?.value ?? null;
+    tableRow(tables, next.metric, mostFrequent)?.values.find(({ value }) => value !== null)?.value ?? null;
   if (guess !== null)
     rules.push({
       ...next,
-      title: 'Synthetic patients teach more of the next visit than which codes are common',
-      short: 'next visit, beyond common codes',
+      title: 'Next visits: predictors learn more than which codes are frequent',
+      short: 'next visit, beyond frequent codes',
       limit: guess,
       bound: guess,
-      limitIs: 'always guessing the commonest codes',
+      limitIs: 'always predicting the most frequent codes',
     });
   return rules;
 };
 
 /** Every rule there is, family by family; those whose limit this run does not have are left out. */
-export const rulesOf = (tables: readonly MetricTable[], floor: string | undefined): Rule[] => [
-  ...movingRules(tables, floor),
+export const rulesOf = (tables: readonly MetricTable[], baseline: string | undefined): Rule[] => [
+  ...movingRules(tables, baseline),
   ...utilityRules.map((rule): Rule => ({ family: 'utility', better: 'higher', ...rule })),
   ...privacyRules.map((rule): Rule => ({ family: 'privacy', better: 'lower', ...rule })),
 ];

@@ -1,21 +1,21 @@
 import type { MetricRow } from '../../schemas/scorecard.ts';
 import { decimal } from '../kernel/number-format.ts';
-import { type Rule, rulesOf, theFloor } from './check-rules.ts';
+import { type Rule, rulesOf, theBaseline } from './check-rules.ts';
 import { type Cell, cellOfGenerator, type MetricTable, tableRow } from './metric-tables.ts';
 
 export type Outcome = 'passed' | 'failed' | 'unknown';
 
-/** How one generator came out of one check. */
+/** The result of one check for one generator. */
 export interface Verdict {
   generator: string;
   outcome: Outcome;
   value: number | null;
   interval?: [number, number];
-  /** Why it is not known. */
+  /** Why it is inconclusive, or what else to know of the number. */
   why?: string;
 }
 
-/** A question to the rows with a stated threshold. */
+/** One number compared with a stated threshold. */
 export interface Check {
   family: MetricRow['family'];
   metric: string;
@@ -31,22 +31,22 @@ const ruleText = ({ better, limit, bound, limitIs }: Rule): string => {
   const [wrong, right] = better === 'lower' ? ['above', 'below'] : ['below', 'above'];
   const edge = decimal(limit);
   if (limit === bound)
-    return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}), passed if it lies ${right}, not known if it spans it.`;
-  return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}). Passed if it does not, and ends ${right} ${decimal(bound)}. Not known if it is wider.`;
+    return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}), passed if it lies ${right}, inconclusive if it spans it.`;
+  return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}). Passed if it does not, and ends ${right} ${decimal(bound)}. Inconclusive if it is wider.`;
 };
 
-/** Judged as if lower were better: the other direction is its mirror. */
+/** Judged as if lower were better; the other direction is its mirror image. */
 const judge = (rule: Rule, cell: Cell | undefined): Pick<Verdict, 'outcome' | 'why'> => {
   if (cell === undefined) return { outcome: 'unknown', why: 'not measured' };
   const { value, interval, note } = cell;
   if (value === null) return { outcome: 'unknown', why: note ?? 'not defined' };
-  if (cell.unresolved) return { outcome: 'unknown', why: note ?? 'too few patients to tell' };
+  if (cell.unresolved) return { outcome: 'unknown', why: note ?? 'too few patients for a verdict' };
   const sign = rule.better === 'lower' ? 1 : -1;
   const [limit, bound] = [sign * rule.limit, sign * rule.bound];
   if (!interval) {
     if (sign * value > bound) return { outcome: 'failed', why: 'without an interval' };
     if (sign * value <= limit) return { outcome: 'passed', why: 'without an interval' };
-    return { outcome: 'unknown', why: 'there is no interval to tell it from chance' };
+    return { outcome: 'unknown', why: 'without an interval, chance cannot be excluded' };
   }
   const ends = interval.map((end) => sign * end);
   if (Math.min(...ends) > limit) return { outcome: 'failed' };
@@ -66,15 +66,15 @@ const check = (rule: Rule, tables: readonly MetricTable[], generators: readonly 
   return [{ family, metric, row: name, title, short, rule: ruleText(rule), verdicts }];
 };
 
-/** Every check that the rows allow, each with a verdict per generator; the floor is not judged by itself. */
+/** Every check that the rows allow, each with a verdict per generator; the baseline is not judged by its own value. */
 export const checksOf = (
   tables: readonly MetricTable[],
   generators: readonly { name: string; isFloor: boolean }[],
 ): Check[] => {
   const names = generators.map(({ name }) => name);
-  const floor = generators.find(({ isFloor }) => isFloor)?.name;
-  const models = names.filter((name) => name !== floor);
-  return rulesOf(tables, floor).flatMap((rule) =>
-    check(rule, tables, rule.limitIs === theFloor ? models : names),
+  const baseline = generators.find(({ isFloor }) => isFloor)?.name;
+  const models = names.filter((name) => name !== baseline);
+  return rulesOf(tables, baseline).flatMap((rule) =>
+    check(rule, tables, rule.limitIs === theBaseline ? models : names),
   );
 };

@@ -1,17 +1,17 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import { leftOutPlot } from '../metrics/small-groups.ts';
 
-/** All that is known of one generator: its scorecards of every family in one. */
+/** The scorecards of one generator, every family in one. */
 export interface MergedCard {
   card: Scorecard;
   series: ScorecardSeries;
 }
 
-/** Points that the metric itself kept out of a plot, as too few real patients stand behind them. */
+/** Points that the metric left out of a plot because they are of too few real patients. */
 export const leftOutOf = (plots: ScorecardSeries[string] | undefined, plot: string): number => {
-  const told = plots?.[leftOutPlot];
-  const at = told?.['plot']?.map(String).indexOf(plot) ?? -1;
-  return Number(told?.['count']?.[at] ?? 0);
+  const counts = plots?.[leftOutPlot];
+  const at = counts?.['plot']?.map(String).indexOf(plot) ?? -1;
+  return Number(counts?.['count']?.[at] ?? 0);
 };
 
 /** One entry per generator, in the order they first come; metrics and rows of its cards one after the other. */

@@ -12,7 +12,7 @@ export interface Cell {
   n: number;
   interval?: [number, number];
   note?: string;
-  /** Too few patients for the value to be held against a limit. */
+  /** Too few patients for the value to be compared with a limit. */
   unresolved?: true;
 }
 
@@ -64,8 +64,8 @@ const rowOf = (first: MetricRow, group: readonly MetricRow[]): TableRow => ({
   ...(first.patients === undefined ? {} : { patients: first.patients }),
 });
 
-/** Whether a row is about enough real patients; what the scorecard itself holds back is not. */
-export const isTold = ({ suppressed, patients }: MetricRow, enough: number): boolean =>
+/** Whether a row is about enough real patients; a row that the scorecard suppresses is not. */
+export const isReported = ({ suppressed, patients }: MetricRow, enough: number): boolean =>
   !suppressed && (patients === undefined || patients >= enough);
 
 /**
@@ -80,7 +80,7 @@ export const metricTables = (cards: readonly Scorecard[], enough: number): Metri
   }
   return byFamily(metricsIn(cards)).map(({ metric, family, title, about, range }) => {
     const groups = [...rowsOf.values()].filter(([row]) => row?.metric === metric);
-    const shown = groups.filter((group) => group.some((row) => isTold(row, enough)));
+    const shown = groups.filter((group) => group.some((row) => isReported(row, enough)));
     return {
       metric,
       family,
@@ -101,5 +101,5 @@ export const tableRow = (tables: readonly MetricTable[], metric: string, row: st
 export const cellOfGenerator = (row: TableRow | undefined, generator: string): Cell | undefined =>
   row?.values.find((cell) => cell.generator === generator);
 
-/** Whether a row repeats a published computation where ours differs; such rows never lead. */
+/** Whether a row repeats a published computation where ours differs; such rows are no headlines. */
 export const isReference = ({ row }: Pick<TableRow, 'row'>): boolean => row.startsWith('reference-');

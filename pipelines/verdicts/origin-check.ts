@@ -2,17 +2,18 @@ import { percent } from '../kernel/number-format.ts';
 import type { SyntheticOrigin } from '../tokens/token-cohort-file.ts';
 import type { Check, Verdict } from './checks.ts';
 
-/** How a generator's cohort was drawn, where its artifact says so. */
+/** How a generator's cohort was sampled, where its artifact states it. */
 export interface GeneratorOrigin {
   name: string;
   origin?: SyntheticOrigin;
 }
 
-/** What the check goes by in `report.json`; a release gate reads its verdicts. */
+/** The name of the check in `report.json`. */
 export const originCheckName = { metric: 'origin', row: 'built-from-real-records' } as const;
 
 const verdictOf = ({ name, origin }: GeneratorOrigin): Verdict => {
-  if (!origin) return { generator: name, outcome: 'unknown', value: null, why: 'the cohort does not say' };
+  if (!origin)
+    return { generator: name, outcome: 'unknown', value: null, why: 'the cohort does not state it' };
   const { seedMode, copiedCodeFraction, copiedByChance } = origin;
   const shares = `share of codes in the same visit of the training patient of the same index; by chance ${percent(copiedByChance)}`;
   return {
@@ -23,7 +24,7 @@ const verdictOf = ({ name, origin }: GeneratorOrigin): Verdict => {
   };
 };
 
-/** Whether each cohort was drawn from its model alone; nothing where no artifact says how it was made. */
+/** Whether each cohort was sampled from its model alone; nothing where no artifact states how it was made. */
 export const originChecks = (generators: readonly GeneratorOrigin[]): Check[] =>
   generators.every(({ origin }) => origin === undefined)
     ? []
@@ -33,7 +34,7 @@ export const originChecks = (generators: readonly GeneratorOrigin[]): Check[] =>
           ...originCheckName,
           title: 'No record is built from a real one',
           short: 'built from real records',
-          rule: 'Failed if training patients were the seeds of synthetic ones (seedMode warm), passed if patients were drawn from the model alone (cold), whatever the share of codes.',
+          rule: 'Failed if training patients were the seeds of synthetic ones (seedMode warm), passed if patients were sampled from the model alone (cold), whatever the share of codes.',
           verdicts: generators.map(verdictOf),
         },
       ];

@@ -24,7 +24,7 @@ const familyOrder: readonly MetricRow['family'][] = ['similarity', 'utility', 'p
 export const byFamily = <T extends { family: MetricRow['family'] }>(items: readonly T[]): T[] =>
   familyOrder.flatMap((family) => items.filter((item) => item.family === family));
 
-/** It sums up the others, so it is computed last; but it is what people look for first. */
+/** It sums up the others, so it is computed last; readers look for it first. */
 const strongestFirst = (metrics: Scorecard['metrics']): Scorecard['metrics'] => {
   const isStrongest = ({ metric }: { metric: string }) => metric === 'strongest-attack';
   return [...metrics.filter(isStrongest), ...metrics.filter((metric) => !isStrongest(metric))];
@@ -45,10 +45,10 @@ export const headlines = (cards: readonly Scorecard[]): Headline[] =>
     }),
   );
 
-/** Pairs are what a generator must learn: the floor already has single codes, lengths and labels right. */
+/** Same-visit co-occurrence is what a generator must learn: the baseline has single codes, lengths and labels right. */
 export const leading = { metric: 'code-pairs', row: 'record-r2' };
 
-/** Cards from best to worst by R² of pairs, as far as they have it; equals keep their order. */
+/** Cards from best to worst by same-visit co-occurrence R²; those without it come last, equal ones keep their order. */
 export const ranked = <T extends { card: Scorecard }>(entries: readonly T[]): T[] => {
   const value = ({ card }: T) => rowOf(card, leading.metric, leading.row)?.value ?? Number.NEGATIVE_INFINITY;
   return [...entries].sort((a, b) => (value(b) > value(a) ? 1 : value(b) < value(a) ? -1 : 0));

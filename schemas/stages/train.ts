@@ -7,11 +7,25 @@ export const trainingSize = z
   .positive()
   .refine((size) => size <= 1 || Number.isInteger(size), 'a share up to 1, or a whole number of patients');
 
-/** What a cohort is called in scorecards: its generator, and on how many patients it was trained if not on all. */
-export const cohortName = (generator: string, patients = 1): string => {
-  if (patients === 1) return generator;
-  return `${generator}@${patients < 1 ? `${Number((100 * patients).toPrecision(6))}%` : patients}`;
+/** Name of a branch of a run. No character of it means anything in a node id (`train:halo-small@25%`). */
+export const branchName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/,
+    'expected a name of at most 40 letters (a–z, A–Z), digits, ".", "_" and "-" that begins with a letter or a digit',
+  );
+
+/**
+ * What the cohort of a model is called: the name of its branch, or of its generator, and how many patients the model
+ * learned from where these are not all: `halo-small@25%`. `patients` as in `trainingSize`.
+ */
+export const cohortName = (branch: string, patients = 1): string => {
+  if (patients === 1) return branch;
+  return `${branch}@${patients < 1 ? `${Number((100 * patients).toPrecision(6))}%` : patients}`;
 };
+
+/** The name of the branch in the name of one of its cohorts: `halo-small` of `halo-small@25%`. */
+export const branchOf = (cohort: string): string => cohort.replace(/@[^@]*$/, '');
 
 export const train = defineStage({
   name: 'train',

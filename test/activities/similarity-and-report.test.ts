@@ -169,6 +169,6 @@ test('a report of a run in which no generator came through still says what was m
     ...tools(store),
   );
   const text = Buffer.from(await (await store.open(page.ref)).bytes('report.html')).toString();
-  t.regex(text, /No generator came as far as a scorecard/);
+  t.regex(text, /No generator reached a scorecard/);
   t.regex(text, /train marginal/);
 });

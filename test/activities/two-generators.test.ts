@@ -7,6 +7,7 @@ import { runStage } from '../../activities/stage-runner.ts';
 import { startBackend } from '../../infra/backend.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
 import { modelCard } from '../../pipelines/generation/model-file.ts';
+import type { ReportData } from '../../pipelines/report/report-data.ts';
 import { readTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import type { Plan } from '../../schemas/plan.ts';
@@ -85,4 +86,80 @@ test('HALO and PromptEHR go from the demo’s tables to one report', async (t) =
   }
   const page = await (await store.open(refs['report'] as ArtifactRef)).bytes('report.html');
   for (const name of ['halo', 'promptehr']) t.true(Buffer.from(page).includes(name));
+});
+
+const again = {
+  ...config,
+  generators: [
+    { name: 'marginal', as: 'independent' },
+    { name: 'halo', config: quick.halo },
+    { name: 'halo', as: 'halo-wide', config: { ...quick.halo, embedding: 32 } },
+    { name: 'halo', as: 'halo-again', config: quick.halo },
+  ],
+  tokens: { modalities: ['dx'] },
+  similarity: { metrics: ['code-pairs', 'language-model'], replicates: 0 },
+  utility: { metrics: [] },
+};
+
+test('HALO beside HALO with other settings in one report; equal settings train once', async (t) => {
+  const store = createFileStore(await tempFolder(t));
+  const refs = await run(store, await compilePlan(again, store));
+  const json = async (node: string, file: string) => (await store.open(refs[node] as ArtifactRef)).json(file);
+  t.deepEqual(refs['train:halo-again'], refs['train:halo']);
+  t.deepEqual(refs['generate:halo-again'], refs['generate:halo']);
+  t.notDeepEqual(refs['train:halo-wide'], refs['train:halo']);
+  t.like(await json('train:halo-wide', 'model.json'), { generator: 'halo' });
+  t.like(await json('generate:halo-wide', 'token-cohort.json'), { generator: 'halo' });
+
+  const branches = ['independent', 'halo', 'halo-wide', 'halo-again'];
+  const likelihoods = new Map<string, number | null>();
+  for (const name of branches) {
+    const card = scorecard.parse(await json(`similarity:${name}`, 'scorecard.json'));
+    t.is(card.generator, name);
+    t.true(card.rows.every(({ generator }) => generator === name));
+    t.is(card.baseline, name === 'independent' ? true : undefined);
+    const row = card.rows.find(({ metric, value }) => metric === 'language-model' && value !== null);
+    likelihoods.set(name, row?.value ?? null);
+  }
+  t.is(likelihoods.get('halo'), likelihoods.get('halo-again'));
+  t.not(likelihoods.get('halo'), likelihoods.get('halo-wide'), 'each cohort is scored with its own model');
+
+  const data = (await json('report', 'report.json')) as ReportData;
+  t.deepEqual(
+    data.generators.filter(({ isFloor }) => isFloor).map(({ name }) => name),
+    ['independent'],
+  );
+  t.deepEqual(data.generators.map(({ name }) => name).sort(), branches.toSorted());
+  t.true(data.generators.every(({ origin }) => origin?.seedMode === 'cold'));
+  t.deepEqual(
+    data.curves.map(({ generator }) => generator),
+    ['independent', 'halo', 'halo-again', 'halo-wide'],
+  );
+  const titles = data.lineage.map(({ title }) => title);
+  for (const title of [
+    'train independent',
+    'train halo, halo-again',
+    'generate halo-wide',
+    'privacy halo-again',
+  ])
+    t.true(titles.includes(title), title);
+});
+
+test('two cohorts of one name are not taken for one', async (t) => {
+  const store = createFileStore(await tempFolder(t));
+  const { nodes, ...plan } = await compilePlan(
+    {
+      ...again,
+      generators: again.generators.slice(0, 2),
+      privacy: { metrics: [] },
+    },
+    store,
+  );
+  const renamed = nodes.map((node) =>
+    node.stage === 'similarity' ? { ...node, params: { ...Object(node.params), branch: 'same' } } : node,
+  );
+  await t.throwsAsync(run(store, { ...plan, nodes: renamed }), {
+    name: 'InvalidConfig',
+    message: /two cohorts called same/,
+  });
 });

@@ -37,7 +37,7 @@ export const toyPlan = (
 ): Plan => {
   const generators = Object.entries(configs).map(([name, config]) => ({ name, config, from: from[name] }));
   const builder = new DagBuilder();
-  nightly.draw(builder, runConfig.parse({ source, generators, checkpointEvery }));
+  nightly.build(builder, runConfig.parse({ source, generators, checkpointEvery }));
   return impatient({ name: 'toy', nodes: builder.nodes, nonRetryable: nonRetryableCodes });
 };
 

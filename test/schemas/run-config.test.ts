@@ -1,4 +1,5 @@
 import test from 'ava';
+import { z } from 'zod';
 import { runConfig } from '../../schemas/run-config.ts';
 import { generate } from '../../schemas/stages/generate.ts';
 
@@ -78,4 +79,13 @@ test('keys that are not known are refused at every depth', (t) => {
     { generators: [{ name: 'halo', epochs: 3 }] },
   ])
     t.false(runConfig.safeParse({ source: 'x', ...extra }).success, JSON.stringify(extra));
+});
+
+test('the name of a branch has letters, digits, ".", "_" and "-" only', (t) => {
+  const parse = (as: string) => runConfig.safeParse({ source: 'x', generators: [{ name: 'halo', as }] });
+  for (const name of ['halo-small', 'H4.5_b', 'a'.repeat(40)]) t.true(parse(name).success, name);
+  for (const name of ['', 'halo small', 'halo@25%', 'train:halo', '-halo', 'a/b', 'hälo', 'a'.repeat(41)]) {
+    const { error } = parse(name);
+    t.regex(z.prettifyError(error as z.ZodError), /at most 40 letters .*digits, "\.", "_" and "-"/, name);
+  }
 });

@@ -16,13 +16,12 @@ import {
   type TokenCohort,
   type VisitColumns,
 } from '../../patients/visit-columns.ts';
-import { floorGenerator } from '../../report/report-data.ts';
 import { checkModelCodes, readModelFolder } from '../models/model-folder.ts';
 import { malformed } from '../read/outside-cohort.ts';
 import { type CohortRead, readCohort } from '../read/read-cohort.ts';
 import { alignCohorts, type Sides } from './align-cohorts.ts';
-import { floorMetrics, floorScoring } from './baseline.ts';
-import type { Floor } from './baseline-choice.ts';
+import { baselineMetrics, baselineScoring } from './baseline.ts';
+import type { BaselineChoice } from './baseline-choice.ts';
 import { cohortDigest } from './cohort-digest.ts';
 import { withPhenotypes } from './phenotype-labels.ts';
 import { needsValidation, scoreFamilies } from './score-families.ts';
@@ -35,12 +34,12 @@ export interface EvaluationRequest {
   metrics: readonly Metric[];
   /** Settings by metric name. */
   options?: Readonly<Record<string, unknown>>;
-  /** Which of the metrics the independent-marginals sampler is scored by, beside the cohort. */
-  floor: Floor;
+  /** Which of the metrics the baseline (independent marginals) is scored by, beside the cohort. */
+  baseline: BaselineChoice;
   modalities: readonly Modality[];
   seed: number;
   replicates: number;
-  /** Groups of fewer real patients are not told of, in numbers or notes. */
+  /** Groups of fewer real patients are not reported, in numbers or notes. */
   suppressBelow: number;
   /** Folder for what is written on the way; patient data, so on a disk of one's own. */
   scratch: string;
@@ -59,7 +58,7 @@ export interface SideRead {
 export interface Evaluation {
   card: Scorecard;
   series: ScorecardSeries;
-  floor?: ScoredCohort;
+  baseline?: ScoredCohort;
   vocabulary: Vocabulary;
   sides: SideRead[];
   curve?: LearningCurve;
@@ -134,13 +133,14 @@ const cautions = (
   return notes;
 };
 
-/** The floor beside the cohort, unless nothing is to be computed or the cohort is the floor itself. */
-async function* scoredFloor(
+/** The baseline beside the cohort, whatever the cohort is called, unless there is nothing to compute. */
+async function* scoredBaseline(
   scoring: Scoring,
   metrics: readonly Metric[],
 ): AsyncSteps<ScoredCohort | undefined> {
-  if (metrics.length === 0 || scoring.generator === floorGenerator) return undefined;
-  return yield* scoreFamilies(yield* floorScoring(scoring, metrics));
+  if (metrics.length === 0) return undefined;
+  const { card, series } = yield* scoreFamilies(yield* baselineScoring(scoring, metrics));
+  return { card: { ...card, baseline: true }, series };
 }
 
 /**
@@ -173,17 +173,17 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     seed,
     replicates,
     suppressBelow,
-    ...(options ? { options } : {}),
-    ...(model ? { model: () => openModel(model) } : {}),
+    options,
+    model: model && (() => openModel(model)),
   };
   const scored = yield* scoreFamilies(scoring);
-  const floor = yield* scoredFloor(scoring, floorMetrics(metrics, request.floor));
+  const baseline = yield* scoredBaseline(scoring, baselineMetrics(metrics, request.baseline));
   return {
     ...scored,
-    ...(floor ? { floor } : {}),
+    baseline,
     vocabulary,
     sides,
     notes: [...aligned.notes, ...cautions(request, train, holdout)],
-    ...(model ? { curve: model.curve } : {}),
+    curve: model?.curve,
   };
 }

@@ -20,7 +20,10 @@ export interface EvaluationSetting {
 /** Bump when the same cohorts and request should give other numbers. */
 const version = 2;
 
-const lineageOf = ({ sides, card, floor, notes }: Evaluation, setting: EvaluationSetting): LineageStep[] => {
+const lineageOf = (
+  { sides, card, baseline, notes }: Evaluation,
+  setting: EvaluationSetting,
+): LineageStep[] => {
   const { params, code, engine } = setting;
   const shared = { stage: 'evaluate', version, code, engine };
   const read = sides.map(({ side, layout, patients, digest, notes: own }) => ({
@@ -30,7 +33,7 @@ const lineageOf = ({ sides, card, floor, notes }: Evaluation, setting: Evaluatio
     digest,
     inputs: [],
     params: { layout, patients, notes: own },
-    ...(side === 'synthetic' ? { generator: card.generator } : {}),
+    generator: side === 'synthetic' ? card.generator : undefined,
   }));
   const scored = (of: Scorecard, title: string) => ({
     ...shared,
@@ -44,35 +47,35 @@ const lineageOf = ({ sides, card, floor, notes }: Evaluation, setting: Evaluatio
   return [
     ...read,
     scored(card, `evaluate ${card.generator}`),
-    ...(floor ? [scored(floor.card, `evaluate ${floor.card.generator}, fitted to train`)] : []),
+    ...(baseline ? [scored(baseline.card, `evaluate ${baseline.card.generator}, fitted to train`)] : []),
   ];
 };
 
-/** Names of the files that `evaluationFiles` gives; without a floor there is no `floor.json`. */
+/** Names of the files that `evaluationFiles` gives; without a baseline there is no `floor.json`. */
 export const evaluationFileNames = ['scorecard.json', 'floor.json', 'report.html', 'report.json'] as const;
 export type EvaluationFile = (typeof evaluationFileNames)[number];
 
 /**
  * Scorecard, page and its numbers as text. The same evaluation and setting give the same bytes; no path of this
- * machine is in them. Small groups are told of in none of them.
+ * machine is in them. Small groups are reported in none of them.
  */
 export const evaluationFiles = (
   evaluation: Evaluation,
   setting: EvaluationSetting,
 ): Partial<Record<EvaluationFile, string>> => {
-  const { card, series, floor, vocabulary, curve } = evaluation;
+  const { card, series, baseline, vocabulary, curve } = evaluation;
   const { title, suppressBelow } = setting;
   const data = assembleReport({
     title,
     suppressBelow,
     vocabulary,
-    cards: [{ card, series }, ...(floor ? [floor] : [])],
+    cards: [{ card, series }, ...(baseline ? [baseline] : [])],
     curves: curve ? [{ generator: card.generator, curve }] : [],
     lineage: lineageOf(evaluation, setting),
   });
   return {
     'scorecard.json': scorecardText(card),
-    ...(floor && { 'floor.json': scorecardText(floor.card) }),
+    ...(baseline && { 'floor.json': scorecardText(baseline.card) }),
     'report.html': reportPage(data),
     'report.json': `${JSON.stringify(data, null, 2)}\n`,
   };

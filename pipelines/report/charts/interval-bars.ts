@@ -15,7 +15,7 @@ export interface BarScale {
   domain: [number, number];
   /** Where bars begin. */
   base: number;
-  /** A threshold drawn through all bars, and what it is called. */
+  /** A threshold through all bars, and its label. */
   line?: { at: number; label: string };
   format: (value: number) => string;
   /** What the ticks are: `real holdout`. */

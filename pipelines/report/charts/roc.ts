@@ -12,7 +12,7 @@ export interface RocLine {
   truePositive: readonly number[];
 }
 
-/** The power of ten below the smallest false positive rate that any curve tells apart from none. */
+/** The power of ten below the smallest false positive rate that any curve reaches. */
 export const smallestRate = (lines: readonly Pick<RocLine, 'falsePositive'>[]): number => {
   const positive = lines.flatMap(({ falsePositive }) => falsePositive.filter((rate) => rate > 0));
   const least = positive.reduce((low, rate) => Math.min(low, rate), 0.1);

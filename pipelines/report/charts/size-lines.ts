@@ -7,7 +7,7 @@ import { type Caption, draw } from './draw.ts';
 export type ColoredLine = SizeLine & { color: string };
 type Point = SizeLine['points'][number];
 
-const told = ({ name, patients, value, interval }: Point): string =>
+const pointTitle = ({ name, patients, value, interval }: Point): string =>
   [
     `${name}, ${integer(patients)} training patients`,
     decimal(value),
@@ -71,7 +71,7 @@ export const sizeChart = (
             },
           ),
           line(own, { x: 'patients', y: 'value', stroke: color, strokeWidth: 1.8 }),
-          dot(own, { x: 'patients', y: 'value', r: 3, fill: color, title: told }),
+          dot(own, { x: 'patients', y: 'value', r: 3, fill: color, title: pointTitle }),
         ]),
       ],
     },

@@ -11,7 +11,7 @@ export interface SweepLine {
   rate: readonly number[];
 }
 
-/** Rates between 0 and 1 by the threshold at which something is believed. */
+/** Rates between 0 and 1 by the threshold above which a code is predicted. */
 export const sweepChart = (lines: readonly SweepLine[], caption: Caption): Markup =>
   draw(
     {
@@ -27,7 +27,7 @@ export const sweepChart = (lines: readonly SweepLine[], caption: Caption): Marku
         ticks: 5,
         tickSize: 0,
         grid: true,
-        label: '↑ share believed',
+        label: '↑ share predicted',
         tickFormat: (rate: number) => `${Math.round(100 * rate)}%`,
       },
       marks: lines.map(({ title, color, dashes, threshold, rate }) =>

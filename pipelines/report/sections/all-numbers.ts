@@ -54,7 +54,7 @@ const metricTable = (data: ReportData, metric: MetricTable): Markup =>
       metric.title,
       html`<tr>${heading('Number')}${has('real', metric) && heading('Real', 'the same quantity of the real training split', 'number')}${data.generators.map(
         ({ name }) => heading(generatorName(data, name), '', 'number'),
-      )}${has('holdout', metric) && heading('Holdout', 'real holdout patients in the place of the synthetic ones', 'number')}${heading(
+      )}${has('holdout', metric) && heading('Holdout', 'real-vs-real reference: real holdout patients in place of the synthetic ones', 'number')}${heading(
         'n',
         'how many patients, visits or keys it is computed over',
         'number quiet',

@@ -11,7 +11,7 @@ import { generatorName, generatorNamed } from './section.ts';
 
 const name = 'attribute-imputation';
 
-/** How each arm is drawn, by what its rows begin with; what has no color has the generator's. */
+/** The line of each arm, by the prefix of its rows; without a color it has the generator's. */
 const looks: Readonly<Record<string, { color?: string; dashes: string }>> = {
   '': { dashes: 'none' },
   'control-': { color: 'var(--soft)', dashes: 'none' },
@@ -27,10 +27,10 @@ const lineOf = (curve: RocCurve, own: string): RocLine => {
 const sweepsOf = ({ attack, control }: BeliefPanel, own: string): SweepLine[] =>
   (
     [
-      ['hidden codes, attack', own, 'none', attack, 'truePositive'],
-      ['codes not there, attack', own, '6,3', attack, 'falsePositive'],
-      ['hidden codes, control', 'var(--soft)', 'none', control, 'truePositive'],
-      ['codes not there, control', 'var(--soft)', '6,3', control, 'falsePositive'],
+      ['true codes, attack', own, 'none', attack, 'truePositive'],
+      ['false codes, attack', own, '6,3', attack, 'falsePositive'],
+      ['true codes, control', 'var(--soft)', 'none', control, 'truePositive'],
+      ['false codes, control', 'var(--soft)', '6,3', control, 'falsePositive'],
     ] as const
   ).map(([title, color, dashes, sweep, rate]) => ({
     title,
@@ -50,23 +50,23 @@ const aucWords = (data: ReportData, { generator, curves }: BeliefPanel): string 
 
 const sweepWords = ({ attack, control }: BeliefPanel): string => {
   const rates = ({ truePositive, falsePositive }: BeliefPanel['attack']) =>
-    `${percent(truePositive[0] ?? 0)} of the hidden codes and ${percent(falsePositive[0] ?? 0)} of those that are not there`;
-  return `At a threshold of 0 the attack believes ${rates(attack)}, the control ${rates(control)}`;
+    `${percent(truePositive[0] ?? 0)} of the hidden codes (true positives) and ${percent(falsePositive[0] ?? 0)} of the codes that the patient does not have (false positives)`;
+  return `At a threshold of 0 the attack predicts ${rates(attack)}, the control ${rates(control)}`;
 };
 
-const axes = { x: 'codes not there, believed →', y: '↑ hidden codes believed' };
+const axes = { x: 'false positive rate →', y: '↑ true positive rate' };
 
 const panel = (data: ReportData, found: BeliefPanel, i: number): Markup => {
   const { generator, curves } = found;
   const own = generatorNamed(data, generator)?.color ?? 'currentColor';
   const roc = {
     id: `beliefs-roc-${i}`,
-    title: `Hidden codes believed, ${generator}`,
+    title: `ROC of attribute inference (imputation), ${generator}`,
     description: aucWords(data, found),
   };
   const sweep = {
     id: `beliefs-sweep-${i}`,
-    title: `Codes believed by threshold, ${generator}`,
+    title: `Predicted codes by threshold, ${generator}`,
     description: sweepWords(found),
   };
   const lines = curves.map((curve) => lineOf(curve, own));
@@ -74,8 +74,8 @@ const panel = (data: ReportData, found: BeliefPanel, i: number): Markup => {
 <figure><figcaption>${generatorName(data, generator)}<span class="value">by threshold</span></figcaption>${sweepChart(sweepsOf(found, own), sweep)}</figure>`;
 };
 
-/** Whether a code that is hidden can be told from the rest of a record; nothing where nobody tried. */
-export const hiddenCodes = (data: ReportData): Markup | false => {
+/** Whether a code of a patient can be inferred from the rest of the record; nothing where it was not measured. */
+export const attributeImputation = (data: ReportData): Markup | false => {
   const metric = data.metrics.find((table) => table.metric === name);
   if (!metric) return false;
   const lines = new Map(
@@ -83,9 +83,9 @@ export const hiddenCodes = (data: ReportData): Markup | false => {
   );
   const bars = (row: string, title: string, base: number, label: string) =>
     barsFigure(data, { metric: name, row, title, base, line: { at: base, label } });
-  return html`<h3>Can a hidden code be told from the rest?</h3><p>${metric.about} One code of a training patient is hidden at a time, in all visits. The black tick is the control: a model of real patients nobody trained on in the place of the model of the synthetic ones. The excess is over the same attack on patients nobody trained on.</p>
-<div class="panels">${bars('excess', 'AUC beyond patients nobody trained on', 0, 'no excess')}${bars('auc', 'AUC of believed codes', 0.5, 'guessing')}</div>${
+  return html`<h3>Attribute inference (imputation): can a code be inferred from the rest of the record?</h3><p>${metric.about} One code of a training patient is hidden at a time, in all visits. The black tick is the control: the same attack by a model of real patients outside the training set, instead of a model of the synthetic ones. The AUC advantage is over the same attack on patients outside the training set.</p>
+<div class="panels">${bars('excess', 'AUC advantage', 0, 'no advantage')}${bars('auc', 'AUC of predicted codes', 0.5, 'guessing')}</div>${
     data.beliefs.length > 0 &&
-    html`${legend([...lines.values()])}<div class="panels">${data.beliefs.map((found, i) => panel(data, found, i))}</div><p class="note">By threshold: drawn through, the hidden codes that are believed; dashed, codes that are not there and are believed all the same; gray is the control.</p>`
+    html`${legend([...lines.values()])}<div class="panels">${data.beliefs.map((found, i) => panel(data, found, i))}</div><p class="note">By threshold: solid lines are true positives (hidden codes that are predicted), dashed lines are false positives, gray lines are the control.</p>`
   }`;
 };

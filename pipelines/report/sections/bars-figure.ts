@@ -12,7 +12,7 @@ export interface BarsFigure {
   title: string;
   base: number;
   line?: BarScale['line'];
-  /** Shared by figures that stand beside each other. */
+  /** Shared by neighboring figures. */
   domain?: [number, number];
   format?: (value: number) => string;
   /** What a black tick beside a bar shows; default: the real holdout in the generator's place. */
@@ -55,6 +55,6 @@ export const barsFigure = (data: ReportData, figure: BarsFigure): Markup | false
   const caption = { id: `bars-${metric}-${row}`, title, description: inWords(bars, format) };
   const drawn = bars.some(({ value }) => value !== null)
     ? intervalBars(bars, { domain, base, format, referenceIs, ...(line && { line }) }, caption)
-    : html`<p class="empty">Nothing to draw: no value could be computed.</p>`;
+    : html`<p class="empty">Nothing to show: no value could be computed.</p>`;
   return html`<figure><figcaption>${defined(data, metric, row, title)} ${direction(better)}</figcaption>${drawn}</figure>`;
 };

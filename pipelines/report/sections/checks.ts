@@ -2,7 +2,7 @@ import { counted, decimal, integer, listed } from '../../kernel/number-format.ts
 import type { Check, Outcome, Verdict } from '../../verdicts/checks.ts';
 import type { Headline } from '../../verdicts/ranking.ts';
 import { html, type Markup } from '../markup.ts';
-import { floorGenerator, type ReportData } from '../report-data.ts';
+import type { ReportData } from '../report-data.ts';
 import {
   between,
   copyButton,
@@ -14,38 +14,38 @@ import {
   type Section,
 } from './section.ts';
 
-const wins = (headline: Headline, name: string): boolean | null => {
+const wins = (headline: Headline, name: string, baseline: string): boolean | null => {
   const of = (generator: string) =>
     headline.values.find((value) => value.generator === generator)?.value ?? null;
   const own = of(name);
-  const floor = of(floorGenerator);
-  if (own === null || floor === null) return null;
-  return headline.better === 'higher' ? own > floor : own < floor;
+  const other = of(baseline);
+  if (own === null || other === null) return null;
+  return headline.better === 'higher' ? own > other : own < other;
 };
 
-/** Privacy is left out: that the floor tells nothing of anybody is no merit a model could beat. */
-const raced = ({ headlines }: ReportData): Headline[] =>
+/** Privacy is left out: that the baseline reveals nothing about single patients is no merit a model could beat. */
+const compared = ({ headlines }: ReportData): Headline[] =>
   headlines.filter(({ family, better }) => family !== 'privacy' && better !== 'closer-to-real');
 
-const againstFloor = (data: ReportData, name: string): Markup => {
-  const compared = raced(data).map((headline) => ({ headline, won: wins(headline, name) }));
+const againstBaseline = (data: ReportData, name: string, baseline: string): Markup => {
+  const results = compared(data).map((headline) => ({ headline, won: wins(headline, name, baseline) }));
   const headings = (result: boolean | null) =>
-    compared.filter(({ won }) => won === result).map(({ headline }) => headline.heading);
+    results.filter(({ won }) => won === result).map(({ headline }) => headline.heading);
   const [ahead, behind, open] = [headings(true), headings(false), headings(null)];
-  return html`<li><strong>${name}</strong> is ahead of the floor on ${ahead.length} of ${compared.length} headline numbers of similarity and utility${
+  return html`<li><strong>${name}</strong> is ahead of the baseline on ${ahead.length} of ${results.length} headline numbers of similarity and utility${
     ahead.length > 0 && ` (${listed(ahead)})`
   }${behind.length > 0 && html`; <em>not</em> on ${listed(behind)}`}${
-    open.length > 0 && `; not to be compared: ${listed(open)}`
+    open.length > 0 && `; cannot be compared: ${listed(open)}`
   }.</li>`;
 };
 
-const floorFindings = (data: ReportData): Markup => {
+const baselineFindings = (data: ReportData): Markup => {
   const models = data.generators.filter(({ isFloor }) => !isFloor);
-  const hasFloor = models.length < data.generators.length;
-  if (!hasFloor)
-    return html`<p>This run has no floor: without the ${floorGenerator} generator beside them, the numbers do not say how hard they are to reach.</p>`;
-  return html`<p>The floor, <strong>${floorGenerator}</strong>, samples every code on its own. A model that does not beat it has learned nothing about how codes go together.</p><ul>${models.map(
-    ({ name }) => againstFloor(data, name),
+  const baseline = data.generators.find(({ isFloor }) => isFloor);
+  if (!baseline)
+    return html`<p>This run has no baseline. Without independent marginals beside them, the numbers do not show how hard they are to reach.</p>`;
+  return html`<p>The baseline, <strong>${baseline.name}</strong>, samples every code independently of all others (independent marginals). A model that does not beat it has learned nothing about which codes occur together.</p><ul>${models.map(
+    ({ name }) => againstBaseline(data, name, baseline.name),
   )}</ul>`;
 };
 
@@ -69,13 +69,13 @@ const tally = (data: ReportData, name: string): Markup => {
   );
   const of = (outcome: Outcome) => own.filter((found) => found.outcome === outcome);
   const failed = of('failed');
-  return html`<li>${generatorName(data, name)}: ${outcomeMark('passed')} ${of('passed').length} passed, ${outcomeMark('failed')} ${failed.length} failed, ${outcomeMark('unknown')} ${of('unknown').length} not known.${
+  return html`<li>${generatorName(data, name)}: ${outcomeMark('passed')} ${of('passed').length} passed, ${outcomeMark('failed')} ${failed.length} failed, ${outcomeMark('unknown')} ${of('unknown').length} inconclusive.${
     failed.length > 0 && ` Failed: ${listed(failed.map(({ short }) => short))}.`
   }</li>`;
 };
 
-/** Reasons told in full: those that most numbers have. */
-const reasonsTold = 6;
+/** Reasons listed in full: those of the most numbers. */
+const listedReasons = 6;
 
 /** Numbers that could not be computed, one line per metric and reason: a cohort too small for labels misses hundreds. */
 const undefinedNumbers = (data: ReportData): Markup | false => {
@@ -94,12 +94,12 @@ const undefinedNumbers = (data: ReportData): Markup | false => {
       reasons.set(key, reason);
     }
   if (missing === 0) return false;
-  const told = [...reasons.values()].sort((a, b) => b.count - a.count).slice(0, reasonsTold);
-  const rest = reasons.size - told.length;
-  return html`<li>Of ${counted(all, 'number')}, ${integer(missing)} could not be computed: ${told.map(
+  const shown = [...reasons.values()].sort((a, b) => b.count - a.count).slice(0, listedReasons);
+  const rest = reasons.size - shown.length;
+  return html`<li>Of ${counted(all, 'number')}, ${integer(missing)} could not be computed: ${shown.map(
     ({ title, why, count, generators }) =>
       html`<br>${title}, ${counted(count, 'number')} of ${listed([...generators])}: ${why}`,
-  )}${rest > 0 && html`<br>… and for ${counted(rest, 'other reason')}; each number has its own in the table of all numbers`}</li>`;
+  )}${rest > 0 && html`<br>… and for ${counted(rest, 'other reason')}, each listed in the table of all numbers`}</li>`;
 };
 
 /** The families of metrics that no scorecard holds. */
@@ -109,16 +109,16 @@ export const missingFamilies = (data: ReportData): string[] => {
 };
 
 const notMeasured: Record<string, Markup> = {
-  similarity: html`<li><strong>Similarity was not measured.</strong> Nothing here says whether the synthetic patients look like real ones.</li>`,
-  privacy: html`<li><strong>Privacy was not measured.</strong> No attack was run: nobody tried to find out from these cohorts who was in the training data, or what they had. A generator that copies its training patients would look excellent on this page.</li>`,
-  utility: html`<li><strong>Utility was not measured.</strong> No predictor was trained on synthetic and tested on real patients, so nothing here says what work the data would serve.</li>`,
+  similarity: html`<li><strong>Similarity was not measured.</strong> Nothing on this page shows whether the synthetic patients look like real ones.</li>`,
+  privacy: html`<li><strong>Privacy was not measured.</strong> No attack was run, so it is open what these cohorts reveal about who was in the training data, or about their records. A generator that copies its training patients would look excellent on this page.</li>`,
+  utility: html`<li><strong>Utility was not measured.</strong> No predictor was trained on synthetic and tested on real patients, so nothing on this page shows what the data are useful for.</li>`,
 };
 
 /** What stays open even where every check is passed. */
-const neverKnown: Record<string, Markup> = {
-  similarity: html`<li><strong>Similarity</strong> is judged on averages over whole cohorts: that a single record makes sense to a clinician was not looked at. Order of codes inside a visit was not compared.</li>`,
-  privacy: html`<li><strong>Privacy</strong> was tried by the attacks on this page and no others. Passing them is no proof: an attacker with a better idea, or with other data on the same people, may do better. No guarantee such as differential privacy is claimed.</li>`,
-  utility: html`<li><strong>Utility</strong> was measured for the tasks on this page. What the data are worth for another task is not known.</li>`,
+const staysOpen: Record<string, Markup> = {
+  similarity: html`<li><strong>Similarity</strong> is measured by averages over whole cohorts. Whether a single record makes sense to a clinician was not examined. The order of codes inside a visit was not compared.</li>`,
+  privacy: html`<li><strong>Privacy</strong> was tested by the attacks on this page and no others. Passing them is no proof: an attacker with another method, or with other data on the same people, may do better. No guarantee such as differential privacy is claimed.</li>`,
+  utility: html`<li><strong>Utility</strong> was measured for the tasks on this page. Other tasks were not tested.</li>`,
 };
 
 const hasIntervals = (data: ReportData): boolean =>
@@ -129,13 +129,13 @@ const familyChecks = (data: ReportData, family: keyof typeof familyTitles): Mark
   const isMeasured = data.metrics.some((metric) => metric.family === family);
   const note = isMeasured
     ? checks.length === 0 && 'Measured, without a threshold to pass or fail.'
-    : 'Not known: not measured.';
+    : 'Inconclusive: not measured.';
   const noted = family !== 'similarity' && note && html`<p class="note">${note}</p>`;
   if (noted && checks.length === 0) return html`<h3>${familyTitles[family]}</h3>${noted}`;
-  return html`<h3>${familyTitles[family]}</h3>${noted}${family === 'similarity' && floorFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
+  return html`<h3>${familyTitles[family]}</h3>${noted}${family === 'similarity' && baselineFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
 };
 
-/** In words: what was looked at, how it came out, and what nobody has looked at. */
+/** What was checked, with which result, and what was not checked. */
 export const checked = (data: ReportData): Section => {
   const missing = missingFamilies(data);
   const open = (['similarity', 'utility', 'privacy'] as const).filter((family) => !missing.includes(family));
@@ -145,10 +145,10 @@ export const checked = (data: ReportData): Section => {
     short: 'Checked',
     body: html`${
       data.checks.length > 0 &&
-      html`<p>Each check asks one number against a threshold that is stated with it. The verdict is the arithmetic of the interval, not a judgment of whether the cohort may be shared.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>`
+      html`<p>Each check compares one number with a threshold that is stated with it. A verdict follows from the interval alone. It is no judgment of whether the cohort may be shared.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>`
     }${(['similarity', 'utility', 'privacy'] as const).map((family) => familyChecks(data, family))}
-<h3>Not checked, and not known</h3><ul>${missing.map((family) => notMeasured[family])}${open.map((family) => neverKnown[family])}
-${!hasIntervals(data) && html`<li>The numbers carry no intervals: how much of a difference is chance is not known, and in small cohorts it is a lot.</li>`}
+<h3>What was not checked</h3><ul>${missing.map((family) => notMeasured[family])}${open.map((family) => staysOpen[family])}
+${!hasIntervals(data) && html`<li>The numbers have no intervals, so it is open how much of a difference is chance. In small cohorts it is a lot.</li>`}
 ${undefinedNumbers(data)}</ul>${data.checks.length > 0 && copyButton('checks', 'the verdicts')}`,
   };
 };

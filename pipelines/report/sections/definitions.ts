@@ -20,8 +20,8 @@ const directionWords = {
 /** `AUC, 18 rows`, where all begin alike; else the titles, as far as there is room. */
 const titlesOf = (rows: readonly TableRow[]): string => {
   const titles = rows.map(({ title }) => title);
-  const stems = new Set(titles.map((title) => title.split(', ')[0]));
-  if (titles.length > 3 && stems.size === 1) return `${[...stems].join()}, ${titles.length} rows`;
+  const beginnings = new Set(titles.map((title) => title.split(', ')[0]));
+  if (titles.length > 3 && beginnings.size === 1) return `${[...beginnings].join()}, ${titles.length} rows`;
   return titles.length <= 3
     ? listed(titles)
     : `${titles.slice(0, 2).join(', ')} and ${counted(titles.length - 2, 'row')} more`;
@@ -42,12 +42,12 @@ const metricDefinitions = (table: MetricTable): Markup =>
     table,
   ).map((found) => definition(table, found))}</dl></div>`;
 
-/** What every number on the page means: metric by metric, in its own words. */
+/** What every number on the page means, metric by metric. */
 export const definitions = (data: ReportData): Section => ({
   id: 'definitions',
   title: 'Definitions',
   short: 'Definitions',
-  body: html`<p>An interval holds 95% of what resampling patients gives; it knows nothing of the chance in drawing this synthetic cohort and no other. ↑ higher is better, ↓ lower, ≈ closer to the real value.</p>${(
+  body: html`<p>An interval holds 95% of the values that resampling patients gives; it does not include the variation between synthetic cohorts of the same model. ↑ higher is better, ↓ lower, ≈ closer to the real value.</p>${(
     ['similarity', 'utility', 'privacy'] as const
   ).map((family) => {
     const tables = data.metrics.filter((metric) => metric.family === family);

@@ -15,7 +15,7 @@ import {
   table,
 } from './section.ts';
 
-/** Scorecards hold the points of at most so many pairs. */
+/** Scorecards hold the points of at most this many pairs. */
 const sampledAbove = 4000;
 
 const modalityNames: Record<string, string> = {
@@ -76,7 +76,7 @@ const panelFigure = (data: ReportData, plot: FrequencyPlot, index: number, least
   };
   const drawn =
     points.length === 0
-      ? html`<p class="empty">Nothing to draw: none occurs in ${data.suppressBelow} or more real patients.</p>`
+      ? html`<p class="empty">Nothing to show: none occurs in ${data.suppressBelow} or more real patients.</p>`
       : html`<div class="log">${scatter(points, 'log', least, { id: `${id}-log`, ...caption })}</div><div class="linear">${scatter(points, 'linear', least, { id: `${id}-linear`, ...caption })}</div>`;
   return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">R² ${r2 === null ? '–' : decimal(r2)}</span></figcaption>${drawn}<p class="note">${integer(panel.points.length)} of ${counted(panel.keys, plot.keys === 'codes' ? 'code' : 'pair')} drawn</p>${points.length > 0 && furthest(panel)}</figure>`;
 };
@@ -98,7 +98,7 @@ export const frequencySection = (data: ReportData, plot: FrequencyPlot): Section
   return {
     id: `plot-${plot.metric}`,
     title: plot.title,
-    short: { codes: 'Codes', pairs: 'Pairs', sequences: 'Sequences' }[plot.keys],
+    short: { codes: 'Prevalence', pairs: 'Same visit', sequences: 'Consecutive visits' }[plot.keys],
     body: html`<p>${plot.about} Every dot is one ${plot.keys === 'codes' ? 'code' : 'pair of codes'}, a larger one several with the same shares; below the diagonal it is too rare among synthetic patients, above it too frequent. Point at a dot for names.</p>
 <div class="toolbar">${scaleSwitch(plot.metric)}${plot.keys === 'codes' && [legend(data), copyButton(`frequencies:${plot.metric}`, 'the points')]}</div>
 <div class="panels">${plot.panels.map((_, i) => panelFigure(data, plot, i, least))}</div>${leftOut(data, plot)}`,

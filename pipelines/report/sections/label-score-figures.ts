@@ -44,7 +44,7 @@ const marksOf = (
 };
 
 const legend = ({ bar, dot, ring }: Role): Markup =>
-  html`<ul class="legend" aria-label="Marks"><li><i class="swatch" style="background:var(--real-soft)"></i>${bar[1]}</li><li><i class="swatch" style="background:var(--floor)"></i>${dot[1]}</li><li><i class="swatch ring"></i>${ring[1]}</li><li>dashed: guessing</li></ul>`;
+  html`<ul class="legend" aria-label="Marks"><li><i class="swatch" style="background:var(--real-soft)"></i>${bar[1]}</li><li><i class="swatch" style="background:var(--baseline)"></i>${dot[1]}</li><li><i class="swatch ring"></i>${ring[1]}</li><li>dashed: guessing</li></ul>`;
 
 /** Labels with the same reason share a sentence. */
 const unmeasuredList = (unmeasured: readonly UnmeasuredLabel[]): Markup | false => {
@@ -55,7 +55,7 @@ const unmeasuredList = (unmeasured: readonly UnmeasuredLabel[]): Markup | false 
   );
 };
 
-/** Label by label, a figure per generator; what could not be measured is told below it, and never filled in. */
+/** Label by label, a figure per generator; labels that could not be measured are listed below it, with the reason. */
 export const labelScoreFigures = (data: ReportData, metric: string): Markup | false => {
   const plot = data.labelScores.find((candidate) => candidate.metric === metric);
   const role = plot && roleOf(plot);

@@ -16,7 +16,7 @@ import {
   withInterval,
 } from './section.ts';
 
-/** The best of a column; none for privacy, where less than guessing is not better than guessing. */
+/** The best of a column; none for privacy, where a value below guessing is no better than guessing. */
 const best = ({ family, values, better, real }: Headline): number | null => {
   const known = values.flatMap(({ value }) => (value === null ? [] : [value]));
   if (known.length < 2 || family === 'privacy') return null;
@@ -51,12 +51,12 @@ const generatorCell = (data: ReportData, headline: Headline, name: string): Mark
 };
 
 const generatorRow = (data: ReportData, { name, isFloor, patients }: ReportGenerator): Markup =>
-  html`<tr${isFloor && html` class="floor"`}><th scope="row">${generatorName(data, name)}</th>${numberCell(
+  html`<tr${isFloor && html` class="baseline"`}><th scope="row">${generatorName(data, name)}</th>${numberCell(
     patients,
     integer(patients),
   )}${data.headlines.map((headline) => generatorCell(data, headline, name))}</tr>`;
 
-/** Real patients in the place of a generator. */
+/** Real patients in place of a generator. */
 const referenceRow = (data: ReportData, name: string, patients: number, of: 'real' | 'holdout'): Markup =>
   html`<tr class="holdout"><th scope="row"><span class="generator"><i class="swatch ring"></i>${name}</span> <span class="badge">reference</span></th>${numberCell(
     patients,
@@ -75,12 +75,12 @@ const referenceNote = (data: ReportData, hasReal: boolean): Markup => {
   const { real, holdout } = data;
   return html`${
     hasReal &&
-    html`<p class="note">“real training” is the same quantity of the real training patients: of a predictor, how it does when it learns from them.</p>`
+    html`<p class="note">“real training” is the same quantity of the real training patients: for a predictor, its result when it is trained on them.</p>`
   }${
     holdout.patients > 0 &&
-    html`<p class="note">“real holdout” puts ${counted(holdout.patients, 'real holdout patient')}, whom no generator has seen, in the place of a synthetic cohort; for attacks, half of them, while the others stand for those nobody trained on. ${
+    html`<p class="note">“real holdout” is the real-vs-real reference: ${counted(holdout.patients, 'real holdout patient')}, whom no generator has seen, in place of a synthetic cohort. For attacks it is half of them; the other half are the patients outside the training set. ${
       holdout.patients < real.patients &&
-      html`They are fewer than the ${integer(real.patients)} training patients, and rare codes need many patients: chance alone lowers this row, so read it as a reference, not as the best that is possible.`
+      html`They are fewer than the ${integer(real.patients)} training patients, and rare codes need many patients: chance alone lowers this row. It is a reference, not an upper limit.`
     }</p>`
   }`;
 };
@@ -101,7 +101,7 @@ const intervalNote = ({ headlines }: ReportData): string =>
     ? ' Small below a number: its 95% interval, by resampling patients.'
     : '';
 
-/** Generators against the headline numbers of every family. */
+/** Generators by the headline numbers of every family. */
 export const leaderboard = (data: ReportData): Section => {
   const head = html`${familyHeads(data)}<tr>${heading('Generator')}${heading('Patients', 'patients in the cohort', 'number')}${data.headlines.map(
     (headline) =>
@@ -124,9 +124,9 @@ export const leaderboard = (data: ReportData): Section => {
   );
   const body =
     data.generators.length === 0
-      ? html`<p>No generator came as far as a scorecard in this run; see the lineage for what was made.</p>`
-      : html`<p>Every synthetic cohort against the ${counted(data.real.patients, 'real patient')} of the training split, best R² of pairs first. R² is 1 when all frequencies agree and below 0 when they are worse than a constant; distances are 0 when the distributions agree.${intervalNote(data)} Headings lead to definitions.</p>
-${hasVerdicts && html`<p class="note">Privacy numbers carry the verdict of <a href="#checked">what was checked</a>: ${(['passed', 'failed', 'unknown'] as const).map((outcome) => html`${outcomeMark(outcome)} ${{ passed: 'passed, ', failed: 'failed, ', unknown: 'not known.' }[outcome]}`)}</p>`}
+      ? html`<p>No generator reached a scorecard in this run; see the lineage for what was made.</p>`
+      : html`<p>Every synthetic cohort against the ${counted(data.real.patients, 'real patient')} of the training split, best same-visit co-occurrence R² first. R² is 1 when all frequencies agree and below 0 when they are worse than a constant; distances are 0 when the distributions agree.${intervalNote(data)} Headings lead to definitions.</p>
+${hasVerdicts && html`<p class="note">Privacy numbers carry the verdict of <a href="#checked">what was checked</a>: ${(['passed', 'failed', 'unknown'] as const).map((outcome) => html`${outcomeMark(outcome)} ${{ passed: 'passed, ', failed: 'failed, ', unknown: 'inconclusive.' }[outcome]}`)}</p>`}
 ${table('Leaderboard', head, rows, 'leaderboard')}
 ${referenceNote(data, hasReal)}${copyButton('headlines', 'the leaderboard')}`;
   return { id: 'leaderboard', title: 'Leaderboard', short: 'Leaderboard', body };

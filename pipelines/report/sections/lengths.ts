@@ -34,7 +34,7 @@ const panels = (data: ReportData, plot: LengthPlot): Markup => {
     const color = generatorNamed(data, generator)?.color ?? 'currentColor';
     return html`<figure><figcaption>${generatorName(data, generator)}<span class="value">${meanOf(data, plot.metric, generator)}</span></figcaption>${
       bins.length === 0
-        ? html`<p class="empty">Nothing to draw.</p>`
+        ? html`<p class="empty">Nothing to show.</p>`
         : lengthBars(bins, color, top, unit, caption)
     }</figure>`;
   })}</div>`;
@@ -47,5 +47,5 @@ export const lengths = (data: ReportData): Section => ({
   short: 'Lengths',
   body: html`<ul class="legend" aria-label="Colors"><li><i class="swatch" style="background:var(--real-soft)"></i>real training patients</li><li><i class="swatch split"></i>synthetic patients, in the generator's color</li></ul>${data.lengths.map(
     (plot) => html`<h3>${plot.title}</h3><p>${plot.about}</p>${panels(data, plot)}`,
-  )}<p class="note">${data.suppressBelow > 1 && `Lengths are taken together until at least ${data.suppressBelow} real patients stand behind every bar.`}</p>`,
+  )}<p class="note">${data.suppressBelow > 1 && `Lengths are grouped until every bar is of at least ${data.suppressBelow} real patients.`}</p>`,
 });

@@ -114,26 +114,26 @@ const rates = (data: ReportData): Markup => {
   const strongest = tableRow(data.metrics, 'strongest-attack', 'auc');
   const attacks = attacksOf(data);
   const isShort = data.generators.length * attacks.length <= 18;
-  const told =
+  const strongestNotes =
     strongest?.values.flatMap(({ generator, note }) => (note ? [`${generator}: ${note}`] : [])) ?? [];
   const few = attacks.flatMap(({ metric, prefix }) => {
     const row = prefix === '' ? tableRow(data.metrics, metric, 'tpr-at-0.1-percent') : undefined;
     return row?.values.flatMap(({ note }) => note ?? []) ?? [];
   });
-  const notes = [...told, ...new Set(few)];
-  return html`<h4>How many training patients are found</h4><p>Share of training patients that an attack finds while it wrongly accuses at most 0.1%, 1% or 10% of the others. Guessing finds as many as it accuses.</p>${
+  const notes = [...strongestNotes, ...new Set(few)];
+  return html`<h4>How many training patients are found</h4><p>Share of training patients that an attack finds (true positive rate) at a false positive rate of at most 0.1%, 1% or 10%. Guessing has equal rates.</p>${
     strongest &&
     html`${rateTable(data, 'The strongest attack on each generator', [{ metric: 'strongest-attack', prefix: '', title: 'Strongest' }])}<ul class="note">${notes.map((note) => html`<li>${note}</li>`)}</ul>`
   }<details${isShort && html` open`}><summary>Every attack</summary>${rateTable(data, 'Every membership attack', attacks)}</details>`;
 };
 
-/** Who was trained on: bars and curves of every membership attack; nothing where none was made. */
+/** Bars and curves of every membership attack; a note where none was run. */
 export const membership = (data: ReportData): Markup | false => {
   const metrics = attackMetrics(data);
   if (metrics.length === 0)
-    return html`<p class="note"><strong>Not known:</strong> no membership attack was made, so nothing says whether it can be told who was trained on.</p>`;
+    return html`<p class="note"><strong>Inconclusive:</strong> no membership attack was run, so it is open whether training patients can be identified.</p>`;
   const bars = metrics.flatMap(({ metric }) => barsOf(data, metric, 'auc') ?? []);
   const domain = domainOf(bars, [0.4, 0.6]);
-  return html`<h3>Can it be told who was trained on?</h3><p>Membership attacks call some real patients “trained on”. AUC is the chance that an attack ranks a training patient above one nobody trained on: 0.5, the dashed line, is guessing; 1 is certainty. An interval that includes 0.5 means that chance explains what the attack found. The black tick is the same attack on real holdout patients in the place of synthetic ones.</p>
+  return html`<h3>Membership inference: can training patients be identified?</h3><p>A membership attack ranks real patients by how likely they are training patients. AUC is the probability that it ranks a training patient above another real patient: 0.5, the dashed line, is guessing; 1 is certainty. An interval that includes 0.5 means that chance can explain the result. The black tick is the same attack with real holdout patients in place of synthetic ones.</p>
 <div class="panels">${metrics.map(({ metric, title }) => barsFigure(data, { metric, row: 'auc', title, base: 0.5, domain, line: { at: 0.5, label: 'guessing' } }))}</div>${rocs(data)}${rates(data)}`;
 };

@@ -30,17 +30,17 @@ const columnsOf = ({ rows }: MetricTable): [TableRow, string][] =>
 
 /** Sentences of generators that have no value in a row that others have one in. */
 const absences = (data: ReportData, columns: readonly [TableRow, string][]): Markup[] => {
-  const told = new Map<string, Set<string>>();
+  const notesOf = new Map<string, Set<string>>();
   for (const [{ values }] of columns)
     for (const { generator, value, note } of values)
       if (value === null && note !== undefined)
-        told.set(generator, (told.get(generator) ?? new Set()).add(note));
-  return [...told].flatMap(([generator, notes]) =>
+        notesOf.set(generator, (notesOf.get(generator) ?? new Set()).add(note));
+  return [...notesOf].flatMap(([generator, notes]) =>
     [...notes].map((note) => html`<li>${generatorName(data, generator)}: ${note}</li>`),
   );
 };
 
-/** What fitted models make of real visits, in the layout of PromptEHR's Table 2; null where no model was asked. */
+/** Perplexities of real visits under the models, in the layout of PromptEHR's Table 2; null where there are none. */
 export const perplexities = (data: ReportData): Section | null => {
   const metric = data.metrics.find(({ metric: name }) => name === 'imputation-perplexity');
   const columns = metric ? columnsOf(metric) : [];
@@ -49,9 +49,9 @@ export const perplexities = (data: ReportData): Section | null => {
   const published = metric.rows.some(isReference);
   return {
     id: 'perplexities',
-    title: 'Foreseeing codes',
+    title: 'Prediction of codes',
     short: 'Perplexities',
-    body: html`<p>${metric.about} lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. A model that has learned nothing has the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code. By marginals: patient by patient, as a ratio to what prevalences alone give; below 1 the model foresees better, surely so where its whole interval is below.</p>
-${sideBySide(data, 'Perplexities of real visits', metric.metric, columns)}${notes.length > 0 && html`<ul class="note">${notes}</ul>`}<p class="note">The model is judged here, not the synthetic cohort. Small print of each number: <a href="#metric-${metric.metric}">all numbers</a>${published && ', where rows in gray repeat what the published code computes instead'}.</p>`,
+    body: html`<p>${metric.about} lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. The perplexity of a uniform guess is the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code. By marginals: the ratio to the perplexity of independent marginals, patient by patient. Below 1 the model predicts better; the difference is significant where the whole interval is below 1.</p>
+${sideBySide(data, 'Perplexities of real visits', metric.metric, columns)}${notes.length > 0 && html`<ul class="note">${notes}</ul>`}<p class="note">These numbers are about the model, not about its synthetic cohort. Details of each number: <a href="#metric-${metric.metric}">all numbers</a>${published && ', where rows in gray repeat what the published code computes instead'}.</p>`,
   };
 };

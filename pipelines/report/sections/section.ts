@@ -14,10 +14,10 @@ export interface Section {
   body: Markup;
 }
 
-/** Name of a generator with its color; the floor says that it is one. */
+/** Name of a generator with its color, and a badge where it is the baseline. */
 export const generatorName = (data: ReportData, name: string): Markup => {
   const generator = data.generators.find((candidate) => candidate.name === name);
-  return html`<span class="generator"><i class="swatch" style="background:${generator?.color ?? 'var(--soft)'}"></i>${name}</span>${generator?.isFloor === true && html` <span class="badge">floor</span>`}`;
+  return html`<span class="generator"><i class="swatch" style="background:${generator?.color ?? 'var(--soft)'}"></i>${name}</span>${generator?.isFloor === true && html` <span class="badge">baseline</span>`}`;
 };
 
 export const generatorNamed = (data: ReportData, name: string): ReportGenerator | undefined =>
@@ -47,7 +47,7 @@ const directions = {
   'closer-to-real': 'closer to the real value is better',
 };
 
-/** An arrow for the direction that is better, spoken in words. */
+/** An arrow for the direction that is better; screen readers get the words. */
 export const direction = (better: keyof typeof arrows): Markup =>
   html`<span class="better" role="img" aria-label="${directions[better]}" title="${directions[better]}">${arrows[better]}</span>`;
 
@@ -71,7 +71,7 @@ export const defined = (data: ReportData, metric: string, row: string, text: str
 export const between = ([low, high]: readonly [number, number], format = decimal): string =>
   `${format(low)} to ${format(high)}`;
 
-/** A value and, below it and small, what resampling patients makes of it. */
+/** A value and, small below it, its interval. */
 export const withInterval = (
   shown: string | Markup,
   interval: readonly [number, number] | undefined,
@@ -81,22 +81,22 @@ export const withInterval = (
 
 export const familyTitles = { similarity: 'Similarity', utility: 'Utility', privacy: 'Privacy' } as const;
 
-/** A mark that does not need its color: a sign, and the word for those who do not see it. */
+/** A mark that is readable without its color: a sign, and a word for screen readers. */
 export const outcomeMark = (outcome: Outcome): Markup =>
   html`<span class="outcome ${outcome}"><span aria-hidden="true">${{ passed: '✓', failed: '✗', unknown: '?' }[outcome]}</span><span class="hidden">${outcomeWords[outcome]}</span></span>`;
 
 export const outcomeWords: Record<Outcome, string> = {
   passed: 'passed',
   failed: 'failed',
-  unknown: 'not known',
+  unknown: 'inconclusive',
 };
 
-/** Shows the logarithmic or the linear drawings that follow it among its siblings; works without script. */
+/** Switches between the logarithmic and the linear charts among its following siblings; works without script. */
 export const scaleSwitch = (id: string): Markup => html`<fieldset class="switch"><legend>Scale</legend>
 <label><input type="radio" name="${id}-scale" value="log" checked> logarithmic</label>
 <label><input type="radio" name="${id}-scale" value="linear"> linear</label></fieldset>`;
 
-/** The rows of a metric that lead the leaderboard; its first where none does. */
+/** The rows of a metric that are columns of the leaderboard; its first row where none is. */
 export const leadOf = ({ headlines }: ReportData, { metric, rows }: MetricTable): TableRow[] => {
   const leads = rows.filter(({ row }) => headlines.some((h) => h.metric === metric && h.row === row));
   return leads.length > 0 ? leads : rows.slice(0, 1);

@@ -19,7 +19,7 @@ const inWords = ({ lines, references }: SizePanel): string =>
     ...references.map(({ label, value }) => `${label}: ${decimal(value)}`),
   ].join('; ');
 
-/** How much is lost with fewer training patients; null where no generator was trained on several numbers of them. */
+/** Quality by number of training patients; null where no generator was trained on several numbers of them. */
 export const trainingSize = (data: ReportData): Section | null => {
   if (data.sizes.length === 0) return null;
   const generators = [...new Set(data.sizes.flatMap(({ lines }) => lines.map(({ generator }) => generator)))];
@@ -44,7 +44,7 @@ export const trainingSize = (data: ReportData): Section | null => {
     id: 'training-size',
     title: 'Quality by number of training patients',
     short: 'Training size',
-    body: html`<p>The same generator, trained on more and more of the training patients; each smaller set is part of the larger ones, and every cohort drawn is of the same size. Real training patients are all of them throughout, except for attacks and for what a model makes of its own patients: those are about the patients it has seen. Lines have 95% intervals by resampling patients, which do not include that another training might come out otherwise.</p>
+    body: html`<p>The same generator, trained on increasing numbers of training patients. Each smaller set is part of the larger ones, and all synthetic cohorts are of the same size. Cohorts are compared with all training patients; attacks, and scores of a model on its training patients, use only the patients that the model has seen. Lines have 95% intervals by resampling patients; these do not include the variation between trainings.</p>
 <ul class="legend" aria-label="Generators">${generators.map((name) => html`<li><span class="generator"><i class="swatch" style="background:${swatch(name)}"></i>${name}</span></li>`)}</ul>
 <div class="panels">${data.sizes.map(figure)}</div>`,
   };

@@ -22,18 +22,18 @@ const inWords = (curve: LearningCurve): string => {
 const figure = (data: ReportData, { generator, curve }: ReportData['curves'][number], i: number): Markup => {
   const name = generatorName(data, generator);
   if (curve.length < 2)
-    return html`<figure><figcaption>${name}</figcaption><p class="empty">Fitted in one go: there is no curve.</p></figure>`;
+    return html`<figure><figcaption>${name}</figcaption><p class="empty">Fitted in one step: there is no curve.</p></figure>`;
   const words = inWords(curve);
   const color = generatorNamed(data, generator)?.color ?? 'var(--g0)';
   const caption = { id: `curve-${i}`, title: `Loss of ${generator} during training`, description: words };
   return html`<figure><figcaption>${name}</figcaption>${learningCurve(curve, color, caption)}<p class="note">${words}.</p></figure>`;
 };
 
-/** How the loss went down, model by model. */
+/** The learning curve of every model. */
 export const training = (data: ReportData): Section => ({
   id: 'training',
   title: 'Training',
   short: 'Training',
-  body: html`<p>Loss by epoch: the thin line is the mean training loss, the thick one with dots the loss on validation patients. If the thick line turns up while the thin one falls, the model learns patients by heart. Losses of different generators are not comparable.</p>
+  body: html`<p>Loss by epoch: the thin line is the mean training loss, the thick one with dots the loss on validation patients. If the thick line turns up while the thin one falls, the model memorizes patients (overfitting). Losses of different generators are not comparable.</p>
 <div class="panels">${data.curves.map((curve, i) => figure(data, curve, i))}</div>`,
 });

@@ -30,7 +30,7 @@ const phenotypeFigures = (data: ReportData, metric: string): Markup => {
       tick: 'real',
       referenceIs: 'trained on real patients',
     });
-  return html`<div class="panels">${figure('synthetic-auc', 'Trained on synthetic')}${figure('augmented-auc', 'Trained on both')}${figure('real-on-synthetic-auc', 'On real, asked about synthetic')}</div>`;
+  return html`<div class="panels">${figure('synthetic-auc', 'Trained on synthetic')}${figure('augmented-auc', 'Trained on both')}${figure('real-on-synthetic-auc', 'Trained on real, tested on synthetic')}</div>`;
 };
 
 const phenotyping = (data: ReportData): Markup | false => {
@@ -44,10 +44,10 @@ const phenotyping = (data: ReportData): Markup | false => {
     'gap-augmented-f1': 'F1',
     'gap-augmented-accuracy': 'accuracy',
   });
-  return html`<h3>Do classifiers of labels learn from them?</h3><p>${metric.about} AUC on real test patients, mean over labels; the black tick is the same classifier trained on real patients.</p>
+  return html`<h3>Phenotyping: do classifiers of labels learn from synthetic patients?</h3><p>${metric.about} AUC on real test patients, mean over labels; the black tick is the same classifier trained on real patients.</p>
 ${phenotypeFigures(data, metric.metric)}${
   gaps.length > 0 &&
-  html`<h4>Beside training on real patients</h4><p>0 is as good as real patients, below 0 is worse.</p>${sideBySide(data, 'Gain or loss beside training on real patients', metric.metric, gaps)}`
+  html`<h4>Difference to training on real patients</h4><p>0 is as good as real patients, below 0 is worse.</p>${sideBySide(data, 'Difference to training on real patients', metric.metric, gaps)}`
 }<h4>Label by label</h4>${labelScoreFigures(data, metric.metric)}`;
 };
 
@@ -64,10 +64,10 @@ const rare = (data: ReportData): Markup | false => {
   if (!metric) return false;
   const figure = (row: string, title: string) =>
     barsFigure(data, { metric: metric.metric, row, title, base: 0, line: { at: 0, label: 'no gain' } });
-  return html`<h3>Do they help where a label is rare?</h3><p>${metric.about}</p><div class="panels">${figure('gain-augmented-auc', 'AUC gained by synthetic patients')}${figure('gain-balanced-auc', 'AUC gained by real patients')}</div><h4>Label by label</h4>${labelScoreFigures(data, metric.metric)}`;
+  return html`<h3>Do synthetic patients help where a label is rare?</h3><p>${metric.about}</p><div class="panels">${figure('gain-augmented-auc', 'AUC gained by synthetic patients')}${figure('gain-balanced-auc', 'AUC gained by real patients')}</div><h4>Label by label</h4>${labelScoreFigures(data, metric.metric)}`;
 };
 
-const commonestAt = (data: ReportData, depth: number): number | null =>
+const mostFrequentAt = (data: ReportData, depth: number): number | null =>
   tableRow(data.metrics, 'next-visit', `commonest-recall-at-${depth}`)?.values.find(
     ({ value }) => value !== null,
   )?.value ?? null;
@@ -76,10 +76,10 @@ const mixes = (data: ReportData): Markup | false => {
   if (!data.mixes) return false;
   const { depth, panels } = data.mixes;
   const real = tableRow(data.metrics, 'next-visit', `recall-at-${depth}`)?.real ?? null;
-  const guess = commonestAt(data, depth);
+  const guess = mostFrequentAt(data, depth);
   const references = [
     ...(real === null ? [] : [{ at: real, label: 'real patients alone' }]),
-    ...(guess === null ? [] : [{ at: guess, label: 'commonest codes' }]),
+    ...(guess === null ? [] : [{ at: guess, label: 'most frequent codes' }]),
   ];
   const all = [
     ...panels.flatMap((panel) => panel.mixes.map(({ recall }) => recall)),
@@ -107,10 +107,10 @@ const nextVisit = (data: ReportData): Markup | false => {
   const metric = utilityMetric(data, 'next-visit');
   if (!metric) return false;
   const rows = metric.rows.filter(({ row }) => /^recall-at-\d+$/.test(row));
-  return html`<h3>Can the next visit be predicted?</h3><p>${metric.about} Recall@k is the share of the next visit's codes among the k that the predictor thinks likeliest. The black tick is the predictor trained on real patients; the dashed line needs no learning at all, it names the commonest codes every time.</p>
+  return html`<h3>Can the next visit be predicted?</h3><p>${metric.about} Recall@k is the share of the next visit's codes among the k codes to which the predictor assigns the highest probabilities. The black tick is the predictor trained on real patients; the dashed line always predicts the most frequent codes.</p>
 <div class="panels">${rows.map(({ row }) => {
     const depth = Number(row.replace(/^\D+/, ''));
-    const guess = commonestAt(data, depth);
+    const guess = mostFrequentAt(data, depth);
     return barsFigure(data, {
       metric: metric.metric,
       row,
@@ -118,14 +118,14 @@ const nextVisit = (data: ReportData): Markup | false => {
       base: 0,
       tick: 'real',
       referenceIs: 'trained on real patients',
-      ...(guess === null ? {} : { line: { at: guess, label: 'commonest codes' } }),
+      ...(guess === null ? {} : { line: { at: guess, label: 'most frequent codes' } }),
     });
   })}</div>${mixes(data)}`;
 };
 
 const known = new Set(['phenotyping', 'phenotyping-as-published', 'rare-conditions', 'next-visit']);
 
-/** Headline rows of metrics that this page has no picture of its own for. */
+/** Headline rows of metrics without a figure of their own on this page. */
 const others = (data: ReportData): Markup[] =>
   data.metrics
     .filter(({ family, metric }) => family === 'utility' && !known.has(metric))
@@ -134,13 +134,13 @@ const others = (data: ReportData): Markup[] =>
         html`<h3>${metric.title}</h3><p>${metric.about}</p><div class="panels">${leadOf(data, metric).map(({ row, title }) => barsFigure(data, { metric: metric.metric, row, title, base: 0, tick: 'real', referenceIs: 'real patients' }))}</div>`,
     );
 
-/** What work the synthetic cohorts would serve; null where nobody tried. */
+/** What the synthetic cohorts are useful for; null where it was not measured. */
 export const utility = (data: ReportData): Section | null => {
   if (!data.metrics.some(({ family }) => family === 'utility')) return null;
   return {
     id: 'utility',
     title: 'Utility',
     short: 'Utility',
-    body: html`<p>Predictors are trained on synthetic patients and asked about real ones, whom no generator has seen: what they know, they have learned from the synthetic cohort.</p>${phenotyping(data)}${published(data)}${rare(data)}${nextVisit(data)}${others(data)}`,
+    body: html`<p>Predictors are trained on synthetic patients and tested on real ones that no generator has seen.</p>${phenotyping(data)}${published(data)}${rare(data)}${nextVisit(data)}${others(data)}`,
   };
 };

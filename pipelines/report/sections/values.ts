@@ -41,7 +41,7 @@ interface Figure {
 const figureOf = (data: ReportData, { generator, value }: Figure, body: Markup): Markup =>
   html`<figure><figcaption>${generatorName(data, generator)}<span class="value">${value}</span></figcaption>${body}</figure>`;
 
-const nothing = html`<p class="empty">Nothing to draw.</p>`;
+const nothing = html`<p class="empty">Nothing to show.</p>`;
 
 const scatterFigure = (
   data: ReportData,
@@ -62,7 +62,7 @@ const scatterFigure = (
   return figureOf(
     data,
     figure,
-    html`${body}${left > 0 && html`<p class="note">${counted(left, 'test')} with a mean of 0 or less cannot stand on a logarithmic axis.</p>`}`,
+    html`${body}${left > 0 && html`<p class="note">${counted(left, 'test')} with a mean of 0 or less cannot be shown on a logarithmic axis.</p>`}`,
   );
 };
 
@@ -151,7 +151,7 @@ const lineFigure = (data: ReportData, { generator, byLength }: GapPanel, i: numb
 
 const gapFigures = (data: ReportData): Markup =>
   html`<h3>Days between visits</h3><p>From admission to admission. Pale bars are real, colored ones synthetic.</p><div class="panels">${data.gaps.map((panel, i) => barFigure(data, panel, i))}</div>
-<h3>Days between visits by record length</h3><p>Patients with many visits come back sooner; the thick pale line is the mean of real records, the thin one of synthetic ones.</p><div class="panels">${data.gaps.map((panel, i) => lineFigure(data, panel, i))}</div><p class="note">${data.suppressBelow > 1 && `Days and record lengths are taken together, or left out, until at least ${data.suppressBelow} real patients stand behind each.`}</p>`;
+<h3>Days between visits by record length</h3><p>Patients with many visits return sooner. The thick pale line is the mean of real records, the thin one of synthetic ones.</p><div class="panels">${data.gaps.map((panel, i) => lineFigure(data, panel, i))}</div><p class="note">${data.suppressBelow > 1 && `Days and record lengths are grouped, or left out, until each is of at least ${data.suppressBelow} real patients.`}</p>`;
 
 /** Lab values and days between visits, where the vocabulary has ranges for them (HALO, Fig. 4). */
 export const values = (data: ReportData): Section | null => {

@@ -102,6 +102,29 @@ test('several training sizes make a branch each, and none of them alone is requi
   t.deepEqual(nodes.find(({ id }) => id === 'train:marginal')?.params, plain?.params);
 });
 
+test('one generator several times: names are in node ids and scoring, not in training and sampling', (t) => {
+  const halo = { name: 'halo', config: { layers: 1 } };
+  const again = { ...halo, as: 'halo-again', from: '/models/halo', trainingSizes: [0.5, 1] };
+  const { nodes } = compile(nightly, config({ generators: ['marginal', halo, again] }));
+  t.deepEqual(
+    nodes.flatMap(({ id, stage }) => (['import-model', 'train', 'privacy'].includes(stage) ? [id] : [])),
+    [
+      'import-model:halo-again',
+      ...['marginal', 'halo', 'halo-again@50%', 'halo-again'].flatMap((name) => [
+        `train:${name}`,
+        `privacy:${name}`,
+      ]),
+    ],
+  );
+  const params = (id: string) => nodes.find((node) => node.id === id)?.params;
+  t.deepEqual(params('train:halo-again'), params('train:halo'));
+  t.deepEqual(params('generate:halo-again'), params('generate:halo'));
+  t.like(params('similarity:halo-again@50%'), { branch: 'halo-again@50%' });
+  t.deepEqual(nodes.find(({ id }) => id === 'utility:halo-again@50%')?.inputs['models'], [
+    'train:halo-again@50%',
+  ]);
+});
+
 test('every default is in the plan, and the one seed everywhere', (t) => {
   const compiled = compile(nightly, config({ seed: 7 }));
   for (const { id, stage, params } of compiled.nodes) {
@@ -120,10 +143,16 @@ test(
   /^generators\[0\]: there is no generator "hallo"; did you mean halo\? \(there are: .*promptehr/,
 );
 test(
-  'a generator twice',
+  'two branches of one name',
   refused,
-  { generators: [registered[0], registered[0]] },
-  /^generators\[1\]: .* is listed twice/,
+  { generators: ['halo', { name: 'halo', as: 'halo-2' }, { name: 'halo', config: { layers: 1 } }] },
+  /^generators\[2\]: generators\[0\] is called halo already; give this entry a name of its own, such as `as: halo-3`$/,
+);
+test(
+  'a branch called as another generator that stands in the run',
+  refused,
+  { generators: ['marginal', { name: 'halo', as: 'marginal' }] },
+  /^generators\[1\]: generators\[0\] is called marginal already/,
 );
 test(
   'a training size twice',

@@ -57,14 +57,14 @@ const guessed = (generator: string, auc: number): MergedCard => {
 };
 
 const run = exampleRun(1);
-const [floor = '', model = ''] = run.cards.map(({ card }) => card.generator);
-const data = assembleReport({ ...run, cards: [...run.cards, guessed(floor, 0.5), guessed(model, 0.7)] });
+const [baseline = '', model = ''] = run.cards.map(({ card }) => card.generator);
+const data = assembleReport({ ...run, cards: [...run.cards, guessed(baseline, 0.5), guessed(model, 0.7)] });
 const page = reportPage(data);
 const { document } = parseHTML(page);
 
 test('curves of hidden codes stand apart from those of membership', (t) => {
   t.true(data.attacks.every(({ curves }) => curves.every((curve) => curve.metric.startsWith('membership-'))));
-  t.deepEqual(data.beliefs.map(({ generator }) => generator).sort(), [floor, model].sort());
+  t.deepEqual(data.beliefs.map(({ generator }) => generator).sort(), [baseline, model].sort());
   const [panel] = data.beliefs.filter(({ generator }) => generator === model);
   t.deepEqual(
     panel?.curves.map(({ prefix, title }) => [prefix, title]),
@@ -77,7 +77,7 @@ test('curves of hidden codes stand apart from those of membership', (t) => {
   t.deepEqual(panel?.control.truePositive, [0.5, 0, 0]);
 });
 
-test('each generator has its curve and its rates by threshold, told in words', (t) => {
+test('each generator has its curve and its rates by threshold, described in words', (t) => {
   const words = [...document.querySelectorAll('#privacy svg[id], #privacy svg desc')]
     .map((element) => element.textContent)
     .filter((text) => /believes|AUC/.test(text));
@@ -85,7 +85,7 @@ test('each generator has its curve and its rates by threshold, told in words', (
     words.some((text) => text === 'By imputation: AUC 0.700; By imputation, control: AUC 0.520'),
     words.join('\n'),
   );
-  t.true(words.some((text) => /believes 70.*% of the hidden codes and 30.*%.*the control 50.*%/.test(text)));
+  t.true(words.some((text) => /predicts 70.*% of the hidden codes and 30.*%.*the control 50.*%/.test(text)));
   t.is(document.querySelectorAll('[id^="beliefs-"][id$="-title"]').length, 4);
   const ids = [...document.querySelectorAll('[id]')].map((element) => element.getAttribute('id'));
   t.is(new Set(ids).size, ids.length, 'ids are unique');

@@ -47,7 +47,7 @@ export const exampleVocabulary: Vocabulary = {
 const split = golden<Record<'train' | 'test', Patient[]>>('split.json');
 const other = golden<Patient[]>('cohort_b.json').slice(0, 300);
 
-/** Codes dealt out again among all visits: single codes stay, pairs are lost. What a floor does. */
+/** Codes dealt out again among all visits: single codes stay, pairs are lost. What the baseline does. */
 const dealt = (patients: Patient[]): Patient[] => {
   const codes = patients.flatMap((patient) => patient.visits.flat());
   let next = 0;
@@ -57,7 +57,7 @@ const dealt = (patients: Patient[]): Patient[] => {
   }));
 };
 
-/** Real patients with the given share of them exchanged for dealt ones: a model between floor and real. */
+/** Real patients with the given share of them exchanged for dealt ones: a model between baseline and real. */
 const blend = (share: number): Patient[] =>
   dealt(other).map((patient, i) => ((i * 13) % 100 < share * 100 ? patient : (split.train[i] ?? patient)));
 
@@ -141,7 +141,7 @@ const names = [
   'llmsyn',
 ];
 
-/** The first is the floor, the next a copier of most training patients, the others copy ever fewer. */
+/** The first is the baseline, the next copies most training patients, the others ever fewer. */
 const partiesOf = (i: number): Parties => ({
   train: columns(split.train),
   synthetic: columns(i === 0 ? dealt(split.train) : blend(Math.min(0.9, 0.25 * i))),
@@ -149,7 +149,12 @@ const partiesOf = (i: number): Parties => ({
 });
 
 const cardsOf = (metrics: readonly Metric[], replicates: number) =>
-  Promise.all(names.map((generator, i) => scored(generator, partiesOf(i), metrics, replicates)));
+  Promise.all(
+    names.map(async (generator, i) => {
+      const { card, series } = await scored(generator, partiesOf(i), metrics, replicates);
+      return { card: { ...card, baseline: i === 0 ? (true as const) : undefined }, series };
+    }),
+  );
 
 const privacy: Metric[] = [
   attributeInference,
@@ -167,7 +172,7 @@ const cards = {
   privacy: await cardsOf(privacy, 200),
 };
 
-/** A run with a floor and `models` models, the first ones better than the last, scored by some or all families. */
+/** A run with a baseline and `models` models, the first ones better than the last, scored by some or all families. */
 export const exampleRun = (
   models: number,
   suppressBelow = 11,
@@ -184,7 +189,7 @@ export const exampleRun = (
   };
 };
 
-/** A run in which nothing came as far as a scorecard. */
+/** A run in which nothing reached a scorecard. */
 export const emptyRun = (): ReportInput => ({
   title: 'Nothing came out',
   suppressBelow: 11,

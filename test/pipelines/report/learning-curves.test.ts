@@ -8,7 +8,7 @@ const run = exampleRun(2);
 const { document } = parseHTML(reportPage(assembleReport(run)));
 const figures = [...document.querySelectorAll('#training figure')];
 
-test('every model has its learning curve, told in words: steps, epochs, the best validation', (t) => {
+test('every model has its learning curve, described in words: steps, epochs, the best validation', (t) => {
   t.is(figures.length, 3);
   for (const [i, { curve }] of run.curves.entries()) {
     if (curve.length === 0) continue;
@@ -28,9 +28,9 @@ test('every model has its learning curve, told in words: steps, epochs, the best
 });
 
 test('the thin line is the training loss, the dots are validations; a fit in one go has no curve', (t) => {
-  const [floor, model] = figures;
-  t.is(floor?.querySelectorAll('svg').length, 0);
-  t.true(floor?.textContent?.includes('there is no curve'));
+  const [baseline, model] = figures;
+  t.is(baseline?.querySelectorAll('svg').length, 0);
+  t.true(baseline?.textContent?.includes('there is no curve'));
   const validations = run.curves[1]?.curve.filter(({ validationLoss }) => validationLoss !== undefined);
   t.is(model?.querySelectorAll('svg circle').length, validations?.length);
 });

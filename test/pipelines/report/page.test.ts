@@ -17,12 +17,12 @@ const withOrigins: ReportInput = {
   ],
 };
 const runs: Record<string, ReportInput> = {
-  'a floor and a model': exampleRun(1),
+  'a baseline and a model': exampleRun(1),
   'eleven generators': exampleRun(10),
   'similarity alone': similarityOnly,
   'privacy alone': exampleRun(2, 11, ['privacy']),
   'utility alone': exampleRun(2, 11, ['utility']),
-  'origins told': withOrigins,
+  'origins stated': withOrigins,
   'nothing came out': emptyRun(),
   'one patient': tinyRun(),
   'no suppression': exampleRun(1, 0),
@@ -58,7 +58,7 @@ for (const [name, run] of Object.entries(runs)) {
     t.notRegex(page.replace(/<script>.*<\/script>/s, ''), /\bNaN\b|\bundefined\b|Infinity|\[object/);
   });
 
-  test(`${name}: people who do not see it are told the same`, (t) => {
+  test(`${name}: screen readers get the same`, (t) => {
     t.is(document.documentElement.getAttribute('lang'), 'en');
     t.is(document.querySelectorAll('h1').length, 1);
     for (const svg of document.querySelectorAll('svg.plot')) {
@@ -91,24 +91,24 @@ test('what was not measured is said at the top, and again in words', (t) => {
     document.querySelector('#checked')?.textContent ?? '',
     /Privacy was not measured\..*copies its training patients/s,
   );
-  t.regex(document.querySelector('#checked')?.textContent ?? '', /halo is ahead of the floor on \d of 6/);
+  t.regex(document.querySelector('#checked')?.textContent ?? '', /halo is ahead of the baseline on \d of 6/);
   t.regex(document.querySelector('#licence')?.textContent ?? '', /PhysioNet/);
 });
 
 test('a cohort built around real patients fails a check, also where privacy was not measured', (t) => {
   const { document } = parseHTML(pageOf(withOrigins));
   const text = document.querySelector('#checked')?.textContent ?? '';
-  t.regex(text, /halo:[^.]*1 failed[^.]*not known\. Failed: built from real records\./);
-  t.regex(text, /Privacy\s*Not known: not measured\..*No record is built from a real one/s);
+  t.regex(text, /halo:[^.]*1 failed[^.]*inconclusive\. Failed: built from real records\./);
+  t.regex(text, /Privacy\s*Inconclusive: not measured\..*No record is built from a real one/s);
   t.notRegex(pageOf(similarityOnly), /built from a real one/);
 });
 
-test('the floor and the holdout are marked, and the best pairs lead', (t) => {
+test('the baseline and the holdout are marked, and the best co-occurrence leads', (t) => {
   const { document } = parseHTML(pageOf(exampleRun(2)));
   const rows = [...document.querySelectorAll('.leaderboard tbody tr')];
   t.deepEqual(
     rows.map((row) => row.querySelector('th')?.textContent?.trim()),
-    ['halo', 'marginal floor', 'promptehr', 'real training reference', 'real holdout reference'],
+    ['halo', 'marginal baseline', 'promptehr', 'real training reference', 'real holdout reference'],
   );
 });
 
@@ -164,11 +164,14 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
     .map(({ short, verdicts }) => [short, verdicts.find(({ generator }) => generator === 'halo')?.outcome]);
   t.is(outcomes.length, 7);
   // Too few of the patients nobody trained on to resolve so low a rate, however many members are found.
-  const unresolved = 'members found at 1% false alarms';
+  const unresolved = 'members found at a 1% false positive rate';
   for (const [short, outcome] of outcomes) t.is(outcome, short === unresolved ? 'unknown' : 'failed', short);
   const { document } = parseHTML(reportPage(data));
   const tally = document.querySelector('#checked .tallies li')?.textContent ?? '';
-  t.regex(tally, /halo: .*\d passed, .*6 failed, .*1 not known\. Failed: strongest attack, .*exact copies/s);
+  t.regex(
+    tally,
+    /halo: .*\d passed, .*6 failed, .*1 inconclusive\. Failed: strongest attack, .*exact copies/s,
+  );
   t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
 
@@ -185,14 +188,14 @@ test('numbers that could not be computed are counted by metric and reason', (t) 
           })),
         },
   );
-  const told = parseHTML(reportPage({ ...data, metrics })).document.querySelector('#checked')?.textContent;
+  const checked = parseHTML(reportPage({ ...data, metrics })).document.querySelector('#checked')?.textContent;
   const values = metrics.flatMap(({ rows }) => rows.flatMap((row) => row.values));
   const own = metrics[0]?.rows.flatMap((row) => row.values).length ?? 0;
   const missing = values.filter(({ value }) => value === null).length;
   t.true(own > 1);
-  t.regex(told ?? '', new RegExp(`Of ${values.length} numbers, ${missing} could not be computed`));
+  t.regex(checked ?? '', new RegExp(`Of ${values.length} numbers, ${missing} could not be computed`));
   t.is(
-    /could not be computed: (.*?: Too few\.)/.exec(told ?? '')?.[1],
+    /could not be computed: (.*?: Too few\.)/.exec(checked ?? '')?.[1],
     `${metrics[0]?.title}, ${own} numbers of halo and marginal: Too few.`,
   );
 });
@@ -210,14 +213,14 @@ test('every number leads to a definition', (t) => {
   t.true(headings.every((link) => link.getAttribute('href')?.startsWith('#define-')));
 });
 
-test('utility: checks move with the run, labels that are too small or not measured are told as such', (t) => {
+test('utility: checks move with the run, labels that are too rare or not measured are stated as such', (t) => {
   const data = assembleReport(exampleRun(2));
   const outcome = (short: string, name: string) =>
     data.checks.find((check) => check.short === short)?.verdicts.find(({ generator }) => generator === name)
       ?.outcome;
   t.is(outcome('next visit, as from real patients', 'halo'), 'passed');
   t.is(outcome('next visit, as from real patients', 'marginal'), 'failed');
-  t.is(outcome('next visit, beyond common codes', 'marginal'), 'failed');
+  t.is(outcome('next visit, beyond frequent codes', 'marginal'), 'failed');
   t.is(outcome('phenotypes from synthetic patients', 'halo'), 'passed');
   t.is(outcome('phenotypes from synthetic patients', 'promptehr'), 'failed');
   const page = reportPage(data);

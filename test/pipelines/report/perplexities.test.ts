@@ -27,9 +27,9 @@ const cardOf = (card: Scorecard, values: Record<string, [number, number, number]
 
 const run = () => {
   const example = exampleRun(2);
-  const [floor, halo, prompt] = example.cards.map(({ card }) => card) as [Scorecard, Scorecard, Scorecard];
+  const [baseline, halo, prompt] = example.cards.map(({ card }) => card) as [Scorecard, Scorecard, Scorecard];
   const cards = [
-    cardOf(floor, {
+    cardOf(baseline, {
       'lpl-all': [168, 149, 189],
       'mpl-all': [149, 89, 165],
       'lpl-dx': [206.25, 171, 270],
@@ -46,7 +46,7 @@ const run = () => {
   return { ...example, cards: [...example.cards, ...cards.map((card) => ({ card, series: {} }))] };
 };
 
-test('methods by rows, kinds by columns, lpl before mpl, intervals below; who cannot is told', (t) => {
+test('methods by rows, kinds by columns, lpl before mpl, intervals below; what cannot be measured is stated', (t) => {
   const data = assembleReport(run());
   const section = perplexities(data);
   const text = html`${section?.body}`.text;

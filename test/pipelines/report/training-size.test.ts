@@ -5,7 +5,7 @@ import { assembleReport, type ReportInput } from '../../../pipelines/report/repo
 import { exampleRun } from './example-run.ts';
 
 const run = exampleRun(3);
-const [floor = '', first = '', second = '', third = ''] = run.curves.map(({ generator }) => generator);
+const [baseline = '', first = '', second = '', third = ''] = run.curves.map(({ generator }) => generator);
 
 /** The second and third models as the first, trained on fewer patients. */
 const renamed = (name: string): string =>
@@ -17,10 +17,10 @@ const several: ReportInput = {
     return { series, card: { ...card, generator, rows: card.rows.map((row) => ({ ...row, generator })) } };
   }),
   models: [
-    { name: floor, generator: floor },
-    { name: first, generator: first },
-    { name: `${first}@10%`, generator: first, patients: 30 },
-    { name: `${first}@40`, generator: first, patients: 40 },
+    { name: baseline, branch: baseline },
+    { name: first, branch: first },
+    { name: `${first}@10%`, branch: first, patients: 30 },
+    { name: `${first}@40`, branch: first, patients: 40 },
   ],
 };
 const data = assembleReport(several);
@@ -49,7 +49,7 @@ test('each number of the leaderboard by training patients, with what was trained
     ],
   );
   t.deepEqual(panel?.references, [
-    { label: floor, value: valueNamed(floor) },
+    { label: baseline, value: valueNamed(baseline) },
     { label: 'real holdout', value: row?.holdout },
   ]);
   t.is(
@@ -58,14 +58,14 @@ test('each number of the leaderboard by training patients, with what was trained
   );
 });
 
-test('the page draws them and tells them in words', (t) => {
+test('the page draws them and states them in words', (t) => {
   const { document } = parseHTML(reportPage(data));
   const section = document.querySelector('#training-size');
   t.is(section?.querySelectorAll('svg.plot').length, data.sizes.length);
   const words = section?.querySelector('svg desc')?.textContent ?? '';
   t.regex(
     words,
-    new RegExp(`^${first}: .* with 30 patients, .* with 40 patients, .* with ${all} patients; ${floor}: `),
+    new RegExp(`^${first}: .* with 30 patients, .* with 40 patients, .* with ${all} patients; ${baseline}: `),
   );
   t.notRegex(section?.innerHTML ?? '', /\bNaN\b|undefined|Infinity/);
   const ids = [...document.querySelectorAll('[id]')].map((element) => element.getAttribute('id'));

@@ -64,7 +64,7 @@ const invented = (patients: number, seed: number, bias: number): VisitColumns =>
   return drawValues(builder.build(), vocabulary, seed).columns;
 };
 
-/** One floor and one model against invented patients. */
+/** One baseline and one model against invented patients. */
 const run = async (suppressBelow: number): Promise<ReportInput> => {
   const cards = [];
   for (const [generator, bias] of [
@@ -120,7 +120,7 @@ test('tests and record lengths of too few real patients are left out, and that i
     [[], []],
   );
   const { document } = pageOf({ ...input, suppressBelow: 9999 });
-  t.regex(document.querySelector('#values')?.textContent ?? '', /Nothing to draw.*Left out: 12 lab tests/s);
+  t.regex(document.querySelector('#values')?.textContent ?? '', /Nothing to show.*Left out: 12 lab tests/s);
 });
 
 test('bars of gaps add up to one', async (t) => {

@@ -37,7 +37,7 @@ test('an interval that is too wide to tell passes nothing', (t) => {
   t.is(outcome({ value: 0.7 }), 'failed');
 });
 
-test('a rate that too few non-members can show is not known, whatever its interval', (t) => {
+test('a rate that too few non-members can show is inconclusive, whatever its interval', (t) => {
   const note = '18 non-members cannot resolve 1 % false positives: measured at no false positive at all.';
   const [check] = checksOf(
     [
@@ -67,7 +67,7 @@ test('identity risk is held against 0.09', (t) => {
   t.is(risk({ value: 0.0899 }), 'passed');
 });
 
-test('models are held against the floor, the floor is not', (t) => {
+test('models are compared with the baseline, the baseline is not', (t) => {
   const [check] = checksOf(
     [tableOf('similarity', 'code-pairs', 'record-r2', [{ value: 0.8 }, { value: 0.6 }])],
     generators,
@@ -76,7 +76,7 @@ test('models are held against the floor, the floor is not', (t) => {
     check?.verdicts.map(({ generator, outcome }) => [generator, outcome]),
     [['halo', 'passed']],
   );
-  t.regex(check?.rule ?? '', /below 0\.600 \(the floor\)/);
+  t.regex(check?.rule ?? '', /below 0\.600 \(the baseline\)/);
 });
 
 test('records built around real ones fail, those drawn from the model alone pass', (t) => {

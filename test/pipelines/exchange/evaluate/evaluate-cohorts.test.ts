@@ -5,6 +5,7 @@ import {
   type EvaluationRequest,
   evaluateCohorts,
 } from '../../../../pipelines/exchange/evaluate/evaluate-cohorts.ts';
+import { evaluationFiles } from '../../../../pipelines/exchange/evaluate/evaluation-report.ts';
 import { cohortFromJson } from '../../../../pipelines/exchange/read/json-cohort.ts';
 import { generatorConfig } from '../../../../pipelines/generation/generator.ts';
 import { trainingData } from '../../../../pipelines/generation/training-data.ts';
@@ -15,6 +16,7 @@ import { defineMetric } from '../../../../pipelines/metrics/metric.ts';
 import labelPrevalence from '../../../../pipelines/metrics/similarity/label-prevalence.ts';
 import type { TokenCohort } from '../../../../pipelines/patients/visit-columns.ts';
 import { vocabularyDigest } from '../../../../pipelines/patients/vocabulary-digest.ts';
+import type { ReportGenerator } from '../../../../pipelines/report/report-data.ts';
 import { writeTokenCohort } from '../../../../pipelines/tokens/token-cohort-file.ts';
 import { tempFolder } from '../../../helpers/temp-folder.ts';
 import { put, putParquet } from '../read/layouts.ts';
@@ -114,11 +116,17 @@ const judge = async (
     seed: 0,
     replicates: 0,
     suppressBelow: 0,
-    floor: 'none' as const,
+    baseline: 'none' as const,
     scratch,
   };
-  const { card, ...evaluation } = await drainAsync(evaluateCohorts({ ...rest, ...request }));
-  return { ...evaluation, card, values: Object.fromEntries(card.rows.map(({ row, value }) => [row, value])) };
+  const scored = await drainAsync(evaluateCohorts({ ...rest, ...request }));
+  const { card, ...evaluation } = scored;
+  return {
+    ...evaluation,
+    scored,
+    card,
+    values: Object.fromEntries(card.rows.map(({ row, value }) => [row, value])),
+  };
 };
 
 test('a cohort with a split gives its parts; without --test its holdout is the test', async (t) => {
@@ -207,27 +215,46 @@ test('MEDS: no labels where diagnoses are in another system, or another side has
   t.regex(mixed.notes.join(), /train tell no labels/);
 });
 
-test('the floor is fitted to train, drawn as large as the cohort, and scored by what trains nothing', async (t) => {
+test('the baseline is fitted to train, as large as the cohort, and scored by what trains nothing', async (t) => {
   const folder = await tempFolder(t);
   const whole = await putCohort(folder, 'real', real());
   const synthetic = await put(folder, 'mine.json', JSON.stringify(Array(7).fill(patient([['a']]))));
   const trains = { ...sizes, name: 'trains', trains: true as const };
   const sums = { ...sizes, name: 'sums', needs: ['rows' as const] };
   const request = { paths: { train: whole, synthetic }, metrics: [sizes, trains, sums] };
-  const cheap = await judge(t, { ...request, floor: 'cheap' });
-  t.is(cheap.floor?.card.generator, 'marginal');
-  t.like(Object.fromEntries((cheap.floor?.card.rows ?? []).map(({ row, value }) => [row, value])), {
+  const cheap = await judge(t, { ...request, baseline: 'cheap' });
+  t.is(cheap.baseline?.card.generator, 'marginal');
+  t.like(Object.fromEntries((cheap.baseline?.card.rows ?? []).map(({ row, value }) => [row, value])), {
     train: 6,
     validation: 2,
     holdout: 2,
     synthetic: 7,
   });
-  t.deepEqual([...new Set(cheap.floor?.card.rows.map(({ metric }) => metric))], ['sizes']);
-  const all = await judge(t, { ...request, floor: 'all' });
-  t.deepEqual([...new Set(all.floor?.card.rows.map(({ metric }) => metric))], ['sizes', 'trains', 'sums']);
-  t.deepEqual((await judge(t, { ...request, floor: 'cheap' })).floor, cheap.floor);
-  t.is((await judge(t, request)).floor, undefined);
-  const named = await put(folder, 'marginal.json', JSON.stringify([patient([['a']])]));
-  const itself = await judge(t, { ...request, paths: { train: whole, synthetic: named }, floor: 'all' });
-  t.is(itself.floor, undefined, 'the floor needs no floor');
+  t.deepEqual([...new Set(cheap.baseline?.card.rows.map(({ metric }) => metric))], ['sizes']);
+  const all = await judge(t, { ...request, baseline: 'all' });
+  t.deepEqual([...new Set(all.baseline?.card.rows.map(({ metric }) => metric))], ['sizes', 'trains', 'sums']);
+  t.deepEqual((await judge(t, { ...request, baseline: 'cheap' })).baseline, cheap.baseline);
+  t.is((await judge(t, request)).baseline, undefined);
+});
+
+test('a cohort called marginal, by its file or its header, is no baseline; one is scored beside it', async (t) => {
+  const folder = await tempFolder(t);
+  const train = await putCohort(folder, 'real', real());
+  const file = await put(folder, 'marginal.json', JSON.stringify([patient([['a']])]));
+  const { split: _split, ...cohort } = real();
+  const artifact = await putCohort(folder, 'artifact', { ...cohort, generator: 'marginal' });
+  for (const synthetic of [file, artifact]) {
+    const { scored } = await judge(t, { paths: { train, synthetic }, baseline: 'all' });
+    t.like(scored.card, { generator: 'marginal', baseline: undefined });
+    t.like(scored.baseline?.card, { generator: 'marginal (baseline)', baseline: true });
+    const setting = { title: 'Evaluation', suppressBelow: 0, params: {}, code: '', engine: '' };
+    const page = JSON.parse(evaluationFiles(scored, setting)['report.json'] ?? '');
+    t.deepEqual(
+      page.generators.map(({ name, isFloor }: ReportGenerator) => [name, isFloor]),
+      [
+        ['marginal', false],
+        ['marginal (baseline)', true],
+      ],
+    );
+  }
 });
