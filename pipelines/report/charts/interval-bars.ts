@@ -27,7 +27,9 @@ const rowHeight = 25;
 /** `0.400` as `0.4`: ticks are round. */
 const withoutZeros = (text: string): string => text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
 
-const fitting = (label: string): string => (label.length > 15 ? `${label.slice(0, 14)}…` : label);
+/** A label as far as there is room: names of branches often differ at the end alone, so the middle goes. */
+const fitting = (label: string): string =>
+  label.length > 15 ? `${label.slice(0, 7)}…${label.slice(-7)}` : label;
 
 /** The smallest domain with round ends that holds all values, intervals, references and `also`. */
 export const domainOf = (bars: readonly IntervalBar[], also: readonly number[]): [number, number] => {

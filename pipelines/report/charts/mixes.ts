@@ -28,6 +28,12 @@ const spread = (recalls: readonly number[], [low, high]: readonly [number, numbe
   return moved;
 };
 
+/** Where the label of a rule stands, in pixels: above it, or below where the label above would meet the next rule's. */
+const besideRule = (at: number, rules: readonly number[], [low, high]: readonly [number, number]): number => {
+  const pixels = (value: number) => ((value - low) / (high - low)) * (height - top - bottom);
+  return rules.some((other) => other > at && pixels(other) - pixels(at) < apart) ? 7 : -6;
+};
+
 /** Recall over the number of synthetic patients, a line for each number of real ones; rules are references. */
 export const mixChart = (
   mixes: readonly Mix[],
@@ -74,17 +80,7 @@ export const mixChart = (
         tickFormat: (v: number) => String(Number(v.toFixed(3))),
       },
       marks: [
-        ...references.flatMap(({ at, label }) => [
-          ruleY([at], { stroke: 'var(--line)', strokeDasharray: '3,3' }),
-          text([at], {
-            y: (v: number) => v,
-            text: () => label,
-            frameAnchor: 'left',
-            textAnchor: 'start',
-            dx: 4,
-            dy: -6,
-          }),
-        ]),
+        ...references.map(({ at }) => ruleY([at], { stroke: 'var(--line)', strokeDasharray: '3,3' })),
         ...lines.flatMap((mixed, i) => [
           line(mixed, {
             x: 'synthetic',
@@ -103,6 +99,24 @@ export const mixChart = (
             dy: -(shifts[i] ?? 0),
           }),
         ]),
+        // Over the lines, with a border of the background's color, so that they stay readable where lines cross them.
+        ...references.map(({ at, label }) =>
+          text([at], {
+            y: (v: number) => v,
+            text: () => label,
+            frameAnchor: 'left',
+            textAnchor: 'start',
+            dx: 4,
+            dy: besideRule(
+              at,
+              references.map((reference) => reference.at),
+              domain,
+            ),
+            fill: 'currentColor',
+            stroke: 'var(--paper)',
+            strokeWidth: 3,
+          }),
+        ),
       ],
     },
     caption,

@@ -33,9 +33,9 @@ const againstBaseline = (data: ReportData, name: string, baseline: string): Mark
     results.filter(({ won }) => won === result).map(({ headline }) => headline.heading);
   const [ahead, behind, open] = [headings(true), headings(false), headings(null)];
   return html`<li><strong>${name}</strong> is ahead of the baseline on ${ahead.length} of ${results.length} headline numbers of similarity and utility${
-    ahead.length > 0 && ` (${listed(ahead)})`
-  }${behind.length > 0 && html`; <em>not</em> on ${listed(behind)}`}${
-    open.length > 0 && `; cannot be compared: ${listed(open)}`
+    ahead.length > 0 && ` (${ahead.join('; ')})`
+  }${behind.length > 0 && html`; <em>not</em> on ${behind.join('; ')}`}${
+    open.length > 0 && `; cannot be compared: ${open.join('; ')}`
   }.</li>`;
 };
 
@@ -70,7 +70,7 @@ const tally = (data: ReportData, name: string): Markup => {
   const of = (outcome: Outcome) => own.filter((found) => found.outcome === outcome);
   const failed = of('failed');
   return html`<li>${generatorName(data, name)}: ${outcomeMark('passed')} ${of('passed').length} passed, ${outcomeMark('failed')} ${failed.length} failed, ${outcomeMark('unknown')} ${of('unknown').length} inconclusive.${
-    failed.length > 0 && ` Failed: ${listed(failed.map(({ short }) => short))}.`
+    failed.length > 0 && ` Failed: ${failed.map(({ short }) => short).join('; ')}.`
   }</li>`;
 };
 

@@ -78,7 +78,7 @@ const panelFigure = (data: ReportData, plot: FrequencyPlot, index: number, least
     points.length === 0
       ? html`<p class="empty">Nothing to show: none occurs in ${data.suppressBelow} or more real patients.</p>`
       : html`<div class="log">${scatter(points, 'log', least, { id: `${id}-log`, ...caption })}</div><div class="linear">${scatter(points, 'linear', least, { id: `${id}-linear`, ...caption })}</div>`;
-  return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">R² ${r2 === null ? '–' : decimal(r2)}</span></figcaption>${drawn}<p class="note">${integer(panel.points.length)} of ${counted(panel.keys, plot.keys === 'codes' ? 'code' : 'pair')} drawn</p>${points.length > 0 && furthest(panel)}</figure>`;
+  return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">R² ${r2 === null ? '–' : decimal(r2)}</span></figcaption>${drawn}<p class="note">${integer(panel.points.length)} of ${counted(panel.keys, plot.keys === 'codes' ? 'code' : 'pair')} shown</p>${points.length > 0 && furthest(panel)}</figure>`;
 };
 
 const leftOut = (data: ReportData, plot: FrequencyPlot): Markup => {

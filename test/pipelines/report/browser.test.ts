@@ -8,17 +8,16 @@ import { findBrowser, withPage } from './browser.ts';
 import { exampleRun } from './example-run.ts';
 
 const browser = await findBrowser();
+// Without a browser nothing is checked here, and ava counts the tests as skipped. Where CI could have one, they fail.
+const mustRun = process.env['CI'] === 'true' && process.platform === 'linux' && process.arch === 'x64';
+const inBrowser = typeof browser === 'object' || mustRun ? test.serial : test.serial.skip;
 
 for (const [width, dark] of [
-  [360, false],
+  [390, false],
   [1280, true],
 ] as const)
-  test.serial(`the report in Chromium, ${width} pixels wide, ${dark ? 'dark' : 'light'}`, async (t) => {
-    if (!browser) {
-      t.log('no Chromium on PATH: the page was checked without a browser only (page.test.ts)');
-      t.pass();
-      return;
-    }
+  inBrowser(`the report in Chromium, ${width} pixels wide, ${dark ? 'dark' : 'light'}`, async (t) => {
+    if (typeof browser === 'string') return t.fail(browser);
     const folder = await mkdtemp(join(tmpdir(), 'understudy-'));
     t.teardown(() => rm(folder, { recursive: true, force: true }));
     const file = join(folder, 'report.html');
@@ -61,7 +60,8 @@ for (const [width, dark] of [
         const name = scroll.querySelector('tbody th').getBoundingClientRect();
         return [scroll.scrollLeft, Math.round(name.left - scroll.getBoundingClientRect().left)];
       })()`);
-      t.true(scrolled[0] !== undefined && scrolled[0] > 0, 'the leaderboard scrolls in its own box');
+      // On a wide screen it depends on the fonts whether all columns fit.
+      if (width < 600) t.true((scrolled[0] ?? 0) > 0, 'the leaderboard scrolls in its own box');
       t.is(scrolled[1], 0, 'and the names stay');
 
       const firstPairs = await evaluate<number[]>(`(() => {

@@ -1,13 +1,25 @@
-import { spawn } from 'node:child_process';
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { access, chmod, constants, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { brotliDecompress } from 'node:zlib';
+import { readEnvironment } from '../../../infra/env.ts';
+
+const program = promisify(execFile);
+const brotli = promisify(brotliDecompress);
+
+/** A Chromium on this machine, with what its process needs in its environment. */
+export interface Browser {
+  path: string;
+  env?: Record<string, string>;
+}
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
-/** Path of a Chromium on this machine, if there is one. */
-export const findBrowser = async (): Promise<string | undefined> => {
+const installedBrowser = async (): Promise<Browser | undefined> => {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter))
     for (const name of names) {
       const path = join(folder, name);
@@ -15,9 +27,77 @@ export const findBrowser = async (): Promise<string | undefined> => {
         () => true,
         () => false,
       );
-      if (there) return path;
+      if (there) return { path };
     }
   return undefined;
+};
+
+/** An npm package that has a headless Chromium for Linux on x64 in it, with its libraries and fonts. */
+const packaged = {
+  name: '@sparticuz/chromium',
+  version: '153.0.0',
+  sha512: 'jiGWqSvPMdu4+P9TilYqAR7yEGPEHINx+lCvE/NqNO/EHYzF/x1hUiI5T6ioVIt7dEy7n88byyT0vk+dnsgQwA==',
+};
+
+const unpack = async (bin: string, archive: string, to: string): Promise<void> => {
+  await mkdir(to, { recursive: true });
+  const tar = join(to, 'archive.tar');
+  await writeFile(tar, await brotli(await readFile(join(bin, archive))));
+  await program('tar', ['-xf', tar, '-C', to]);
+  await rm(tar);
+};
+
+/** Fetches the package through npm, once per machine. Throws where npm or the package cannot be had. */
+const fetchedBrowser = async (): Promise<Browser> => {
+  const { cache } = readEnvironment();
+  const folder = join(cache, `chromium-${packaged.version}`);
+  const browser = {
+    path: join(folder, 'chromium'),
+    env: { LD_LIBRARY_PATH: join(folder, 'libraries', 'lib'), FONTCONFIG_PATH: folder },
+  };
+  const there = await access(browser.path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (there) return browser;
+  await mkdir(cache, { recursive: true });
+  const draft = await mkdtemp(join(cache, 'chromium-'));
+  try {
+    const asked = `${packaged.name}@${packaged.version}`;
+    const { stdout } = await program('npm', ['pack', '--json', asked, '--pack-destination', draft]);
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    const found = createHash('sha512')
+      .update(await readFile(join(draft, filename)))
+      .digest('base64');
+    if (found !== packaged.sha512)
+      throw new Error(`${asked}: expected sha512 ${packaged.sha512}, found ${found}`);
+    await program('tar', ['-xzf', join(draft, filename), '-C', draft]);
+    const bin = join(draft, 'package', 'bin');
+    await unpack(bin, 'al2023.tar.br', join(draft, 'libraries'));
+    await unpack(bin, 'fonts.tar.br', draft);
+    const dirs = `<dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'font-cache')}</cachedir>`;
+    await writeFile(join(draft, 'fonts.conf'), `<?xml version="1.0"?>\n<fontconfig>${dirs}</fontconfig>\n`);
+    await writeFile(join(draft, 'chromium'), await brotli(await readFile(join(bin, 'chromium.br'))));
+    await chmod(join(draft, 'chromium'), 0o755);
+    await rm(join(draft, 'package'), { recursive: true });
+    await rm(join(draft, filename));
+    // Another process may have been first; its copy is as good.
+    await rename(draft, folder).catch((error: unknown) =>
+      access(browser.path).catch(() => Promise.reject(error)),
+    );
+    return browser;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+};
+
+/** The Chromium on PATH, else one from npm; or, in words, why this machine has none. */
+export const findBrowser = async (): Promise<Browser | string> => {
+  const installed = await installedBrowser();
+  if (installed) return installed;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `no Chromium on PATH, and ${packaged.name} has none for ${process.platform} on ${process.arch}`;
+  return fetchedBrowser().catch((error: unknown) => `no Chromium on PATH, and none from npm: ${error}`);
 };
 
 const flags = [
@@ -53,13 +133,14 @@ export interface Page {
 
 /** Opens a file, hands over the page, and closes the browser whatever happens. */
 export const withPage = async (
-  browser: string,
+  browser: Browser,
   file: string,
   { width, dark }: { width: number; dark: boolean },
   use: (page: Page) => Promise<void>,
 ): Promise<void> => {
   const profile = await mkdtemp(join(tmpdir(), 'understudy-browser-'));
-  const child = spawn(browser, [...flags, `--user-data-dir=${profile}`], {
+  const child = spawn(browser.path, [...flags, `--user-data-dir=${profile}`], {
+    env: { ...process.env, ...browser.env },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
