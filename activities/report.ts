@@ -31,7 +31,10 @@ const madeFrom = ({ manifest }: OpenArtifact, slot: string): ArtifactRef | undef
 const ownName = (names: Names, { digest }: ArtifactRef, own: string): string =>
   [...names.values()].flat().includes(own) ? `${own} (${digest.slice(0, 10)})` : own;
 
-/** Scorecards, and by their lineage the names of their cohorts. Throws InvalidConfig where two cohorts share a name. */
+/**
+ * Scorecards, and by their lineage the names of their cohorts. Throws InvalidConfig where two cohorts share a
+ * name.
+ */
 const readCards = async (
   refs: readonly ArtifactRef[],
   open: Open,
@@ -59,7 +62,10 @@ const readCards = async (
   return cards;
 };
 
-/** How the cohorts were made, as far as their artifacts state it, and by their lineage the names of their models. */
+/**
+ * How the cohorts were made, as far as their artifacts state it, and by their lineage the names of their
+ * models.
+ */
 const readOrigins = async (
   refs: readonly ArtifactRef[],
   open: Open,

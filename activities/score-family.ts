@@ -37,7 +37,10 @@ const chosen = (family: Family, names?: readonly string[]): Metric[] => {
   );
 };
 
-/** The files of the metrics that a stage will compute, and of all generators if one of the metrics needs the model. */
+/**
+ * The files of the metrics that a stage will compute, and of all generators if one of the metrics needs the
+ * model.
+ */
 export const metricFiles = (family: Family, { metrics }: Pick<MetricParams, 'metrics'>): string[] => {
   const asked = [...metricsOf(family).values()].filter(({ name }) => metrics?.includes(name) ?? true);
   const models = asked.some(({ needs }) => needs.includes('model')) ? generators.keys() : [];
@@ -69,7 +72,10 @@ interface FamilyTask {
 
 type Tools = Pick<StageTools, 'open' | 'draft' | 'part'>;
 
-/** The model that made the cohort, by the cohort's lineage, and its card; undefined where it is not among `models`. */
+/**
+ * The model that made the cohort, by the cohort's lineage, and its card; undefined where it is not among
+ * `models`.
+ */
 const modelOf = async (
   { manifest }: OpenArtifact,
   models: readonly ArtifactRef[] = [],
@@ -82,7 +88,9 @@ const modelOf = async (
   return { artifact, card: await readModelCard(artifact) };
 };
 
-/** Whether what such a model makes is the baseline of a run. One that saw a part of the patients only is not. */
+/**
+ * Whether what such a model makes is the baseline of a run. One that saw a part of the patients only is not.
+ */
 const isBaseline = ({ generator, subset }: ModelCard): boolean =>
   subset === undefined && generators.get(generator)?.baseline === true;
 
@@ -141,8 +149,9 @@ const keepParts = ({ params, inputs }: FamilyTask, card: ModelCard | undefined, 
   };
 
 /**
- * The body of every stage that computes metrics: `scorecard.json` and, for plots, `series.json`. Each metric is a
- * part of its own, so that adding or changing one computes one, and a stage that died goes on after the last.
+ * The body of every stage that computes metrics: `scorecard.json` and, for plots, `series.json`. Each metric
+ * is a part of its own, so that adding or changing one computes one, and a stage that died goes on after the
+ * last.
  */
 export async function* scoreFamily(task: FamilyTask, tools: Tools): AsyncGenerator<Progress, Summary> {
   const { open, draft, part } = tools;

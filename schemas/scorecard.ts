@@ -47,7 +47,7 @@ export type MetricRow = z.output<typeof metricRow>;
 /** How many patients and visits a cohort of the comparison has. */
 const size = z.object({ patients: z.int(), visits: z.int() });
 
-/** Which cohorts were compared, and every number that came of it. `metrics` describes the metrics of the rows. */
+/** Which cohorts were compared, and every number of it. `metrics` describes the metrics of the rows. */
 export const scorecard = z.object({
   generator: z
     .string()

@@ -88,8 +88,8 @@ export const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'optio
 };
 
 /**
- * A run config as a plan: every default filled in, names and settings of generators and metrics checked against
- * the registry. Throws InvalidConfig whose message names the key.
+ * A run config as a plan: every default filled in, names and settings of generators and metrics checked
+ * against the registry. Throws InvalidConfig whose message names the key.
  */
 export const compile = (dag: Dag, run: RunConfig): Plan => {
   const builder = new DagBuilder();

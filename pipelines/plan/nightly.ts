@@ -12,15 +12,15 @@ import { storedModel } from '../../schemas/stored-model.ts';
 import { defineDag } from './dag.ts';
 
 /**
- * Everything: real tables in, one branch per entry of `generators` (and per number of training patients, where an entry
- * asks for several) with a model, a synthetic cohort and its scorecards, and one report.
+ * Everything: real tables in, one branch per entry of `generators` (and per number of training patients,
+ * where an entry asks for several) with a model, a synthetic cohort and its scorecards, and one report.
  *
- * A branch's name stands in its node ids and in the params of its scoring stages, never in those of training and
- * sampling: two branches that differ in name alone share their model and their cohort.
+ * A branch's name stands in its node ids and in the params of its scoring stages, never in those of training
+ * and sampling: two branches that differ in name alone share their model and their cohort.
  *
  * What is required: the shared nodes and the report. One branch among several is not, so that a training that
- * diverges costs its own column of the report and not the night: the run then completes, and its result and status
- * name what failed. A branch that is alone is required: without it there is nothing to report.
+ * diverges costs its own column of the report and not the night: the run then completes, and its result and
+ * status name what failed. A branch that is alone is required: without it there is nothing to report.
  */
 export const nightly = defineDag('nightly', (dag, run) => {
   const { seed, checkpointEvery } = run;

@@ -9,7 +9,10 @@ type Open = (ref: ArtifactRef) => Promise<Pick<OpenArtifact, 'manifest'>>;
 
 const named = z.object({ generator: z.string(), patients: z.number().optional() });
 
-/** Whose artifact it is, where no scorecard names it: its own parameter states it, or that of the model it came from. */
+/**
+ * Whose artifact it is, where no scorecard names it: its own parameter states it, or that of the model it
+ * came from.
+ */
 const ownerOf = (params: unknown, inputs: readonly LineageStep[]): string | undefined => {
   const own = named.safeParse(params);
   if (own.success) return cohortName(own.data.generator, own.data.patients);
@@ -29,8 +32,9 @@ const deleted = ({ kind, digest }: ArtifactRef): LineageStep => ({
 });
 
 /**
- * Walks from artifacts back to the source: every artifact once, after all it was made from. A deleted ancestor is
- * listed without its own ancestors. `names`: digest → names of the branches that the artifact belongs to.
+ * Walks from artifacts back to the source: every artifact once, after all it was made from. A deleted
+ * ancestor is listed without its own ancestors. `names`: digest → names of the branches that the artifact
+ * belongs to.
  */
 export const traceLineage = async (
   refs: readonly ArtifactRef[],

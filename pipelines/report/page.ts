@@ -85,7 +85,10 @@ const sharesByName = ({ panels }: ReportData['frequencies'][number]) => {
   return shares;
 };
 
-/** What the copy buttons copy. Points of pairs and tests, and bins of lengths, would double the page: see `report.json`. */
+/**
+ * What the copy buttons copy. Points of pairs and tests, and bins of lengths, would double the page: see
+ * `report.json`.
+ */
 const copyable = ({ frequencies, lengths: _lengths, labs: _labs, gaps: _gaps, ...numbers }: ReportData) => ({
   ...numbers,
   ...Object.fromEntries(

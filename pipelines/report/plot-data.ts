@@ -52,7 +52,10 @@ const shorter = (text: string, most: number): string =>
 const rangeText = ({ low, high, unit }: Bucket): string =>
   ` ${low}–${high}${unit === undefined ? '' : ` ${unit}`}`;
 
-/** `dx 4280 Congestive heart failure`, `lab 50912 Creatinine 0.9–1.2 mg/dL`: what people see where a token is meant. */
+/**
+ * `dx 4280 Congestive heart failure`, `lab 50912 Creatinine 0.9–1.2 mg/dL`: what people see where a token is
+ * meant.
+ */
 export const codeName = ({ codes }: Vocabulary, token: number, most = 60): string => {
   const code = codes[token];
   if (!code) return `token ${token}`;

@@ -2,7 +2,9 @@ import type { MetricRow } from '../../schemas/scorecard.ts';
 import { type Cell, type MetricTable, tableRow } from '../verdicts/metric-tables.ts';
 import type { Headline } from '../verdicts/ranking.ts';
 
-/** A fitted model: what its cohort is called, its branch, and how many patients it learned from where not all. */
+/**
+ * A fitted model: what its cohort is called, its branch, and how many patients it learned from where not all.
+ */
 export interface FittedModel {
   name: string;
   /** Models of one branch differ only in how many patients they learned from. */
@@ -52,8 +54,8 @@ const severalSizes = (models: readonly FittedModel[]): Map<string, FittedModel[]
 };
 
 /**
- * The leaderboard's numbers, and perplexities, by the number of training patients; `all`: how many the training split
- * has. Nothing where no generator was trained on several numbers.
+ * The leaderboard's numbers, and perplexities, by the number of training patients; `all`: how many the
+ * training split has. Nothing where no generator was trained on several numbers.
  */
 export const sizePanels = (
   tables: readonly MetricTable[],

@@ -70,7 +70,10 @@ const together = (a: Bar, b: Bar): Bar => ({
   patients: a.patients + b.patients,
 });
 
-/** Neighboring bars taken together until enough real patients, each counted once a bar, stand behind every one. */
+/**
+ * Neighboring bars taken together until enough real patients, each counted once a bar, stand behind every
+ * one.
+ */
 const pooled = (bars: readonly Bar[], enough: number): Bar[] => {
   const pools: Bar[] = [];
   for (const bar of bars) {

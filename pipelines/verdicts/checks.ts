@@ -66,7 +66,10 @@ const check = (rule: Rule, tables: readonly MetricTable[], generators: readonly 
   return [{ family, metric, row: name, title, short, rule: ruleText(rule), verdicts }];
 };
 
-/** Every check that the rows allow, each with a verdict per generator; the baseline is not judged by its own value. */
+/**
+ * Every check that the rows allow, each with a verdict per generator; the baseline is not judged by its own
+ * value.
+ */
 export const checksOf = (
   tables: readonly MetricTable[],
   generators: readonly { name: string; isFloor: boolean }[],

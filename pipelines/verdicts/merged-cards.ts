@@ -14,7 +14,9 @@ export const leftOutOf = (plots: ScorecardSeries[string] | undefined, plot: stri
   return Number(counts?.['count']?.[at] ?? 0);
 };
 
-/** One entry per generator, in the order they first come; metrics and rows of its cards one after the other. */
+/**
+ * One entry per generator, in the order they first come; metrics and rows of its cards one after the other.
+ */
 export const mergedByGenerator = (cards: readonly MergedCard[]): MergedCard[] => {
   const merged = new Map<string, MergedCard>();
   for (const { card, series } of cards) {

@@ -69,8 +69,8 @@ export const isReported = ({ suppressed, patients }: MetricRow, enough: number):
   !suppressed && (patients === undefined || patients >= enough);
 
 /**
- * Every row of every metric, family by family, generators side by side, without rows about fewer than `enough`
- * real patients.
+ * Every row of every metric, family by family, generators side by side, without rows about fewer than
+ * `enough` real patients.
  */
 export const metricTables = (cards: readonly Scorecard[], enough: number): MetricTable[] => {
   const rowsOf = new Map<string, MetricRow[]>();

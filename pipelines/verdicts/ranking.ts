@@ -45,10 +45,16 @@ export const headlines = (cards: readonly Scorecard[]): Headline[] =>
     }),
   );
 
-/** Same-visit co-occurrence is what a generator must learn: the baseline has single codes, lengths and labels right. */
+/**
+ * Same-visit co-occurrence is what a generator must learn: the baseline has single codes, lengths and labels
+ * right.
+ */
 export const leading = { metric: 'code-pairs', row: 'record-r2' };
 
-/** Cards from best to worst by same-visit co-occurrence R²; those without it come last, equal ones keep their order. */
+/**
+ * Cards from best to worst by same-visit co-occurrence R²; those without it come last, equal ones keep their
+ * order.
+ */
 export const ranked = <T extends { card: Scorecard }>(entries: readonly T[]): T[] => {
   const value = ({ card }: T) => rowOf(card, leading.metric, leading.row)?.value ?? Number.NEGATIVE_INFINITY;
   return [...entries].sort((a, b) => (value(b) > value(a) ? 1 : value(b) < value(a) ? -1 : 0));

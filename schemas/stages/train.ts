@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { defineStage } from '../stage.ts';
 
-/** How many of the training patients a generator is trained on: a share of them up to 1, or a number from 2 on. */
+/**
+ * How many of the training patients a generator is trained on: a share of them up to 1, or a number from 2
+ * on.
+ */
 export const trainingSize = z
   .number()
   .positive()
@@ -16,8 +19,8 @@ export const branchName = z
   );
 
 /**
- * What the cohort of a model is called: the name of its branch, or of its generator, and how many patients the model
- * learned from where these are not all: `halo-small@25%`. `patients` as in `trainingSize`.
+ * What the cohort of a model is called: the name of its branch, or of its generator, and how many patients
+ * the model learned from where these are not all: `halo-small@25%`. `patients` as in `trainingSize`.
  */
 export const cohortName = (branch: string, patients = 1): string => {
   if (patients === 1) return branch;

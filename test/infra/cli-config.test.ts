@@ -152,7 +152,7 @@ const bad: Record<string, [text: string, ...problems: string[]]> = {
   ],
   'settings of a generator in the wrong place': [
     'source: x\ngenerators:\n  - name: halo\n    epochs: 3\n',
-    'generators[0] (line 4): no key epochs here (keys: name, from, config, sampling, drawing, trainingSizes)',
+    'generators[0] (line 4): no key epochs here (keys: name, as, from, config, sampling, drawing, trainingSizes)',
   ],
   'a negative seed': ['source: x\nseed: -1\n', 'seed (line 2): expected a number ≥ 0, found -1'],
   'a seed with a fraction': ['source: x\nseed: 0.5\n', 'seed (line 2): expected an integer, found 0.5'],

@@ -64,7 +64,10 @@ const reordered = (labels: Uint8Array, width: number, order: readonly number[]):
   return rows;
 };
 
-/** One vocabulary: the model's codes, then train's, then those that only test, then those that only synthetic has. */
+/**
+ * One vocabulary: the model's codes, then train's, then those that only test, then those that only synthetic
+ * has.
+ */
 const unite = (
   named: readonly Named[],
   base: Vocabulary | undefined,
@@ -131,9 +134,10 @@ const commonLabels = (
 };
 
 /**
- * Puts all sides into one vocabulary over the union of their codes, so that statistics over the union of keys are
- * exact; the tokens of `base` (a model's vocabulary), else those of train, keep their numbers. Labels are matched by name, or by position where a side has no names.
- * Throws SourceMalformed when labels differ, or when a side shares no code with train.
+ * Puts all sides into one vocabulary over the union of their codes, so that statistics over the union of keys
+ * are exact; the tokens of `base` (a model's vocabulary), else those of train, keep their numbers. Labels are
+ * matched by name, or by position where a side has no names. Throws SourceMalformed when labels differ, or
+ * when a side shares no code with train.
  */
 export const alignCohorts = (sides: Sides<OutsideCohort>, base?: Vocabulary): AlignedCohorts => {
   const named = present(sides);

@@ -10,8 +10,8 @@ import type { BaselineChoice } from './baseline-choice.ts';
 const blockSize = 256;
 
 /**
- * The metrics for the baseline. A metric that sums up the others of its family is left out where some of these are:
- * its value would not be comparable.
+ * The metrics for the baseline. A metric that sums up the others of its family is left out where some of
+ * these are: its value would not be comparable.
  */
 export const baselineMetrics = (metrics: readonly Metric[], choice: BaselineChoice): Metric[] => {
   if (choice === 'none') return [];
@@ -27,8 +27,8 @@ const nameBeside = (cohort: string): string =>
   cohort === marginal.name ? `${marginal.name} (baseline)` : marginal.name;
 
 /**
- * The scoring of the baseline beside that of a cohort: independent marginals, fitted to the same training patients,
- * and as many patients sampled from them as the cohort has.
+ * The scoring of the baseline beside that of a cohort: independent marginals, fitted to the same training
+ * patients, and as many patients sampled from them as the cohort has.
  */
 export async function* baselineScoring(scoring: Scoring, metrics: readonly Metric[]): AsyncSteps<Scoring> {
   const { vocabulary, train, seed } = scoring;

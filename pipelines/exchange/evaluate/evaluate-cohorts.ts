@@ -78,7 +78,10 @@ type Part = (typeof splits)[number];
 const inPart = (cohort: TokenCohort | undefined, part: Part): VisitColumns =>
   cohort?.split ? selectPatients(cohort, patientsIn(cohort, splits.indexOf(part))) : nobody;
 
-/** Patients that take part: all, or where the cohort brings a split those of one part, which must not be empty. */
+/**
+ * Patients that take part: all, or where the cohort brings a split those of one part, which must not be
+ * empty.
+ */
 const members = (cohort: TokenCohort, part: Part, side: string): VisitColumns => {
   if (!cohort.split) return cohort;
   const columns = inPart(cohort, part);
@@ -144,9 +147,10 @@ async function* scoredBaseline(
 }
 
 /**
- * Reads the sides, puts them into one vocabulary and computes the metrics. Where a cohort brings a split, train are
- * its training patients and test its holdout; without a test side the holdout of train takes its place. Throws as
- * the readers, `alignCohorts` and the metrics do. The same patients and request give the same numbers.
+ * Reads the sides, puts them into one vocabulary and computes the metrics. Where a cohort brings a split,
+ * train are its training patients and test its holdout; without a test side the holdout of train takes its
+ * place. Throws as the readers, `alignCohorts` and the metrics do. The same patients and request give the
+ * same numbers.
  */
 export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<Evaluation> {
   const model: Model | undefined =

@@ -56,8 +56,8 @@ export const evaluationFileNames = ['scorecard.json', 'floor.json', 'report.html
 export type EvaluationFile = (typeof evaluationFileNames)[number];
 
 /**
- * Scorecard, page and its numbers as text. The same evaluation and setting give the same bytes; no path of this
- * machine is in them. Small groups are reported in none of them.
+ * Scorecard, page and its numbers as text. The same evaluation and setting give the same bytes; no path of
+ * this machine is in them. Small groups are reported in none of them.
  */
 export const evaluationFiles = (
   evaluation: Evaluation,

@@ -34,9 +34,9 @@ const withLabels = (
 };
 
 /**
- * MEDS has no labels. Where its diagnoses are ICD-9-CM they define the phenotypes, by the mapping and the function
- * that a run makes its labels with; so they do for the other sides, as far as these tell none. Nothing is done
- * where a side has labels of its own that are others, or diagnoses in another system.
+ * MEDS has no labels. Where its diagnoses are ICD-9-CM they define the phenotypes, by the mapping and the
+ * function that a run makes its labels with; so they do for the other sides, as far as these tell none.
+ * Nothing is done where a side has labels of its own that are others, or diagnoses in another system.
  */
 export const withPhenotypes = async (reads: Sides<CohortRead>): Promise<Sides<CohortRead>> => {
   const all = [reads.train, reads.synthetic, ...(reads.test ? [reads.test] : [])];

@@ -11,7 +11,9 @@ import { setAside } from './set-aside.ts';
 export const needsValidation = (metrics: readonly Metric[]): boolean =>
   metrics.some(({ needs }) => needs.includes('validation'));
 
-/** Where nobody gave validation patients, what trains classifiers takes some of the training patients for it. */
+/**
+ * Where nobody gave validation patients, what trains classifiers takes some of the training patients for it.
+ */
 const steered = (scoring: Scoring, metrics: readonly Metric[]): Scoring => {
   const isGiven = patientCount(scoring.validation) > 0 || !needsValidation(metrics);
   return isGiven ? scoring : { ...scoring, ...setAside(scoring.train, scoring.seed) };

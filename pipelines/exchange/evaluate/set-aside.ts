@@ -5,8 +5,9 @@ import { patientCount, selectPatients, type VisitColumns } from '../../patients/
 const share = 0.1;
 
 /**
- * One in ten training patients as validation, for classifiers that need some to know when to stop; the others stay.
- * By seed and content, so that the order of the patients has no influence. `undefined` for fewer than two patients.
+ * One in ten training patients as validation, for classifiers that need some to know when to stop; the others
+ * stay. By seed and content, so that the order of the patients has no influence. `undefined` for fewer than
+ * two patients.
  */
 export const setAside = (
   train: VisitColumns,

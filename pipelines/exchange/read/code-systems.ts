@@ -28,8 +28,8 @@ interface Rule {
 const other = (system: string) => (code: string) => `${system}:${code}`;
 
 /**
- * Code systems as MEDS spells them: `VOCABULARY//code` or `VOCABULARY/code`, and the classes of the MIMIC ETL.
- * Sources: Medical-Event-Data-Standard/MIMIC_IV_MEDS event_configs.yaml; OMOP vocabulary names.
+ * Code systems as MEDS spells them: `VOCABULARY//code` or `VOCABULARY/code`, and the classes of the MIMIC
+ * ETL. Sources: Medical-Event-Data-Standard/MIMIC_IV_MEDS event_configs.yaml; OMOP vocabulary names.
  */
 const rules: readonly Rule[] = [
   { pattern: /^(?:DIAGNOSIS\/\/?)?ICD9(?:CM)?\/\/?(.+)$/, modality: 'dx', code: withoutDot },
@@ -77,7 +77,9 @@ const rules: readonly Rule[] = [
   { pattern: /^(LOINC)\/\/?(.+)$/, modality: 'lab', code: (system, code) => other(system)(code) },
 ];
 
-/** What a MEDS code says, or undefined where it is none of dx, px, rx, lab (admissions, demographics, vitals). */
+/**
+ * What a MEDS code says, or undefined where it is none of dx, px, rx, lab (admissions, demographics, vitals).
+ */
 export const medsCode = (text: string): OutsideCode | undefined => {
   for (const { pattern, modality, code } of rules) {
     const [, ...groups] = pattern.exec(text) ?? [];
@@ -86,6 +88,8 @@ export const medsCode = (text: string): OutsideCode | undefined => {
   return undefined;
 };
 
-/** The vocabulary part of a MEDS code where it looks like one (`VITALS//BP` gives `VITALS`): never a value. */
+/**
+ * The vocabulary part of a MEDS code where it looks like one (`VITALS//BP` gives `VITALS`): never a value.
+ */
 export const medsPrefix = (text: string): string =>
   /^([A-Z][A-Z0-9_]{1,30})(?:\/|$)/i.exec(text)?.[1] ?? 'others';

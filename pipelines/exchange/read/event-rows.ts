@@ -117,8 +117,8 @@ const readLabels = async (database: Database, relation: string, labels: string[]
 };
 
 /**
- * A long table as columns; DuckDB groups and sorts out of core. Makes the tables `meaning`, `kept`, `patient`, `visit`
- * in the database: once per reading.
+ * A long table as columns; DuckDB groups and sorts out of core. Makes the tables `meaning`, `kept`,
+ * `patient`, `visit` in the database: once per reading.
  */
 export const readEventRows = async (database: Database, events: EventRows): Promise<EventColumns> => {
   const { relation, codeText = 'code', labels = [] } = events;

@@ -25,7 +25,10 @@ const eventView = (place: Place, visit: string | undefined): string => `CREATE V
   SELECT CAST(subject_id AS VARCHAR) AS patient, ${timeSql(place)} AS moment, CAST(code AS VARCHAR) AS code,
     ${visit === undefined ? 'NULL' : `CAST(${identifier(visit)} AS VARCHAR)`} AS visit_id FROM ${place.reader}`;
 
-/** Visits by their column: from first to last event, in that order. An event without one falls to the stay of its day. */
+/**
+ * Visits by their column: from first to last event, in that order. An event without one falls to the stay of
+ * its day.
+ */
 const byColumn = [
   `CREATE TABLE stay AS SELECT *, row_number() OVER (PARTITION BY patient ORDER BY first, visit_id) AS visit
     FROM (SELECT patient, visit_id, min(moment) AS first, CAST(max(moment) AS DATE) AS last FROM event
@@ -110,8 +113,9 @@ const howVisits = (visit: string | undefined): string =>
     : `visits are those of column ${visit}; events without one fall to the stay that covers their day, or are left out`;
 
 /**
- * Medical Event Data Standard: a row per event with subject, time and code. Events that are not diagnoses, procedures,
- * drugs or lab tests make neither visits nor patients. Source: Medical-Event-Data-Standard/meds, README.
+ * Medical Event Data Standard: a row per event with subject, time and code. Events that are not diagnoses,
+ * procedures, drugs or lab tests make neither visits nor patients. Source: Medical-Event-Data-Standard/meds,
+ * README.
  */
 export const medsLayout: CohortLayout = {
   name: 'meds',

@@ -27,7 +27,10 @@ const rejectedRows = (tables: Awaited<ReturnType<typeof extracted>>['tables']): 
 const extracted = (source: string, draft: Pick<Draft, 'path'>) =>
   last(extractTables(mimicIii, source, draft));
 
-/** Tables of MIMIC-III, read as a run reads them: same visits, same codes, same 25 labels; nobody is split off. */
+/**
+ * Tables of MIMIC-III, read as a run reads them: same visits, same codes, same 25 labels; nobody is split
+ * off.
+ */
 export const mimicLayout: CohortLayout = {
   name: 'mimic-iii',
   about:

@@ -7,7 +7,9 @@ import type { TokenCohort } from '../../patients/visit-columns.ts';
 /** One code with its modality, before it has a token. */
 export type OutsideCode = Vocabulary['codes'][number];
 
-/** A cohort as it came: tokens count its own codes, sorted by modality and code unless it brought an order. */
+/**
+ * A cohort as it came: tokens count its own codes, sorted by modality and code unless it brought an order.
+ */
 export interface OutsideCohort extends TokenCohort {
   /** False where labels have a position only; they are then called `label 0`, `label 1`, … */
   labelsNamed: boolean;

@@ -31,7 +31,10 @@ export class CodeNumbers {
     return this.codes.length - 1;
   }
 
-  /** The codes by modality and code, and the place there of each number. Independent of the order they came in. */
+  /**
+   * The codes by modality and code, and the place there of each number. Independent of the order they came
+   * in.
+   */
   sorted(): { codes: OutsideCode[]; tokenOf: Int32Array } {
     const order = this.codes.map((_, i) => i);
     order.sort((a, b) => inOrder(this.codes[a] as OutsideCode, this.codes[b] as OutsideCode));

@@ -40,7 +40,8 @@ const checkRows = async (place: Place, { database }: ReadTools): Promise<void> =
 
 /**
  * The frame of PyHealth's metrics.generative: one row per code of a visit. Source: sunlabuiuc/PyHealth
- * pyhealth/metrics/generative/__init__.py, "Input format". Its label is one, binary, and the highest of a patient.
+ * pyhealth/metrics/generative/__init__.py, "Input format". Its label is one, binary, and the highest of a
+ * patient.
  */
 export const pyhealthLayout: CohortLayout = {
   name: 'pyhealth',

@@ -33,7 +33,9 @@ const layoutOf = (place: Place): CohortLayout => {
   throw malformed(`${place.path} is ${foundText(place)}, which is no layout that we know:${known}`);
 };
 
-/** The cohort without the codes of other modalities; says how many that were. Gaps between visits always stay. */
+/**
+ * The cohort without the codes of other modalities; says how many that were. Gaps between visits always stay.
+ */
 const only = (
   cohort: OutsideCohort,
   chosen: readonly Modality[],
@@ -71,10 +73,10 @@ export interface CohortRead {
 }
 
 /**
- * Reads a cohort in whichever layout it is. `modalities` are those that stay. What DuckDB and the extraction write on
- * the way lies in a folder of its own under `scratch`, gone when this returns or throws. Throws SourceMissing and
- * SourceMalformed; messages hold names of files and columns and numbers of rows, never cells, and notes no number of
- * visits or patients below `suppressBelow`.
+ * Reads a cohort in whichever layout it is. `modalities` are those that stay. What DuckDB and the extraction
+ * write on the way lies in a folder of its own under `scratch`, gone when this returns or throws. Throws
+ * SourceMissing and SourceMalformed; messages hold names of files and columns and numbers of rows, never
+ * cells, and notes no number of visits or patients below `suppressBelow`.
  */
 export const readCohort = async (
   path: string,

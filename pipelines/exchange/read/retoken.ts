@@ -1,9 +1,9 @@
 import type { VisitColumns } from '../../patients/visit-columns.ts';
 
 /**
- * The same visits in other tokens: `tokenOf[old]` is the new one, -1 leaves the code out. Tokens come out ascending
- * and without repeats inside a visit. A visit that loses its last code goes, and so does a patient that loses
- * the last visit; what was empty before stays. `kept` are the patients that stay.
+ * The same visits in other tokens: `tokenOf[old]` is the new one, -1 leaves the code out. Tokens come out
+ * ascending and without repeats inside a visit. A visit that loses its last code goes, and so does a patient
+ * that loses the last visit; what was empty before stays. `kept` are the patients that stay.
  */
 export const retoken = (
   columns: VisitColumns,

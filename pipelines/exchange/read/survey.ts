@@ -63,7 +63,10 @@ const statOf = async (path: string) => {
   }
 };
 
-/** A place before its tables have been looked into. Throws SourceMissing where there is nothing, or nothing in it. */
+/**
+ * A place before its tables have been looked into. Throws SourceMissing where there is nothing, or nothing in
+ * it.
+ */
 export const findPlace = async (path: string): Promise<Place> => {
   const found = await statOf(path);
   const absolute = resolve(path);

@@ -11,7 +11,9 @@ const withRoom = (labels: string[]): string[] => {
   return labels.filter((_, i) => i % step === 0);
 };
 
-/** Shares by length: a wide pale bar for real, a narrow one in `color` for synthetic. `top` is the axis' end. */
+/**
+ * Shares by length: a wide pale bar for real, a narrow one in `color` for synthetic. `top` is the axis' end.
+ */
 export const lengthBars = (
   bins: readonly LengthBin[],
   color: string,

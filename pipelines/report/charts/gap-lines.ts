@@ -3,7 +3,9 @@ import type { Markup } from '../markup.ts';
 import type { GapPanel } from '../value-plots.ts';
 import { type Caption, draw } from './draw.ts';
 
-/** Mean days between visits by number of visits: a thick pale line is real, a thin one in `color` synthetic. */
+/**
+ * Mean days between visits by number of visits: a thick pale line is real, a thin one in `color` synthetic.
+ */
 export const gapLines = (
   means: GapPanel['byLength'],
   color: string,

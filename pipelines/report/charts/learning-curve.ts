@@ -3,7 +3,10 @@ import type { LearningCurve } from '../../generation/learning-curve.ts';
 import type { Markup } from '../markup.ts';
 import { type Caption, draw } from './draw.ts';
 
-/** Loss by epoch: training as a thin line, validation as a thick one with dots. Logarithmic if it spans a decade. */
+/**
+ * Loss by epoch: training as a thin line, validation as a thick one with dots. Logarithmic if it spans a
+ * decade.
+ */
 export const learningCurve = (curve: LearningCurve, color: string, caption: Caption): Markup => {
   const training = curve.map(({ epoch, loss }) => ({ epoch, loss }));
   const validation = curve.flatMap(({ epoch, validationLoss }) =>

@@ -28,13 +28,18 @@ const spread = (recalls: readonly number[], [low, high]: readonly [number, numbe
   return moved;
 };
 
-/** Where the label of a rule stands, in pixels: above it, or below where the label above would meet the next rule's. */
+/**
+ * Where the label of a rule stands, in pixels: above it, or below where the label above would meet the next
+ * rule's.
+ */
 const besideRule = (at: number, rules: readonly number[], [low, high]: readonly [number, number]): number => {
   const pixels = (value: number) => ((value - low) / (high - low)) * (height - top - bottom);
   return rules.some((other) => other > at && pixels(other) - pixels(at) < apart) ? 7 : -6;
 };
 
-/** Recall over the number of synthetic patients, a line for each number of real ones; rules are references. */
+/**
+ * Recall over the number of synthetic patients, a line for each number of real ones; rules are references.
+ */
 export const mixChart = (
   mixes: readonly Mix[],
   color: string,

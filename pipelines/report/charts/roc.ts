@@ -36,8 +36,8 @@ export interface RocAxes {
 const membershipAxes: RocAxes = { x: 'others accused →', y: '↑ training patients found' };
 
 /**
- * Members found against false alarms, unless `axes` says otherwise. On the logarithmic scale no false alarm at all stands at the left edge, and
- * guessing is the straight diagonal on both.
+ * Members found against false alarms, unless `axes` says otherwise. On the logarithmic scale no false alarm
+ * at all stands at the left edge, and guessing is the straight diagonal on both.
  */
 export const rocChart = (
   lines: readonly RocLine[],

@@ -3,7 +3,9 @@ import { percent } from '../../kernel/number-format.ts';
 import type { Markup } from '../markup.ts';
 import { type Caption, draw } from './draw.ts';
 
-/** A key, or several with equal shares: of real and of synthetic patients, what they are called, and a color. */
+/**
+ * A key, or several with equal shares: of real and of synthetic patients, what they are called, and a color.
+ */
 export interface ScatterPoint {
   real: number;
   synthetic: number;

@@ -14,7 +14,10 @@ const pointTitle = ({ name, patients, value, interval }: Point): string =>
     ...(interval ? [`95% interval ${decimal(interval[0])} to ${decimal(interval[1])}`] : []),
   ].join('\n');
 
-/** A number by training patients (logarithmic), a line per generator with its intervals; dashed rules are references. */
+/**
+ * A number by training patients (logarithmic), a line per generator with its intervals; dashed rules are
+ * references.
+ */
 export const sizeChart = (
   lines: readonly ColoredLine[],
   references: SizePanel['references'],

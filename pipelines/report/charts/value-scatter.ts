@@ -23,7 +23,10 @@ const ticksOf = (values: readonly number[], scale: ValueAxes['scale']): number[]
   return Array.from({ length: Math.round(Math.log10(high / low)) + 1 }, (_, i) => low * 10 ** i);
 };
 
-/** One dot per lab test, real against synthetic, with the line of equality. Logarithmic axes need values above 0. */
+/**
+ * One dot per lab test, real against synthetic, with the line of equality. Logarithmic axes need values above
+ * 0.
+ */
 export const valueScatter = (
   points: readonly TestPoint[],
   color: string,

@@ -74,7 +74,9 @@ const panel = (data: ReportData, found: BeliefPanel, i: number): Markup => {
 <figure><figcaption>${generatorName(data, generator)}<span class="value">by threshold</span></figcaption>${sweepChart(sweepsOf(found, own), sweep)}</figure>`;
 };
 
-/** Whether a code of a patient can be inferred from the rest of the record; nothing where it was not measured. */
+/**
+ * Whether a code of a patient can be inferred from the rest of the record; nothing where it was not measured.
+ */
 export const attributeImputation = (data: ReportData): Markup | false => {
   const metric = data.metrics.find((table) => table.metric === name);
   if (!metric) return false;

@@ -23,7 +23,10 @@ const wins = (headline: Headline, name: string, baseline: string): boolean | nul
   return headline.better === 'higher' ? own > other : own < other;
 };
 
-/** Privacy is left out: that the baseline reveals nothing about single patients is no merit a model could beat. */
+/**
+ * Privacy is left out: that the baseline reveals nothing about single patients is no merit a model could
+ * beat.
+ */
 const compared = ({ headlines }: ReportData): Headline[] =>
   headlines.filter(({ family, better }) => family !== 'privacy' && better !== 'closer-to-real');
 
@@ -77,7 +80,10 @@ const tally = (data: ReportData, name: string): Markup => {
 /** Reasons listed in full: those of the most numbers. */
 const listedReasons = 6;
 
-/** Numbers that could not be computed, one line per metric and reason: a cohort too small for labels misses hundreds. */
+/**
+ * Numbers that could not be computed, one line per metric and reason: a cohort too small for labels misses
+ * hundreds.
+ */
 const undefinedNumbers = (data: ReportData): Markup | false => {
   const reasons = new Map<string, { title: string; why: string; count: number; generators: Set<string> }>();
   let [all, missing] = [0, 0];

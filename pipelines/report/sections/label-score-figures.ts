@@ -55,7 +55,10 @@ const unmeasuredList = (unmeasured: readonly UnmeasuredLabel[]): Markup | false 
   );
 };
 
-/** Label by label, a figure per generator; labels that could not be measured are listed below it, with the reason. */
+/**
+ * Label by label, a figure per generator; labels that could not be measured are listed below it, with the
+ * reason.
+ */
 export const labelScoreFigures = (data: ReportData, metric: string): Markup | false => {
   const plot = data.labelScores.find((candidate) => candidate.metric === metric);
   const role = plot && roleOf(plot);

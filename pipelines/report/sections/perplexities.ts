@@ -40,7 +40,10 @@ const absences = (data: ReportData, columns: readonly [TableRow, string][]): Mar
   );
 };
 
-/** Perplexities of real visits under the models, in the layout of PromptEHR's Table 2; null where there are none. */
+/**
+ * Perplexities of real visits under the models, in the layout of PromptEHR's Table 2; null where there are
+ * none.
+ */
 export const perplexities = (data: ReportData): Section | null => {
   const metric = data.metrics.find(({ metric: name }) => name === 'imputation-perplexity');
   const columns = metric ? columnsOf(metric) : [];

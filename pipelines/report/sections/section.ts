@@ -91,7 +91,9 @@ export const outcomeWords: Record<Outcome, string> = {
   unknown: 'inconclusive',
 };
 
-/** Switches between the logarithmic and the linear charts among its following siblings; works without script. */
+/**
+ * Switches between the logarithmic and the linear charts among its following siblings; works without script.
+ */
 export const scaleSwitch = (id: string): Markup => html`<fieldset class="switch"><legend>Scale</legend>
 <label><input type="radio" name="${id}-scale" value="log" checked> logarithmic</label>
 <label><input type="radio" name="${id}-scale" value="linear"> linear</label></fieldset>`;

@@ -80,7 +80,7 @@ test('curves of hidden codes stand apart from those of membership', (t) => {
 test('each generator has its curve and its rates by threshold, described in words', (t) => {
   const words = [...document.querySelectorAll('#privacy svg[id], #privacy svg desc')]
     .map((element) => element.textContent)
-    .filter((text) => /believes|AUC/.test(text));
+    .filter((text) => /predicts|AUC/.test(text));
   t.true(
     words.some((text) => text === 'By imputation: AUC 0.700; By imputation, control: AUC 0.520'),
     words.join('\n'),

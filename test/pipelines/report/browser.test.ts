@@ -8,7 +8,7 @@ import { findBrowser, withPage } from './browser.ts';
 import { exampleRun } from './example-run.ts';
 
 const browser = await findBrowser();
-// Without a browser nothing is checked here, and ava counts the tests as skipped. Where CI could have one, they fail.
+// Without a browser ava counts the tests as skipped; in CI on a machine that could have one, they fail.
 const mustRun = process.env['CI'] === 'true' && process.platform === 'linux' && process.arch === 'x64';
 const inBrowser = typeof browser === 'object' || mustRun ? test.serial : test.serial.skip;
 

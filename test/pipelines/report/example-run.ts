@@ -172,7 +172,10 @@ const cards = {
   privacy: await cardsOf(privacy, 200),
 };
 
-/** A run with a baseline and `models` models, the first ones better than the last, scored by some or all families. */
+/**
+ * A run with a baseline and `models` models, the first ones better than the last, scored by some or all
+ * families.
+ */
 export const exampleRun = (
   models: number,
   suppressBelow = 11,

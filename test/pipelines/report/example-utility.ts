@@ -75,7 +75,10 @@ const parts = [
   },
 ];
 
-/** A card of the utility family: `skill` from 0, nothing learned, to about 0.35, as much as from real patients. */
+/**
+ * A card of the utility family: `skill` from 0, nothing learned, to about 0.35, as much as from real
+ * patients.
+ */
 export const utilityCard = ({ generator, cohorts }: Scorecard, skill: number): MergedCard => ({
   card: {
     generator,
