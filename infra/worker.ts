@@ -3,10 +3,10 @@ import type { ActivityTools, Bodies } from '../activities/index.ts';
 import { type FailureCode, StageError } from '../schemas/errors.ts';
 import { startBackend } from './backend.ts';
 import { connectNative } from './connect.ts';
-import { createWorker, type Queue, type WorkerParts } from './create-worker.ts';
+import { createWorker, installRuntime, type Queue, type WorkerParts } from './create-worker.ts';
 import { type Environment, readEnvironment } from './env.ts';
 import { parseFault, withFault } from './faults.ts';
-import { createLog, installRuntime } from './log.ts';
+import { createLog } from './log.ts';
 import { createFileStore } from './store/fs.ts';
 
 export interface WorkerOptions {

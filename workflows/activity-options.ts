@@ -1,6 +1,7 @@
 import type { Duration } from '@temporalio/common';
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
 import type { Plan, PlanNode } from '../schemas/plan.ts';
+import { retryPauseMs } from './settle.ts';
 
 /** A node's policy in Temporal's terms. Its summary is the node id, so the UI shows `train:halo`. */
 export const activityOptions = (
@@ -13,8 +14,9 @@ export const activityOptions = (
   retry: {
     maximumAttempts: policy.attempts,
     nonRetryableErrorTypes: nonRetryable,
-    initialInterval: '1s',
-    maximumInterval: '1m',
+    initialInterval: retryPauseMs.first,
+    maximumInterval: retryPauseMs.longest,
+    backoffCoefficient: 2,
   },
   // A canceled training gets the time to write its last checkpoint.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -5,13 +5,12 @@ import {
   scheduleActivity,
   setHandler,
 } from '@temporalio/workflow';
-import type { Plan, PlanNode } from '../schemas/plan.ts';
-import { nodesBefore } from '../schemas/plan-inputs.ts';
+import type { Plan } from '../schemas/plan.ts';
 import type { RunResult, StageResult } from '../schemas/progress.ts';
 import { activityOptions } from './activity-options.ts';
 import { status } from './messages.ts';
-import { Board, conclude, gatherInputs, type NodeInputs, type Outcome } from './settle.ts';
-import { failed, succeeded } from './to-outcome.ts';
+import { Board, conclude, settleNodes, succeeded } from './settle.ts';
+import { failed } from './to-outcome.ts';
 
 /**
  * Runs a plan: every node starts the moment the nodes it reads from have settled. What failed skips only what
@@ -20,10 +19,7 @@ import { failed, succeeded } from './to-outcome.ts';
 export async function runPlan(plan: Plan): Promise<RunResult> {
   const board = new Board(plan);
   setHandler(status, () => board.list());
-  const outcomes = new Map<string, Outcome>();
-  const pending = new Map<string, Promise<void>>();
-
-  const perform = async (node: PlanNode, inputs: NodeInputs): Promise<Outcome> => {
+  const outcomes = await settleNodes(plan, board, async (node, inputs) => {
     board.start(node.id);
     const task = { node: node.id, params: node.params, inputs };
     try {
@@ -32,19 +28,7 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     } catch (error) {
       return failed(error);
     }
-  };
-  const settle = async (node: PlanNode): Promise<void> => {
-    for (const id of nodesBefore(node)) await pending.get(id);
-    const gathered = gatherInputs(node, outcomes);
-    const outcome: Outcome =
-      'skip' in gathered
-        ? { state: 'skipped', failure: gathered.skip }
-        : await perform(node, gathered.inputs);
-    outcomes.set(node.id, outcome);
-    board.settle(node.id, outcome);
-  };
-  for (const node of plan.nodes) pending.set(node.id, settle(node));
-  await Promise.all(pending.values());
+  });
 
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the run was canceled');
   const end = conclude(plan, outcomes);

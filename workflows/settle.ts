@@ -1,5 +1,6 @@
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import type { Plan, PlanInput, PlanNode } from '../schemas/plan.ts';
+import { nodesBefore } from '../schemas/plan-inputs.ts';
 import type { NodeStatus, RunResult, StageResult } from '../schemas/progress.ts';
 
 export type Failure = NonNullable<NodeStatus['failure']>;
@@ -40,7 +41,49 @@ export const gatherInputs = (
   return { inputs };
 };
 
-/** How a run of these outcomes ends: with a result, or with a sentence that names the failed nodes. */
+/** Pause before a node's second attempt, and the most that it grows to: each pause is twice the one before it. */
+export const retryPauseMs = { first: 1000, longest: 60_000 };
+
+/** What a finished stage means for its node. */
+export const succeeded = (result: StageResult): Outcome => ({
+  state: result.cached ? 'cached' : 'done',
+  result,
+});
+
+/** What becomes of a node that the end of its run has stopped or kept from starting. */
+export const canceled: Outcome = {
+  state: 'skipped',
+  failure: { code: 'Canceled', message: 'the run was canceled' },
+};
+
+/**
+ * Takes a plan to its end, whatever performs its nodes: each is performed the moment the nodes it reads from have
+ * settled, or skipped when what it needs failed. `perform` never rejects for a failure of the node. Temporal replays
+ * this by the order of its awaits: a change here must replay every recorded history.
+ */
+export const settleNodes = async (
+  plan: Plan,
+  board: Board,
+  perform: (node: PlanNode, inputs: NodeInputs) => Promise<Outcome>,
+): Promise<Outcomes> => {
+  const outcomes = new Map<string, Outcome>();
+  const pending = new Map<string, Promise<void>>();
+  const settle = async (node: PlanNode): Promise<void> => {
+    for (const id of nodesBefore(node)) await pending.get(id);
+    const gathered = gatherInputs(node, outcomes);
+    const outcome: Outcome =
+      'skip' in gathered
+        ? { state: 'skipped', failure: gathered.skip }
+        : await perform(node, gathered.inputs);
+    outcomes.set(node.id, outcome);
+    board.settle(node.id, outcome);
+  };
+  for (const node of plan.nodes) pending.set(node.id, settle(node));
+  await Promise.all(pending.values());
+  return outcomes;
+};
+
+/** How a run of these outcomes ends: with a result, or with the sentence that says which nodes sank it. */
 export const conclude = (plan: Plan, outcomes: Outcomes): { result: RunResult } | { failure: string } => {
   const refs: RunResult['refs'] = {};
   const failed: RunResult['failed'] = [];

@@ -1,6 +1,5 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import type { StageResult } from '../schemas/progress.ts';
-import type { Failure, Outcome } from './settle.ts';
+import { canceled, type Failure, type Outcome } from './settle.ts';
 
 const toFailure = ({ cause, message }: ActivityFailure): Failure => {
   if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'Unknown', message: cause.message };
@@ -8,15 +7,9 @@ const toFailure = ({ cause, message }: ActivityFailure): Failure => {
   return { code: 'Unknown', message: cause?.message ?? message };
 };
 
-export const succeeded = (result: StageResult): Outcome => ({
-  state: result.cached ? 'cached' : 'done',
-  result,
-});
-
 /** What an activity's error means for its node. Rethrows what no activity can throw: that is a bug of ours. */
 export const failed = (error: unknown): Outcome => {
-  if (isCancellation(error))
-    return { state: 'skipped', failure: { code: 'Canceled', message: 'the run was canceled' } };
+  if (isCancellation(error)) return canceled;
   if (error instanceof ActivityFailure) return { state: 'failed', failure: toFailure(error) };
   throw error;
 };

@@ -6,8 +6,8 @@ import type { Worker } from '@temporalio/worker';
 import type { TestFn } from 'ava';
 import type { Bodies } from '../../activities/index.ts';
 import { connectClient, connectNative } from '../../infra/connect.ts';
-import { createWorker } from '../../infra/create-worker.ts';
-import { createLog, installRuntime } from '../../infra/log.ts';
+import { createWorker, installRuntime } from '../../infra/create-worker.ts';
+import { createLog } from '../../infra/log.ts';
 import { startTemporal, type TemporalServer } from '../../infra/temporal.ts';
 import type { Store } from '../../schemas/store.ts';
 

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { Worker } from '@temporalio/worker';
 import test from 'ava';
-import { workflowsPath } from '../../infra/create-worker.ts';
-import { createLog, installRuntime } from '../../infra/log.ts';
+import { installRuntime, workflowsPath } from '../../infra/create-worker.ts';
+import { createLog } from '../../infra/log.ts';
 import {
   fromPlain,
   payloadsOf,
