@@ -38,6 +38,19 @@ const runnerVersion = 1;
 const engineOf = ({ policy }: Stage, backend: string | undefined): string =>
   `understudy ${runnerVersion}${policy.queue === 'gpu' ? `, ${backend ?? 'no backend'}` : ''}`;
 
+/** One attempt at a task of a stage, on whatever host. Throws StageError, and what no table knows. */
+export type StagePerformer = (name: StageName, task: RawStageTask, host: Host) => Promise<StageResult>;
+
+/** How a stage is run, by a worker and by a local run alike: the same keys, hence the same bytes. */
+export const createPerformer =
+  ({ store, bodies, backend, wrapHost }: Omit<ActivityTools, 'log' | 'onUnfit'>): StagePerformer =>
+  (name, task, host) => {
+    const stage: Stage = stages[name];
+    const body = bodies[name] as unknown as StageBody<Stage>;
+    const tools = { store, engine: engineOf(stage, backend) };
+    return runStage(stage, body, task, tools, wrapHost ? wrapHost(host, name) : host);
+  };
+
 const attempt = async <T>(
   work: () => Promise<T>,
   onUnfit: ActivityTools['onUnfit'] = () => undefined,
@@ -53,17 +66,12 @@ const attempt = async <T>(
 
 /** Every activity of a worker, by name: each stage, and `compilePlan`. */
 export const createActivities = (parts: ActivityTools): Activities => {
-  const { store, bodies, log, backend, wrapHost, onUnfit } = parts;
+  const { log, onUnfit } = parts;
+  const perform = createPerformer(parts);
   const activity =
-    <N extends StageName>(name: N): StageActivity =>
+    (name: StageName): StageActivity =>
     (task) =>
-      attempt(() => {
-        const stage: Stage = stages[name];
-        const body = bodies[name] as unknown as StageBody<Stage>;
-        const host = temporalHost(log, task.node);
-        const tools = { store, engine: engineOf(stage, backend) };
-        return runStage(stage, body, task, tools, wrapHost ? wrapHost(host, name) : host);
-      }, onUnfit);
+      attempt(() => perform(name, task, temporalHost(log, task.node)), onUnfit);
   const names = Object.keys(stages) as StageName[];
   const stageActivities = Object.fromEntries(names.map((name) => [name, activity(name)]));
   return {

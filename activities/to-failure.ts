@@ -46,6 +46,12 @@ const classify = (error: Error): StageError | undefined => {
   return known && new StageError(known.code, known.withheld ?? error.message, { cause: error });
 };
 
+/** An attempt's error as plain data, for where it cannot be thrown: across processes, and in a local run's table. */
+export const failureOf = (error: unknown): { code: string; message: string } => {
+  const known = error instanceof Error ? (classify(error) ?? error) : new Error(String(error));
+  return { code: known.name, message: known.message };
+};
+
 /** Which row of the table of failures an error belongs to, if any. */
 export const failureCode = (error: unknown): FailureCode | undefined =>
   error instanceof Error ? classify(error)?.code : undefined;

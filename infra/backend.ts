@@ -16,6 +16,10 @@ export interface BackendInfo {
   library?: string;
 }
 
+/** A backend as lineage names it: artifacts made by different ones are not taken for each other. */
+export const backendText = ({ name, version, library, device }: BackendInfo): string =>
+  [`${name} ${library ?? version}`, device, process.arch].join(' ');
+
 /** The two parts of the native backend that are not in its public types. */
 interface NativeBackend {
   isUsingGpuDevice: boolean;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { ActivityTools, Bodies } from '../activities/index.ts';
 import { type FailureCode, StageError } from '../schemas/errors.ts';
-import { startBackend } from './backend.ts';
+import { backendText, startBackend } from './backend.ts';
 import { connectNative } from './connect.ts';
 import { createWorker, installRuntime, type Queue, type WorkerParts } from './create-worker.ts';
 import { type Environment, readEnvironment } from './env.ts';
@@ -18,11 +18,6 @@ export interface WorkerOptions {
   /** Called once, when the worker polls. */
   onReady?: () => void;
 }
-
-const backendText = async (log: Logger): Promise<string> => {
-  const { name, version, library, device } = await startBackend((warning) => log.warn(warning));
-  return [`${name} ${library ?? version}`, device, process.arch].join(' ');
-};
 
 /** Serves until it is stopped, or until an attempt has left this process unfit: throws that failure's code then. */
 const serve = async (parts: Omit<WorkerParts, 'onUnfit'>, onReady: () => void): Promise<void> => {
@@ -55,7 +50,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
     store: createFileStore(environment.store),
     bodies,
     log,
-    ...(queue === 'gpu' && { backend: await backendText(log) }),
+    ...(queue === 'gpu' && { backend: backendText(await startBackend((warning) => log.warn(warning))) }),
     ...(environment.fault !== undefined && { wrapHost: withFault(parseFault(environment.fault)) }),
   };
   const connection = await connectNative(address);

@@ -49,6 +49,11 @@ export const failures = {
     exit: 71,
     hint: 'a step did not end; the worker ends: start it again, the next attempt continues from the checkpoint',
   },
+  ProcessLost: {
+    retryable: true,
+    exit: 71,
+    hint: 'the process of a stage was killed; where memory ran out, use fewer `--workers`',
+  },
   Superseded: { retryable: false, exit: 75, hint: 'a later attempt of the same work took over' },
   WorkerFailed: { retryable: false, exit: 70, hint: 'read the log that the message names' },
   RunMissing: { retryable: false, exit: 66, hint: 'find the id in the Temporal UI under Workflows' },

@@ -21,9 +21,11 @@ export class FailedOutcome extends StageError {
 /** Ctrl-C ended the wait for a run; its state so far is `result`. */
 export class Interruption extends Error {
   readonly result: Record<string, unknown>;
-  constructor(result: Record<string, unknown>) {
+  readonly hint: string;
+  constructor(result: Record<string, unknown>, hint = 'what runs on the server goes on') {
     super('interrupted');
     this.result = result;
+    this.hint = hint;
   }
 }
 

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, ServiceError } from '@temporalio/client';
 import type { CommandIo } from './command.ts';
 import { FailedOutcome, Interruption, isFailureCode } from './failure-report.ts';
-import { readSnapshot } from './run-snapshot.ts';
 import type { RunSnapshot } from './run-view.ts';
 import { LiveScreen, PlainScreen, type Screen } from './screen.ts';
 
@@ -10,8 +8,6 @@ import { LiveScreen, PlainScreen, type Screen } from './screen.ts';
 export type FollowIo = Pick<CommandIo, 'json' | 'err' | 'out' | 'signal'>;
 
 const everyMs = 1000;
-/** A server that restarts is back within seconds; one that is gone should not be waited for all night. */
-const patienceMs = 300_000;
 
 /** With `--json` pictures go to stderr as plain lines; else to stdout, live where that is a terminal. */
 const screenFor = (io: FollowIo): Screen => {
@@ -20,24 +16,22 @@ const screenFor = (io: FollowIo): Screen => {
 };
 
 /**
- * Draws a run until it is over or the signal is aborted; returns the last that was seen. Outlives a restart of the
- * server. Throws RunMissing, and the server's own error when it stays away for five minutes.
+ * Shows a run until it is over or the signal is aborted; returns the last snapshot. `read` gives undefined while nothing
+ * is known of the run; the end of `over`, where it is given, is seen at once.
  */
-export const follow = async (client: Client, run: string, io: FollowIo): Promise<RunSnapshot> => {
+export const follow = async (
+  read: () => Promise<RunSnapshot | undefined>,
+  io: FollowIo,
+  over: Promise<unknown> = new Promise(() => undefined),
+): Promise<RunSnapshot> => {
   const screen = screenFor(io);
-  let answered = Date.now();
   let last: RunSnapshot | undefined;
   while (!io.signal.aborted) {
-    try {
-      last = await readSnapshot(client, run);
-      answered = Date.now();
-    } catch (error) {
-      if (!(error instanceof ServiceError) || Date.now() - answered > patienceMs) throw error;
-      if (last) last = { ...last, note: 'the server does not answer; trying again' };
-    }
+    last = await read();
     if (last) screen.show(last);
     if (last && last.state !== 'running') break;
-    await sleep(everyMs, undefined, { signal: io.signal }).catch(() => undefined);
+    const pause = sleep(everyMs, undefined, { signal: io.signal }).catch(() => undefined);
+    await Promise.race([pause, over]);
   }
   screen.close();
   if (!last) throw io.signal.reason;

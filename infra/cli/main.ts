@@ -25,20 +25,18 @@ const commandIo = (terminal: Terminal, json: boolean): CommandIo => ({
   signal: terminal.signal,
 });
 
-const interrupted: FailureReport = {
-  code: 'Interrupted',
-  message: 'interrupted',
-  hint: 'what runs on the server goes on',
-  exit: 130,
+const interruption = (error: unknown): FailureReport => {
+  const { hint } = error instanceof Interruption ? error : new Interruption({});
+  return { code: 'Interrupted', message: 'interrupted', hint, exit: 130 };
 };
 
 const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
-  const report = terminal.signal.aborted ? interrupted : failureReport(error);
-  const { exit, ...shown } = report;
+  const { aborted } = terminal.signal;
+  const { exit, ...shown } = aborted ? interruption(error) : failureReport(error);
   if (json) {
     const result = error instanceof FailedOutcome || error instanceof Interruption ? error.result : {};
     terminal.stdout(`${JSON.stringify({ ...result, error: shown }, null, 2)}\n`);
-  } else if (report !== interrupted) {
+  } else if (!aborted) {
     if (!(error instanceof StageError) && error instanceof Error) terminal.stderr(`${error.stack}\n`);
     terminal.stderr(`understudy: ${shown.message}\n  ${shown.code}: ${shown.hint}\n`);
   }
@@ -46,8 +44,8 @@ const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
 };
 
 /**
- * Runs one command line and returns its exit status: 0, the status of the failure table, or 130 when
- * Ctrl-C ended it. A command that serves until Ctrl-C returns then, and that is a 0.
+ * Runs one command line and returns its exit status: 0, or what the failure table says, or 130 when Ctrl-C broke it
+ * off. A command that serves until Ctrl-C returns then, and that is a 0.
  */
 export const main = async (
   argv: readonly string[],

@@ -11,9 +11,8 @@ export const planCommand = defineCommand({
   options: z.object({ config: configOption }),
   async run({ config }, io) {
     const run = await loadConfig(config);
-    const { compile } = await import('../../pipelines/plan/compile.ts');
-    const { nightly } = await import('../../pipelines/plan/nightly.ts');
-    const plan = compile(nightly, run);
+    const { compilePlan } = await import('../../activities/compile-plan.ts');
+    const plan = await compilePlan(run);
     io.out(planText(plan));
     return plan;
   },

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { failures } from '../../schemas/errors.ts';
 import type { NodeStatus, Progress } from '../../schemas/progress.ts';
 import { isFailureCode } from './failure-report.ts';
@@ -29,6 +30,17 @@ export interface RunSnapshot {
   note?: string;
   failure?: { code: string; message: string };
 }
+
+/** An id that people can read and that no other run has: `nightly-20261121-084512-3f9a`. Time is UTC. */
+export const runId = (name: string, now: Date): string => {
+  const [day, time] = now.toISOString().replaceAll(/[-:]/g, '').split(/[T.]/);
+  const words = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 60);
+  return `${words || 'run'}-${day}-${time}-${randomBytes(2).toString('hex')}`;
+};
 
 /** 8 s, 3 min 20 s, 2 h 5 min. */
 export const durationText = (seconds: number): string => {

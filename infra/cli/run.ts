@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { StageError } from '../../schemas/errors.ts';
 import { defineCommand } from './command.ts';
 import { configOption } from './config-option.ts';
 import { loadConfig } from './load-config.ts';
-import { runId } from './run-id.ts';
 import { withClient } from './with-client.ts';
 
 export const runCommand = defineCommand({
@@ -12,28 +12,43 @@ export const runCommand = defineCommand({
   options: z.object({
     config: configOption,
     wait: z.boolean().default(false).describe('follow the run to its end and exit as it does'),
+    local: z
+      .boolean()
+      .default(false)
+      .describe('run it in this process, without a server; after an interruption the same command continues'),
+    workers: z
+      .int()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe('with `--local`: run up to so many stages at once, each in a process of its own'),
   }),
-  async run({ config: file, wait }, io) {
+  async run({ config: file, wait, local, workers }, io) {
+    if (workers !== undefined && !local)
+      throw new StageError(
+        'InvalidUsage',
+        '--workers is for runs with --local; a server has its own workers',
+      );
     const config = await loadConfig(file);
     // The worker compiles the plan again with its own code; compiling it here first reports mistakes at once.
-    const { compile } = await import('../../pipelines/plan/compile.ts');
-    const { nightly } = await import('../../pipelines/plan/nightly.ts');
-    compile(nightly, config);
+    const { compilePlan } = await import('../../activities/compile-plan.ts');
+    const plan = await compilePlan(config);
+    if (local) {
+      const { runHere } = await import('../local/run-here.ts');
+      return runHere(plan, config.name, workers, io);
+    }
     return withClient(async (client) => {
-      const run = runId(config.name, new Date());
-      await client.workflow.start('pipelineRun', { workflowId: run, taskQueue: 'cpu', args: [config] });
+      const { followRun, startRun } = await import('./temporal-run.ts');
+      const run = await startRun(client, config);
       if (!wait) {
         io.out(run);
         io.err(`started; follow it with \`understudy watch ${run}\``);
         return { run };
       }
       io.err(`started ${run}`);
-      const { demandSuccess, follow } = await import('./follow.ts');
-      const snapshot = await follow(client, run, io).finally(() => {
+      return followRun(client, run, io).finally(() => {
         if (io.signal.aborted) io.err(`${run} goes on; follow it with \`understudy watch ${run}\``);
       });
-      demandSuccess(snapshot);
-      return snapshot;
     });
   },
 });

@@ -10,9 +10,7 @@ export const watchCommand = defineCommand({
   options: z.object({}),
   run: ({ run }, io) =>
     withClient(async (client) => {
-      const { demandSuccess, follow } = await import('./follow.ts');
-      const snapshot = await follow(client, run, io);
-      demandSuccess(snapshot);
-      return snapshot;
+      const { followRun } = await import('./temporal-run.ts');
+      return followRun(client, run, io);
     }),
 });

@@ -8,10 +8,9 @@ import { localPath } from '../../schemas/local-path.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import { type CommandIo, defineCommand } from '../cli/command.ts';
 import { FailedOutcome } from '../cli/failure-report.ts';
-import { demandSuccess, follow } from '../cli/follow.ts';
 import { loadConfig } from '../cli/load-config.ts';
-import { runId } from '../cli/run-id.ts';
 import { durationText, type RunSnapshot } from '../cli/run-view.ts';
+import { followRun, startRun } from '../cli/temporal-run.ts';
 import { connectClient } from '../connect.ts';
 import { outputFile } from '../output.ts';
 import { type Stack, startStack } from '../stack.ts';
@@ -41,15 +40,12 @@ const runDemo = async (
   io: CommandIo,
 ): Promise<RunSnapshot> => {
   await endLeftovers(client, io);
-  const run = runId(config.name, new Date());
-  await client.workflow.start('pipelineRun', { workflowId: run, taskQueue: 'cpu', args: [config] });
+  const run = await startRun(client, config);
   const ending = new AbortController();
   const signal = AbortSignal.any([io.signal, ending.signal]);
-  const following = follow(client, run, { ...io, signal });
+  const following = followRun(client, run, { ...io, signal });
   try {
-    const snapshot = await Promise.race([following, stack.broken]);
-    demandSuccess(snapshot);
-    return snapshot;
+    return await Promise.race([following, stack.broken]);
   } finally {
     // What is under way on the connection must end before the connection does.
     ending.abort();

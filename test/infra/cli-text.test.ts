@@ -2,7 +2,7 @@ import test from 'ava';
 import { z } from 'zod';
 import { fieldsOf } from '../../infra/cli/describe-schema.ts';
 import { mermaid, planText } from '../../infra/cli/plan-view.ts';
-import { runId } from '../../infra/cli/run-id.ts';
+import { runId } from '../../infra/cli/run-view.ts';
 import { table } from '../../infra/cli/table.ts';
 import { nearest } from '../../pipelines/kernel/names.ts';
 import { keysAt } from '../../pipelines/kernel/parse-config.ts';

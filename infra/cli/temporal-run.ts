@@ -1,0 +1,46 @@
+import { type Client, ServiceError } from '@temporalio/client';
+import type { RunConfig } from '../../schemas/run-config.ts';
+import type { pipelineRun } from '../../workflows/index.ts';
+import { demandSuccess, type FollowIo, follow } from './follow.ts';
+import { readSnapshot } from './run-snapshot.ts';
+import { type RunSnapshot, runId } from './run-view.ts';
+
+/** Starts a run on the server of `client`; workers of its queues do the work. Returns the id of the run. */
+export const startRun = async (client: Client, config: RunConfig): Promise<string> => {
+  const run = runId(config.name, new Date());
+  await client.workflow.start<typeof pipelineRun>('pipelineRun', {
+    workflowId: run,
+    taskQueue: 'cpu',
+    args: [config],
+  });
+  return run;
+};
+
+/** A server that restarts is back within seconds; one that is gone should not be waited for all night. */
+const patienceMs = 300_000;
+
+/** Reads a run's snapshots, outliving a restart of the server. */
+const patientReader = (client: Client, run: string) => {
+  let answered = Date.now();
+  let last: RunSnapshot | undefined;
+  return async (): Promise<RunSnapshot | undefined> => {
+    try {
+      last = await readSnapshot(client, run);
+      answered = Date.now();
+    } catch (error) {
+      if (!(error instanceof ServiceError) || Date.now() - answered > patienceMs) throw error;
+      if (last) last = { ...last, note: 'the server does not answer; trying again' };
+    }
+    return last;
+  };
+};
+
+/**
+ * Shows a run until it is over; returns its last snapshot when it completed. Throws RunMissing, the run's own failure,
+ * an Interruption when the signal is aborted before the end, and the server's error when it stays away for five minutes.
+ */
+export const followRun = async (client: Client, run: string, io: FollowIo): Promise<RunSnapshot> => {
+  const snapshot = await follow(patientReader(client, run), io);
+  demandSuccess(snapshot);
+  return snapshot;
+};
