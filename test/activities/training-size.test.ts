@@ -1,47 +1,18 @@
 import { fileURLToPath } from 'node:url';
-import test, { type ExecutionContext } from 'ava';
-import { bodies } from '../../activities/bodies.ts';
-import { runStage } from '../../activities/stage-runner.ts';
+import test from 'ava';
 import { loadConfig } from '../../infra/cli/load-config.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
 import { modelCard } from '../../pipelines/generation/model-file.ts';
 import { compile } from '../../pipelines/plan/compile.ts';
 import { nightly } from '../../pipelines/plan/nightly.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
-import type { ArtifactRef } from '../../schemas/artifact.ts';
-import type { Plan, PlanInput } from '../../schemas/plan.ts';
 import { runConfig } from '../../schemas/run-config.ts';
 import { scorecard } from '../../schemas/scorecard.ts';
-import { type StageName, stages } from '../../schemas/stages/index.ts';
-import { localHost } from '../helpers/local-host.ts';
+import { runPlanHere } from '../helpers/run-plan-here.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 
 const example = fileURLToPath(new URL('../../infra/examples/training-size.yaml', import.meta.url));
 const source = fileURLToPath(new URL('../fixtures/mimic3-demo/', import.meta.url));
-
-/** Runs a plan node by node, without a server. */
-const runPlan = async (t: ExecutionContext, { nodes }: Plan) => {
-  const store = createFileStore(await tempFolder(t));
-  const done = new Map<string, ArtifactRef>();
-  const ref = (id: PlanInput): ArtifactRef => {
-    if (typeof id !== 'string') return id;
-    const found = done.get(id);
-    if (!found) throw new Error(`${id} has not run`);
-    return found;
-  };
-  for (const { id, stage, params, inputs } of nodes) {
-    const name = stage as StageName;
-    const wired = Object.entries(inputs).map(([slot, from]) => [
-      slot,
-      Array.isArray(from) ? from.map(ref) : ref(from),
-    ]);
-    const task = { node: id, params, inputs: Object.fromEntries(wired) };
-    const result = await runStage(stages[name], bodies[name], task, { store, engine: 'test' }, localHost());
-    done.set(id, result.ref);
-  }
-  const read = async (id: string, file: string): Promise<unknown> => (await store.open(ref(id))).json(file);
-  return { read };
-};
 
 test('the example is a plan with a branch for each size', async (t) => {
   const { nodes } = compile(nightly, await loadConfig(example));
@@ -72,7 +43,13 @@ test('a run with two sizes and a number gives the figure its data', async (t) =>
     privacy: { metrics: ['membership-nearest', 'membership-model', 'strongest-attack'], replicates: 10 },
     report: { suppressBelow: 0 },
   });
-  const { read } = await runPlan(t, compile(nightly, run));
+  const store = createFileStore(await tempFolder(t));
+  const refs = await runPlanHere(store, compile(nightly, run));
+  const read = async (id: string, file: string): Promise<unknown> => {
+    const ref = refs[id];
+    if (!ref) throw new Error(`${id} has no output`);
+    return (await store.open(ref)).json(file);
+  };
 
   const small = modelCard.parse(await read('train:marginal@25%', 'model.json'));
   const whole = modelCard.parse(await read('train:marginal', 'model.json'));

@@ -1,22 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { bodies } from '../../activities/bodies.ts';
 import { compilePlan } from '../../activities/compile-plan.ts';
-import type { StageBody } from '../../activities/stage-body.ts';
-import { runStage } from '../../activities/stage-runner.ts';
 import { startBackend } from '../../infra/backend.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
 import { modelCard } from '../../pipelines/generation/model-file.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
 import { readTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
-import type { Plan } from '../../schemas/plan.ts';
 import { scorecard } from '../../schemas/scorecard.ts';
-import type { Stage } from '../../schemas/stage.ts';
-import { stages } from '../../schemas/stages/index.ts';
-import type { Store } from '../../schemas/store.ts';
-import { gatherInputs, type Outcome } from '../../workflows/settle.ts';
-import { localHost } from '../helpers/local-host.ts';
+import { runPlanHere } from '../helpers/run-plan-here.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 
 test.before(async () => {
@@ -43,31 +35,9 @@ const config = {
   report: { title: 'Two generators' },
 };
 
-/** Every node of a plan in its order, as the workflow would have them run. */
-const run = async (store: Store, plan: Plan): Promise<Record<string, ArtifactRef>> => {
-  const outcomes = new Map<string, Outcome>();
-  const refs: Record<string, ArtifactRef> = {};
-  for (const node of plan.nodes) {
-    const gathered = gatherInputs(node, outcomes);
-    if ('skip' in gathered) throw new RangeError(`${node.id}: ${gathered.skip.message}`);
-    const name = node.stage as keyof typeof bodies;
-    const stage: Stage = stages[name];
-    const result = await runStage(
-      stage,
-      bodies[name] as unknown as StageBody<Stage>,
-      { node: node.id, params: node.params, inputs: gathered.inputs },
-      { store, engine: 'test' },
-      localHost(),
-    );
-    refs[node.id] = result.ref;
-    outcomes.set(node.id, { state: 'done', result });
-  }
-  return refs;
-};
-
 test('HALO and PromptEHR go from the demo’s tables to one report', async (t) => {
   const store = createFileStore(await tempFolder(t));
-  const refs = await run(store, await compilePlan(config, store));
+  const refs = await runPlanHere(store, await compilePlan(config, store));
   for (const name of ['halo', 'promptehr']) {
     const card = modelCard.parse(
       await (await store.open(refs[`train:${name}`] as ArtifactRef)).json('model.json'),
