@@ -44,8 +44,8 @@ const fail = (terminal: Terminal, error: unknown, json: boolean): number => {
 };
 
 /**
- * Runs one command line and returns its exit status: 0, or what the failure table says, or 130 when Ctrl-C broke it
- * off. A command that serves until Ctrl-C returns then, and that is a 0.
+ * Runs one command line and returns its exit status: 0, the status of the failure table, or 130 when
+ * Ctrl-C ended it. A command that serves until Ctrl-C returns then, and that is a 0.
  */
 export const main = async (
   argv: readonly string[],

@@ -110,8 +110,9 @@ const errorsPage = (): string => {
       'up; the others end their node at once. The command line exits with the status in the table, which follows ' +
       'sysexits(3).',
     markdownTable(['code', 'retried', 'exit', 'what helps'], rows),
-    'Two more exit statuses of the command line: 130 after Ctrl-C (a run on the server continues), and 70 with the ' +
-      'code `Unexpected` for an error that is not in the table, which is a bug. Inside a stage such an error is retried.',
+    'Two more exit statuses of the command line: 130 after Ctrl-C (a run on the server continues; a run with `--local` ' +
+      'continues from its checkpoints when the same command is run again), and 70 with the code `Unexpected` for an ' +
+      'error that is not in the table, which is a bug. Inside a stage such an error is retried.',
   );
 };
 

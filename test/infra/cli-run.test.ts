@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import type { RunSnapshot } from '../../infra/cli/run-view.ts';
 import { type Stack, startStack } from '../../infra/stack.ts';
 import { startScript, understudy } from '../helpers/cli-process.ts';
 
@@ -14,8 +15,13 @@ let env: NodeJS.ProcessEnv;
 
 /** Runs a command, or fails with what became of the workers. */
 const command = (...args: string[]) => Promise.race([understudy(args, env), stack.broken]);
+/** One or two metrics of each family: the others have their own tests, and only take time here. */
+const fewMetrics = `similarity: {metrics: [code-prevalence, language-model], replicates: 10}
+utility: {metrics: [rare-conditions], replicates: 10}
+privacy: {metrics: [copies, membership-nearest], replicates: 10}
+`;
 const config = (lines: string) =>
-  writeFile(file, `name: Tiny run\nsource: ${source}\ntokens: {modalities: [dx]}\n${lines}`);
+  writeFile(file, `name: Tiny run\nsource: ${source}\ntokens: {modalities: [dx]}\n${fewMetrics}${lines}`);
 
 test.before(async () => {
   stack = await startStack({ folder, store: join(folder, 'store'), say: () => undefined });
@@ -37,6 +43,13 @@ test.serial('run --wait goes from tables to report, tells progress, and ends wit
   t.is(told.nodes.at(-1).result.ref.kind, 'report');
   t.regex(err, /done +extract/);
   t.regex(err, new RegExp(`${told.run}: completed`));
+
+  // The same without the server, in a store of its own: the same bytes.
+  const own = { UNDERSTUDY_STORE: join(folder, 'own') };
+  const local = await understudy(['run', '--config', file, '--local', '--json'], own);
+  t.is(local.exit, 0, local.err);
+  const refs = ({ nodes }: RunSnapshot) => nodes.map(({ id, result }) => [id, result?.ref]);
+  t.deepEqual(refs(JSON.parse(local.out)), refs(told));
 });
 
 test.serial('the same again is answered from the cache, and says so', async (t) => {
