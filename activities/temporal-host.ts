@@ -7,7 +7,7 @@ import type { Host } from './safe-points.ts';
 const leastGapMs = 200;
 
 /** Passes on the first beat, the last one, and otherwise at most five a second. */
-const thinned = (beat: (progress: Progress) => void): ((progress: Progress) => void) => {
+export const thinned = (beat: (progress: Progress) => void): ((progress: Progress) => void) => {
   let sentAt = Number.NEGATIVE_INFINITY;
   return (progress) => {
     const now = performance.now();

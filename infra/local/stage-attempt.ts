@@ -86,7 +86,7 @@ export const machineTools = async (
     bodies,
     log: createLog(logLevel, { pid: process.pid }),
     device: backend?.device ?? 'cpu',
-    ...(backend && { backend: backendText(backend) }),
-    ...(fault !== undefined && { wrapHost: withFault(parseFault(fault)) }),
+    backend: backend && backendText(backend),
+    wrapHost: fault === undefined ? undefined : withFault(parseFault(fault)),
   };
 };
