@@ -61,7 +61,7 @@ class Places {
 /**
  * Runs a plan by the rules of the workflow: the same order, the same retries after the same pauses, a failed branch
  * costs what needs it. There is no limit on an attempt's time. `signal` cancels: what is under way saves a checkpoint,
- * which the next run of the same work goes on from.
+ * from which the next run of the same work continues.
  */
 export const startLocalRun = (
   plan: Plan,

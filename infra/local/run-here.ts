@@ -10,7 +10,7 @@ import { startLocalRun } from './local-run.ts';
 import { inProcesses } from './process-pool.ts';
 import { inThisProcess, machineTools, type Performer } from './stage-attempt.ts';
 
-const startAgain = 'the same command goes on from the checkpoints in the store';
+const startAgain = 'run the same command again: it continues from the checkpoints in the store';
 
 const openPerformer = async (workers: number | undefined, io: CommandIo): Promise<Performer> =>
   workers === undefined

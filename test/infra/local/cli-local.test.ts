@@ -42,7 +42,7 @@ const untilSaved = async (store: string): Promise<void> => {
   while ((await readdir(join(store, 'checkpoints')).catch(() => [])).length === 0) await sleep(20);
 };
 
-test('a run that was stopped or killed goes on when the command is given again, to the same bytes', async (t) => {
+test('a run that was stopped or killed continues when the command is run again, to the same bytes', async (t) => {
   const broken = await setUp(t);
   const first = startScript('cli.ts', [...broken.args, '--json'], broken.env);
   await untilSaved(broken.store);
@@ -51,8 +51,11 @@ test('a run that was stopped or killed goes on when the command is given again, 
   t.is(stopped.exit, 130, stopped.err);
   const { state, error } = JSON.parse(stopped.out) as Shown;
   t.is(state, 'canceled');
-  t.like(error, { code: 'Interrupted', hint: 'the same command goes on from the checkpoints in the store' });
-  t.regex(stopped.err, /stopped; the same command goes on/);
+  t.like(error, {
+    code: 'Interrupted',
+    hint: 'run the same command again: it continues from the checkpoints in the store',
+  });
+  t.regex(stopped.err, /stopped; run the same command again/);
   const killed = await setUp(t);
   await cp(broken.store, killed.store, { recursive: true });
   await rm(join(killed.store, 'checkpoints'), { recursive: true });
