@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { runCommand } from '../../../infra/cli/run.ts';
 import type { RunSnapshot } from '../../../infra/cli/run-view.ts';
 import { createFileStore } from '../../../infra/store/fs.ts';
+import { failures } from '../../../schemas/errors.ts';
 import { understudyHere } from '../../helpers/cli-here.ts';
 import { startScript, understudy } from '../../helpers/cli-process.ts';
 import { demoFolder } from '../../helpers/mimic-folder.ts';
@@ -91,7 +92,7 @@ test('a local run fails by the same codes as one on a server', async (t) => {
   const { exit, out, err } = await understudy(missing.args, { ...missing.env, UNDERSTUDY_TF: 'js' });
   t.is(exit, 66, err);
   t.regex(out, /failed +extract +SourceMissing: .*nowhere/);
-  t.regex(err, /SourceMissing: point `source`/);
+  t.true(err.includes(`SourceMissing: ${failures.SourceMissing.hint}`), err);
 
   const wrong = await setUp(t, 'source: nowhere\ngenerators: [hallo]\n');
   const refused = await understudyHere(wrong.args, [runCommand]);
