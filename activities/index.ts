@@ -66,7 +66,7 @@ const attempt = async <T>(
 
 /** Every activity of a worker, by name: each stage, and `compilePlan`. */
 export const createActivities = (parts: ActivityTools): Activities => {
-  const { log, onUnfit } = parts;
+  const { store, log, onUnfit } = parts;
   const perform = createPerformer(parts);
   const activity =
     (name: StageName): StageActivity =>

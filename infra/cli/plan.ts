@@ -11,8 +11,9 @@ export const planCommand = defineCommand({
   options: z.object({ config: configOption }),
   async run({ config }, io) {
     const run = await loadConfig(config);
-    const { compilePlan } = await import('../../activities/compile-plan.ts');
-    const plan = await compilePlan(run);
+    const { compile } = await import('../../pipelines/plan/compile.ts');
+    const { nightly } = await import('../../pipelines/plan/nightly.ts');
+    const plan = compile(nightly, run);
     io.out(planText(plan));
     return plan;
   },

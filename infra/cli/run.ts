@@ -31,11 +31,12 @@ export const runCommand = defineCommand({
       );
     const config = await loadConfig(file);
     // The worker compiles the plan again with its own code; compiling it here first reports mistakes at once.
-    const { compilePlan } = await import('../../activities/compile-plan.ts');
-    const plan = await compilePlan(config);
+    const { compile } = await import('../../pipelines/plan/compile.ts');
+    const { nightly } = await import('../../pipelines/plan/nightly.ts');
+    compile(nightly, config);
     if (local) {
       const { runHere } = await import('../local/run-here.ts');
-      return runHere(plan, config.name, workers, io);
+      return runHere(config, workers, io);
     }
     return withClient(async (client) => {
       const { followRun, startRun } = await import('./temporal-run.ts');

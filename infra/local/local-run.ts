@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unfitCodes } from '../../schemas/errors.ts';
-import { type Plan, type PlanNode, retryPauseMs } from '../../schemas/plan.ts';
+import type { Plan, PlanNode } from '../../schemas/plan.ts';
 import {
   Board,
   canceled,
   conclude,
   type NodeInputs,
   type Outcome,
+  retryPauseMs,
   settleNodes,
   succeeded,
 } from '../../workflows/settle.ts';

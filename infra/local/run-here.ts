@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
-import type { Plan } from '../../schemas/plan.ts';
+import { compilePlan } from '../../activities/compile-plan.ts';
+import type { RunConfig } from '../../schemas/run-config.ts';
 import type { CommandIo } from '../cli/command.ts';
 import { Interruption } from '../cli/failure-report.ts';
 import { demandSuccess, follow } from '../cli/follow.ts';
@@ -24,15 +25,16 @@ const reportOf = async ({ nodes }: RunSnapshot, store: string): Promise<string |
 };
 
 /**
- * Runs a plan without a server and shows it, as `run --wait` does on one. Returns the last snapshot with the paths of
+ * Runs the plan of a config without a server and shows it, as `run --wait` does on one. Returns the last snapshot with the paths of
  * report and store. Throws BackendUnavailable, the run's own failure, and an Interruption after Ctrl-C: then what was
  * under way has been saved.
  */
-export const runHere = async (plan: Plan, name: string, workers: number | undefined, io: CommandIo) => {
+export const runHere = async (config: RunConfig, workers: number | undefined, io: CommandIo) => {
   const { store } = readEnvironment();
+  const plan = await compilePlan(config, createFileStore(store));
   const performer = await openPerformer(workers, io);
   try {
-    const { snapshot, ended } = startLocalRun(plan, runId(name, new Date()), performer, io.signal);
+    const { snapshot, ended } = startLocalRun(plan, runId(config.name, new Date()), performer, io.signal);
     await follow(async () => snapshot(), io, ended);
     if (io.signal.aborted) io.err('stopping; what is under way saves a checkpoint first');
     const last = await ended;

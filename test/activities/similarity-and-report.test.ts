@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { compilePlan } from '../../activities/compile-plan.ts';
 import { report } from '../../activities/report.ts';
 import { similarity } from '../../activities/similarity.ts';
 import { runStage } from '../../activities/stage-runner.ts';
 import { tokenize } from '../../activities/tokenize.ts';
 import { createFileStore } from '../../infra/store/fs.ts';
 import { metricsOf } from '../../pipelines/metrics/registry.ts';
+import { compile } from '../../pipelines/plan/compile.ts';
+import { nightly } from '../../pipelines/plan/nightly.ts';
 import type { ReportData } from '../../pipelines/report/report-data.ts';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
+import { runConfig } from '../../schemas/run-config.ts';
 import { scorecard } from '../../schemas/scorecard.ts';
 import { stages } from '../../schemas/stages/index.ts';
 import type { Store } from '../../schemas/store.ts';
@@ -39,10 +41,10 @@ const scored = (
   );
 
 /** The whole branch of the floor, on the demo tables, less the other families. */
-const plan = without(await compilePlan({ source, generators: ['marginal'], report: { title: 'Demo' } }), [
-  'utility',
-  'privacy',
-]);
+const plan = without(
+  compile(nightly, runConfig.parse({ source, generators: ['marginal'], report: { title: 'Demo' } })),
+  ['utility', 'privacy'],
+);
 
 const floorRun = async (folder: string) => {
   const store = createFileStore(folder);
