@@ -165,7 +165,7 @@ const totals = () => {
 const test = async (args) => {
   const tally = totals();
   let status = 0;
-  for (const [name, ...rest] of [['biome', 'check'], ['tsc']]) {
+  for (const [name, ...rest] of [['biome', 'check'], ['tsc'], ['knip']]) {
     if (status === 0) status = await step([name, ...rest].join(' '), join(bin, name), rest, { group: true });
   }
   if (status === 0) {

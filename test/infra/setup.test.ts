@@ -25,7 +25,7 @@ const project = async (t: ExecutionContext, ava: string) => {
   await writeFile(join(root, 'package-lock.json'), lock);
   await writeFile(join(root, 'node_modules/.package-lock.json'), lock);
   await symlink(process.execPath, join(bin, 'node'));
-  for (const name of ['biome', 'tsc']) await script(join(bin, name), `echo ${name} "$@"`);
+  for (const name of ['biome', 'tsc', 'knip']) await script(join(bin, name), `echo ${name} "$@"`);
   await script(join(bin, 'ava'), ava);
   const npm = join(root, 'npm-cli.js');
   await writeFile(npm, `console.log('npm was asked to', process.argv[2]);`);
@@ -34,7 +34,7 @@ const project = async (t: ExecutionContext, ava: string) => {
   return { root, start };
 };
 
-test('`test` lints, checks types, hands its arguments to ava, and ends with the totals', async (t) => {
+test('`test` lints, checks types and unused exports, hands its arguments to ava, and ends with the totals', async (t) => {
   const { start } = await project(t, 'echo "ava $@"; echo; echo "  12 tests passed"');
   const { code, stdout } = await start('test', 'test/a.test.ts', '--match=*x*').done;
   t.is(code, 0);
@@ -42,6 +42,7 @@ test('`test` lints, checks types, hands its arguments to ava, and ends with the 
     'provisioned',
     'biome check',
     'tsc',
+    'knip',
     'ava test/a.test.ts --match=*x*',
     '12 passed, 0 failed\n',
   ];

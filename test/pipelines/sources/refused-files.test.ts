@@ -96,7 +96,7 @@ test(
   refused,
   { 'LABEVENTS.csv': null, 'LABEVENTS.csv.gz': labs },
   malformed,
-  'LABEVENTS.csv.gz is not csv.gz: its first bytes say otherwise. Is it plain .csv?',
+  'LABEVENTS.csv.gz is not csv.gz: its first bytes are those of another format. Is it plain .csv?',
 );
 test(
   'gzip named .csv',

@@ -54,5 +54,5 @@ test(
   refused,
   { 'PATIENTS.csv': null, 'PATIENTS.parquet': patients },
   malformed,
-  'PATIENTS.parquet is not parquet: its first bytes say otherwise. Is it plain .csv?',
+  'PATIENTS.parquet is not parquet: its first bytes are those of another format. Is it plain .csv?',
 );
