@@ -3,7 +3,7 @@ import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
 import { inContentOrder } from '../patients/content-order.ts';
 import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
 import type { Metric, MetricInput } from './metric.ts';
-import { metricOptions, type ScoredMetric, scoreMetric } from './score-metric.ts';
+import { metricOptions, openEnded, type ScoredMetric, scoreMetric } from './score-metric.ts';
 
 /** The parties of a scoring, and what is to be computed. */
 export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
@@ -29,11 +29,6 @@ const computeAlways: Keep = (_metric, _options, compute) => compute();
 const sizeOf = (columns: VisitColumns) => ({ patients: patientCount(columns), visits: visitCount(columns) });
 
 // JSON has no infinity: an open end is null.
-const ends = ([least, greatest]: Metric['range']): [number | null, number | null] => [
-  Number.isFinite(least) ? least : null,
-  Number.isFinite(greatest) ? greatest : null,
-];
-
 const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
 
 /**
@@ -69,7 +64,7 @@ export async function* scoreCohort(
       family,
       title,
       about,
-      range: ends(range),
+      range: openEnded(range),
       headline,
     })),
     rows: [],

@@ -50,11 +50,21 @@ const standIn = (metric: Metric, input: MetricInput): MetricInput | undefined =>
   return { ...input, synthetic, holdout: rest };
 };
 
+/** What values are possible, as JSON holds it: it has no infinity, so an open end is null. */
+export const openEnded = ([least, greatest]: readonly [number | null, number | null]): [
+  number | null,
+  number | null,
+] => [
+  least !== null && Number.isFinite(least) ? least : null,
+  greatest !== null && Number.isFinite(greatest) ? greatest : null,
+];
+
 const complete = ({ name, family, better }: Metric, row: PartialRow): PartialRow & ScoredRow => ({
   metric: name,
   family,
   better,
   ...row,
+  ...(row.range && { range: openEnded(row.range) }),
 });
 
 /** Rows that say why nothing was computed: the metric's headline rows, or one with its title. */
