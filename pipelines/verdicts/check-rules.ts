@@ -43,6 +43,15 @@ const privacyRules: Particular[] = [
     limitIs: 'guessing at a 1% false positive rate',
   },
   {
+    metric: 'overfitting-gap',
+    row: 'gap',
+    title: 'The model finds training patients no more probable than other patients',
+    short: 'overfitting',
+    limit: 0.1,
+    bound: 0.1,
+    limitIs: 'nats per code, about a tenth of the perplexity',
+  },
+  {
     metric: 'copies',
     row: 'exact-excess',
     title: 'No training patient is copied exactly',

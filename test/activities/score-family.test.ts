@@ -84,7 +84,10 @@ test('every row has its reference, interval and sentence; the strongest attack n
   t.is(auc?.n, 80, 'forty of each kind');
   t.is(auc?.interval?.length, 2);
   t.true(typeof auc?.holdout === 'number');
-  t.regex(row('strongest-attack', 'auc')?.note ?? '', /^The strongest of 3: membership-nearest/);
+  t.regex(
+    row('strongest-attack', 'auc')?.note ?? '',
+    /^The strongest of 3 by this number: membership-nearest/,
+  );
   t.is(typeof row('copies', 'exact')?.holdout, 'number');
   t.is(card.metrics.at(-1)?.metric, 'strongest-attack', 'what sums up comes last');
   t.deepEqual(card.cohorts.holdout, { patients: 40, visits: card.cohorts.holdout.visits });

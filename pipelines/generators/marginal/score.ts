@@ -1,6 +1,11 @@
 import { emptyTally, type PatientScores } from '../../generation/generator.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
-import { patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
+import {
+  lengthHistogram,
+  patientCount,
+  type VisitColumns,
+  visitCount,
+} from '../../patients/visit-columns.ts';
 
 /** What the model of independent marginals has learned, all shares in [0, 1]. */
 export interface Marginals {
@@ -82,3 +87,36 @@ export async function* scoreByMarginals(
   }
   return { ...tally, cut: 0 };
 }
+
+/**
+ * The marginals of a cohort with half an occurrence added to each code and label, present and absent alike,
+ * and half a patient to each number of visits up to `longest`: what no patient of the cohort has is rare, not
+ * impossible, so that every record of at most `longest` visits has a finite log-probability.
+ */
+export const smoothedMarginals = (
+  cohort: VisitColumns,
+  sizes: { codes: number; labels: number },
+  longest: number,
+): Marginals => {
+  const [patients, visits] = [patientCount(cohort), visitCount(cohort)];
+  const share = (count: number, of: number): number => (count + 0.5) / (of + 1);
+  const codes = new Float64Array(sizes.codes);
+  for (const code of cohort.codes) codes[code] = (codes[code] as number) + 1;
+  const labels = new Float64Array(sizes.labels);
+  cohort.labels.forEach((label, i) => {
+    labels[i % sizes.labels] = (labels[i % sizes.labels] as number) + label;
+  });
+  const { counts } = lengthHistogram(cohort.visitOffsets);
+  const lengths = Math.max(longest + 1, counts.length);
+  let upTo = 0;
+  const visitsUpTo = Float64Array.from({ length: lengths }, (_, length) => {
+    upTo += (counts[length] ?? 0) + 0.5;
+    return length === lengths - 1 ? 1 : upTo / (patients + 0.5 * lengths);
+  });
+  return {
+    codes: codes.map((count) => share(count, visits)),
+    labels: labels.map((count) => share(count, patients)),
+    visitsUpTo,
+    visits: Float64Array.of(visits),
+  };
+};

@@ -1,5 +1,7 @@
-import { patientCount } from '../../patients/visit-columns.ts';
-import { defineMetric } from '../metric.ts';
+import { scoreByMarginals, smoothedMarginals } from '../../generators/marginal/score.ts';
+import type { AsyncSteps } from '../../kernel/steps.ts';
+import { lengthHistogram, patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
+import { defineMetric, type MetricInput } from '../metric.ts';
 import { modelScores, noScores, truncationNote } from '../rows/model-scores.ts';
 import { sample } from '../statistics/samples.ts';
 import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
@@ -13,6 +15,24 @@ const published: AttackVariant = {
 
 const perCell = (logs: Float64Array, cells: Int32Array): Float64Array =>
   logs.map((log, patient) => log / Math.max(1, cells[patient] as number));
+
+/**
+ * How much more probable each patient is to the model than to independent marginals of the model's own
+ * synthetic cohort: a record that is common everywhere is no sign of membership, one that only the model
+ * finds probable is. Any holder of the model can sample such a cohort. The calibration is that of Watson et
+ * al. (On the importance of difficulty calibration in membership inference attacks, ICLR 2022), with the
+ * synthetic cohort's marginals as the reference model.
+ */
+async function* calibrated(
+  logs: Float64Array,
+  columns: VisitColumns,
+  { synthetic, vocabulary }: Pick<MetricInput, 'synthetic' | 'vocabulary'>,
+): AsyncSteps<Float64Array> {
+  const sizes = { codes: vocabulary.codes.length, labels: vocabulary.labels.length };
+  const longest = lengthHistogram(columns.visitOffsets).counts.length - 1;
+  const reference = yield* scoreByMarginals(smoothedMarginals(synthetic, sizes, longest), columns);
+  return logs.map((log, patient) => log - (reference.logProbability[patient] as number));
+}
 
 /**
  * The model attack of HALO (Theodorou et al. 2023, Table 4); evaluate_privacy_membership.py lines 125–145.
@@ -30,11 +50,11 @@ export default defineMetric({
   async *compute(input) {
     const { seed, replicates } = input;
     const size = Math.min(patientCount(input.train), patientCount(input.holdout));
-    const scores = yield* modelScores({
-      model: input.model,
+    const attacked = {
       train: sample(input.train, size, seed, 'train'),
       holdout: sample(input.holdout, size, seed, 'test'),
-    });
+    };
+    const scores = yield* modelScores({ model: input.model, ...attacked });
     if (!scores) return { rows: attackRows(attackMissing(noScores), ours) };
     const { train, holdout } = scores;
     const attack = (members: Float64Array, nonMembers: Float64Array) =>
@@ -51,6 +71,18 @@ export default defineMetric({
         attack(perCell(train.logProbability, train.cells), perCell(holdout.logProbability, holdout.cells)),
       ],
     ];
+    if (patientCount(input.synthetic) > 0)
+      found.push([
+        {
+          prefix: 'calibrated-',
+          title: ', calibrated by the synthetic cohort',
+          note: 'The model’s log-probability minus that of independent marginals of its own synthetic cohort.',
+        },
+        attack(
+          yield* calibrated(train.logProbability, attacked.train, input),
+          yield* calibrated(holdout.logProbability, attacked.holdout, input),
+        ),
+      ]);
     if (train.reference && holdout.reference)
       found.push([published, attack(train.reference.logProbability, holdout.reference.logProbability)]);
     return {

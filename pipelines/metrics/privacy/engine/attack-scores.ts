@@ -134,18 +134,3 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
     curve: thinCurve(steps, options.curvePoints ?? 200),
   };
 }
-
-/**
- * Name of the attack with the highest AUC, the first of equals; undefined where none could be made. Report it
- * with that attack's interval, and state of how many it is the best: the best of several is above its own
- * mean.
- */
-export function strongestAttack(
-  results: Readonly<Record<string, { auc: Pick<Measure, 'value'> }>>,
-): string | undefined {
-  let best: string | undefined;
-  for (const [name, { auc }] of Object.entries(results))
-    if (auc.value !== null && auc.value > (best === undefined ? -1 : (results[best]?.auc.value ?? -1)))
-      best = name;
-  return best;
-}
