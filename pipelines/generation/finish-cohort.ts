@@ -6,7 +6,7 @@ import { drawValues } from './sample-values.ts';
 
 const codeRules = await readCodeRules();
 
-/** A drawn cohort with what was taken out of it: reason → what → count, as `token-cohort.json` tells it. */
+/** A sampled cohort with what was removed from it: reason → what → count, as in `token-cohort.json`. */
 export interface Finished {
   columns: VisitColumns;
   changed: Record<string, Record<string, number>>;

@@ -28,7 +28,9 @@ const joinFact = (name: string, before: Demographic, next: Demographic): Demogra
     before.levels.join('\n') === next.levels.join('\n')
   )
     return { ...before, values: join(before.values, next.values) };
-  throw new RangeError(`${name} is told in another way by one batch of patients than by the one before`);
+  throw new RangeError(
+    `${name} has another kind or other levels in one batch of patients than in the one before`,
+  );
 };
 
 type Facts = Record<string, Demographic>;
@@ -42,7 +44,7 @@ const joinFacts = (before: Facts, next: Facts): Facts =>
     }),
   );
 
-const nobody = (): VisitColumns => ({
+const noPatients = (): VisitColumns => ({
   visitOffsets: new Int32Array(1),
   codeOffsets: new Int32Array(1),
   codes: new Int32Array(0),
@@ -50,18 +52,18 @@ const nobody = (): VisitColumns => ({
 });
 
 /** In a checkpoint, what the arrays do not say: the levels of each categorical fact. */
-const told = z.object({ levels: z.record(z.string(), z.array(z.string())).default({}) });
+const levelsJson = z.object({ levels: z.record(z.string(), z.array(z.string())).default({}) });
 const factPrefix = 'demographic.';
 
 /** Patients drawn so far, in order; what a generation puts away between two batches. */
 export class GeneratedPatients implements Checkpointable {
-  columns: VisitColumns = nobody();
+  columns: VisitColumns = noPatients();
 
   get count(): number {
     return patientCount(this.columns);
   }
 
-  /** Throws RangeError when the batch tells other facts of its patients than those before it. */
+  /** Throws RangeError when the batch has other demographics than those before it. */
   append(next: VisitColumns): void {
     if (this.count === 0) {
       this.columns = next;
@@ -94,7 +96,7 @@ export class GeneratedPatients implements Checkpointable {
 
   /** Throws ArtifactCorrupt when the arrays are not those of a generation. */
   load({ arrays, json }: Saved): void {
-    const { levels } = told.parse(json);
+    const { levels } = levelsJson.parse(json);
     const { visitOffsets, codeOffsets, codes, labels, values } = arrays;
     if (
       !(visitOffsets?.data instanceof Int32Array) ||

@@ -10,7 +10,7 @@ type Entry = [code: number, probability: number];
 const byProbability = ([a, p]: Entry, [b, q]: Entry): number => q - p || a - b;
 
 /**
- * What is told of one visit, likeliest first and equals by ascending code: of each list of candidates at most `top`
+ * The codes reported for one visit, most probable first and equals by ascending code: of each list of candidates at most `top`
  * codes, without the impossible ones and without `known`.
  */
 export const chosenCodes = (

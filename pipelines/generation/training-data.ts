@@ -43,7 +43,7 @@ export const trainingSubset = (train: VisitColumns, patients: number, seed: numb
   return selectPatients(train, order.subarray(0, patients).sort());
 };
 
-/** The training patients that a model has learned from, as its card tells. */
+/** The training patients that a model has learned from, by its card. */
 export const learnedFrom = (
   { subset, seed }: { subset?: { patients: number } | undefined; seed: number },
   train: VisitColumns,

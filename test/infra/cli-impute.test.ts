@@ -10,8 +10,9 @@ import { openDatabase } from '../../pipelines/kernel/duckdb.ts';
 import type { VisitColumns } from '../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import { understudyHere } from '../helpers/cli-here.ts';
+import { noPatients } from '../helpers/patients.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
-import { columnsOf, nobody } from '../pipelines/metrics/golden-cohorts.ts';
+import { columnsAsWritten } from '../pipelines/metrics/golden-cohorts.ts';
 
 const understudy = (args: string[]) => understudyHere(args, [imputeCommand]);
 const demoFolder = fileURLToPath(new URL('../fixtures/mimic3-demo', import.meta.url));
@@ -27,7 +28,7 @@ const vocabulary: Vocabulary = {
 };
 
 /** Hypertension in all four visits, diabetes in three, a procedure in two, aspirin in one. */
-const trained: VisitColumns = columnsOf([
+const trained: VisitColumns = columnsAsWritten([
   {
     visits: [
       [0, 1, 2, 3],
@@ -39,7 +40,7 @@ const trained: VisitColumns = columnsOf([
 ]);
 
 const modelIn = async (folder: string): Promise<string> => {
-  const fitting = await marginal.fit({ vocabulary, train: trained, validation: nobody }, {}, 0);
+  const fitting = await marginal.fit({ vocabulary, train: trained, validation: noPatients }, {}, 0);
   await fitting.step();
   const card = {
     generator: 'marginal',
@@ -186,11 +187,7 @@ test('what cannot be asked is told, and nothing is left behind', async (t) => {
     ],
     [['--kinds', 'lab', ...completion], 64, /knows no lab code; it knows dx, px, rx/],
     [['--kinds', 'drugs', ...completion], 64, /there is no kind "drugs"/],
-    [
-      ['--demographics', 'sex=F', ...completion],
-      64,
-      /was fitted to no demographics, so it cannot be told sex/,
-    ],
+    [['--demographics', 'sex=F', ...completion], 64, /was fitted to no demographics, so it cannot take sex/],
     [['--demographics', 'old', ...completion], 64, /expected NAME=VALUE, such as sex=F/],
     [['--task', 'completion', '--out', input], 64, /is there already: .*--force/],
   ];

@@ -83,17 +83,15 @@ const answers = (port: number) =>
 const uiPort = (out: string) => Number(/UI +http:\/\/127\.0\.0\.1:(\d+)/.exec(out)?.[1]);
 const demo = () => startScript('demo.ts', ['--folder', folder, '--config', config]);
 
-test.serial('a demo that is broken off ends with 130 and leaves nothing running', async (t) => {
+test('a demo that is interrupted ends with 130; the next one takes over, and fails where HALO is not ahead', async (t) => {
   const { child, says, ended } = demo();
   await says(/(running|done) +extract/);
   child.kill('SIGINT');
-  const { exit, out } = await ended;
-  t.is(exit, 130);
-  t.true(uiPort(out) > 0);
-  t.false(await answers(uiPort(out)));
-});
+  const interrupted = await ended;
+  t.is(interrupted.exit, 130);
+  t.true(uiPort(interrupted.out) > 0);
+  t.false(await answers(uiPort(interrupted.out)), 'it leaves nothing running');
 
-test.serial('the next one takes over; without HALO ahead it fails and says so', async (t) => {
   const { exit, out, err } = await demo().ended;
   t.regex(out, /demo-\S+ was interrupted/);
   t.regex(out, /demo-\S+: completed/);

@@ -63,8 +63,8 @@ test('stop kills what does not listen, kill everything at once', async (t) => {
     await (end === 'stop' ? child.stop(100) : child.kill());
     t.is(child.status(), 137);
     await until(() => !isAlive(pid));
+    t.false(isAlive(pid));
   }
-  t.pass();
 });
 
 test('a command does not outlive a parent that is killed', async (t) => {
@@ -80,5 +80,5 @@ test('a command does not outlive a parent that is killed', async (t) => {
   parent.kill('SIGKILL');
   await once(parent, 'exit');
   await until(() => !isAlive(pid));
-  t.pass();
+  t.false(isAlive(pid));
 });

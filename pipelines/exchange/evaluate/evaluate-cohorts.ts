@@ -66,7 +66,7 @@ export interface Evaluation {
   notes: string[];
 }
 
-const nobody: VisitColumns = {
+const noPatients: VisitColumns = {
   visitOffsets: new Int32Array(1),
   codeOffsets: new Int32Array(1),
   codes: new Int32Array(0),
@@ -76,7 +76,7 @@ const nobody: VisitColumns = {
 type Part = (typeof splits)[number];
 
 const inPart = (cohort: TokenCohort | undefined, part: Part): VisitColumns =>
-  cohort?.split ? selectPatients(cohort, patientsIn(cohort, splits.indexOf(part))) : nobody;
+  cohort?.split ? selectPatients(cohort, patientsIn(cohort, splits.indexOf(part))) : noPatients;
 
 /**
  * Patients that take part: all, or where the cohort brings a split those of one part, which must not be

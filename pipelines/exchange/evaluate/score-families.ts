@@ -12,7 +12,7 @@ export const needsValidation = (metrics: readonly Metric[]): boolean =>
   metrics.some(({ needs }) => needs.includes('validation'));
 
 /**
- * Where nobody gave validation patients, what trains classifiers takes some of the training patients for it.
+ * Without validation patients, whatever trains classifiers uses some of the training patients for it.
  */
 const steered = (scoring: Scoring, metrics: readonly Metric[]): Scoring => {
   const isGiven = patientCount(scoring.validation) > 0 || !needsValidation(metrics);

@@ -9,7 +9,7 @@ import { patientCount, visitCount } from '../../patients/visit-columns.ts';
 import { readModelFolder } from '../models/model-folder.ts';
 import { malformed } from '../read/outside-cohort.ts';
 import { readCohort } from '../read/read-cohort.ts';
-import { toldFacts } from './known-facts.ts';
+import { knownFacts } from './known-facts.ts';
 import { type SpokenCohort, speakVocabulary } from './to-vocabulary.ts';
 
 /** What is to be filled in, and by which model. */
@@ -89,8 +89,8 @@ export async function* imputeCohort(request: ImputationRequest): AsyncSteps<Impu
   try {
     if (!sampler.impute) throw new RangeError(`${generator} declares impute, and its sampler has none`);
     const patients = patientCount(spoken.columns);
-    const told = toldFacts(demographics, sampler.features, patients, generator);
-    const facts = { ...spoken.columns.demographics, ...told };
+    const given = knownFacts(demographics, sampler.features, patients, generator);
+    const facts = { ...spoken.columns.demographics, ...given };
     const columns = { ...spoken.columns, ...(Object.keys(facts).length > 0 && { demographics: facts }) };
     const imputation = yield* sampler.impute({
       columns,

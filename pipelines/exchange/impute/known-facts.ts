@@ -13,10 +13,10 @@ const featureList = (features: Features): string =>
     .join('; ');
 
 /**
- * The same facts for every patient, out of `name=value` texts, as a fitted model can be told them. Throws InvalidUsage
+ * The same facts for every patient, out of `name=value` texts, as a fitted model takes them. Throws InvalidUsage
  * for a name or a level that it does not know, telling those it does.
  */
-export const toldFacts = (
+export const knownFacts = (
   texts: readonly string[],
   features: Features | undefined,
   patients: number,
@@ -30,10 +30,10 @@ export const toldFacts = (
       throw wrong(`expected NAME=VALUE, such as sex=F, and found ${JSON.stringify(text)}`);
     const levels = features?.[name];
     if (!features || Object.keys(features).length === 0)
-      throw wrong(`this model (${generator}) was fitted to no demographics, so it cannot be told ${name}`);
+      throw wrong(`this model (${generator}) was fitted to no demographics, so it cannot take ${name}`);
     if (levels === undefined)
-      throw wrong(`this model (${generator}) does not know ${name}; it can be told ${featureList(features)}`);
-    if (name in facts) throw wrong(`${name} is told twice`);
+      throw wrong(`this model (${generator}) does not know ${name}; it takes ${featureList(features)}`);
+    if (name in facts) throw wrong(`${name} is given twice`);
     if (levels === 'numeric') {
       if (!Number.isFinite(Number(value)))
         throw wrong(`${name} should be a number, found ${JSON.stringify(value)}`);

@@ -10,7 +10,7 @@ export interface SpokenCohort {
   unknown: { codes: number; occurrences: number };
   /** Codes that were read. */
   known: number;
-  /** False where the model has labels and the cohort does not tell all of them: then it tells none. */
+  /** False where the model has labels and the cohort does not have all of them: then none is used. */
   labeled: boolean;
 }
 

@@ -28,7 +28,7 @@ const extracted = (source: string, draft: Pick<Draft, 'path'>) =>
   last(extractTables(mimicIii, source, draft));
 
 /**
- * Tables of MIMIC-III, read as a run reads them: same visits, same codes, same 25 labels; nobody is split
+ * Tables of MIMIC-III, read as a run reads them: same visits, same codes, same 25 labels; no patient is split
  * off.
  */
 export const mimicLayout: CohortLayout = {
@@ -40,9 +40,9 @@ export const mimicLayout: CohortLayout = {
     const draft = { path: (file: string) => join(scratch, file) };
     const { tables } = await extracted(path, draft);
     const paths = cohortTables.map((table) => [table, draft.path(`${table}.parquet`)]);
-    const nobody = { split: { validation: 0, holdout: 0 }, seed: 0, minVisits: 1, minAge: 0 };
+    const unsplit = { split: { validation: 0, holdout: 0 }, seed: 0, minVisits: 1, minAge: 0 };
     const { cohort } = await last(
-      assembleCohort(Object.fromEntries(paths), { ...nobody, drugTypes: ['MAIN'], labValue: 'last' }, draft),
+      assembleCohort(Object.fromEntries(paths), { ...unsplit, drugTypes: ['MAIN'], labValue: 'last' }, draft),
     );
     const { tokens } = tokenizeCohort(cohort, {
       modalities,

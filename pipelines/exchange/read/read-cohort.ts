@@ -51,7 +51,7 @@ const only = (
   );
   const { columns, kept, lostVisits } = retoken(cohort, tokenOf);
   const lostPatients = patientCount(cohort) - kept.length;
-  const told = [...modalityCounts(others)].map(([modality, count]) => `${count} ${modality}`).join(', ');
+  const counts = [...modalityCounts(others)].map(([modality, count]) => `${count} ${modality}`).join(', ');
   const { split, demographics, ...rest } = cohort;
   return {
     ...rest,
@@ -61,7 +61,7 @@ const only = (
     vocabulary: { ...cohort.vocabulary, codes },
     notes: [
       ...cohort.notes,
-      `codes of other modalities were left out (${told}), and with them ${inWords(lostVisits)} visits and ${inWords(lostPatients)} patients`,
+      `codes of other modalities were left out (${counts}), and with them ${inWords(lostVisits)} visits and ${inWords(lostPatients)} patients`,
     ],
   };
 };

@@ -134,10 +134,10 @@ const foldedArea = (scores: Float64Array, { folds, seed, replicates }: Discrimin
 };
 
 /**
- * How well a classifier tells synthetic patients from real ones: the cross-validated AUC, 0.5 where it cannot
- * and 1 where it always can. The interval resamples the patients asked about, with the models as they are.
- * Equally many of both sides, patients without visits left out; real patients may be those the generator was
- * trained on or not, as the caller likes. A sentence where a side has fewer than ten a fold.
+ * How well a classifier separates synthetic patients from real ones: the cross-validated AUC, 0.5 where it
+ * cannot and 1 where it always can. The interval resamples the patients asked about, with the models as they
+ * are. Equally many of both sides, patients without visits left out; real patients may be those the generator
+ * was trained on or not, as the caller likes. A sentence where a side has fewer than ten a fold.
  */
 export async function* discriminate(
   real: VisitColumns,

@@ -10,7 +10,7 @@ export interface FeatureRows {
   count: number;
 }
 
-/** Steps of a length that are told apart: 0, 1, 2, 3, 4–5, 6–7, 8–11, 12–15, 16–23 … */
+/** Steps of a length that are distinguished: 0, 1, 2, 3, 4–5, 6–7, 8–11, 12–15, 16–23 … */
 const lengthStep = (length: number): number => {
   if (length < 4) return length;
   const power = 31 - Math.clz32(length);

@@ -33,7 +33,7 @@ export interface RocAxes {
   y: string;
 }
 
-const membershipAxes: RocAxes = { x: 'others accused →', y: '↑ training patients found' };
+const membershipAxes: RocAxes = { x: 'false positive rate →', y: '↑ true positive rate' };
 
 /**
  * Members found against false alarms, unless `axes` says otherwise. On the logarithmic scale no false alarm

@@ -1,25 +1,19 @@
 import test from 'ava';
 import { copiedCodes } from '../../../pipelines/generation/copied-codes.ts';
 import { RandomSource } from '../../../pipelines/kernel/random.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
-
-const columns = (patients: number[][][]): VisitColumns => {
-  const builder = new VisitColumnsBuilder();
-  for (const visits of patients) builder.addPatient(visits, []);
-  return builder.build();
-};
+import { recordsOf } from '../../helpers/patients.ts';
 
 test('counted by hand: same patient, same visit, same code', (t) => {
-  const training = columns([[[0, 1], [2]], [[0]], [[3]], [[0, 4]]]);
-  const synthetic = columns([[[1, 5], [2], [2]], [[1]]]);
+  const training = recordsOf([[[0, 1], [2]], [[0]], [[3]], [[0, 4]]]);
+  const synthetic = recordsOf([[[1, 5], [2], [2]], [[1]]]);
   // Copied: code 1 and code 2 of the first patient. By chance: 1 has 1 of 4 first visits, 5 none, 2 one of 4 second
   // visits, the third visit nobody, the other patient's 1 again one of 4.
   t.deepEqual(copiedCodes(synthetic, training, 6), { fraction: 2 / 5, byChance: 3 / 4 / 5 });
 });
 
 test('patients beyond the training patients are held against them once more', (t) => {
-  const training = columns([[[0]], [[1]]]);
-  t.deepEqual(copiedCodes(columns([[[0]], [[1]], [[0]], [[0]]]), training, 2), {
+  const training = recordsOf([[[0]], [[1]]]);
+  t.deepEqual(copiedCodes(recordsOf([[[0]], [[1]], [[0]], [[0]]]), training, 2), {
     fraction: 3 / 4,
     byChance: 1 / 2,
   });
@@ -27,16 +21,16 @@ test('patients beyond the training patients are held against them once more', (t
 
 test('nothing against nobody is nothing', (t) => {
   const none = { fraction: 0, byChance: 0 };
-  t.deepEqual(copiedCodes(columns([]), columns([[[0]]]), 1), none);
-  t.deepEqual(copiedCodes(columns([[[0]]]), columns([]), 1), none);
-  t.deepEqual(copiedCodes(columns([[]]), columns([[]]), 1), none);
+  t.deepEqual(copiedCodes(recordsOf([]), recordsOf([[[0]]]), 1), none);
+  t.deepEqual(copiedCodes(recordsOf([[[0]]]), recordsOf([]), 1), none);
+  t.deepEqual(copiedCodes(recordsOf([[]]), recordsOf([[]]), 1), none);
 });
 
 test('a copier stands out, a stranger does not', (t) => {
   const random = new RandomSource(5, 'order');
   const uniforms = new Float64Array(120);
   const cohort = (stream: number) =>
-    columns(
+    recordsOf(
       Array.from({ length: 300 }, (_, patient) => {
         random.fill(uniforms, 0, 120, patient, stream);
         return [0, 1, 2].map((visit) =>

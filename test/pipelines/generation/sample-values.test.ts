@@ -1,8 +1,9 @@
 import test from 'ava';
 import { finishCohort } from '../../../pipelines/generation/finish-cohort.ts';
 import { drawValues, exclusiveGroups, numberIn } from '../../../pipelines/generation/sample-values.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import { recordsOf } from '../../helpers/patients.ts';
 
 const lab = (code: string, low: number, high: number) => ({
   modality: 'lab' as const,
@@ -25,12 +26,7 @@ const vocabulary: Vocabulary = {
   labels: [],
 };
 
-const cohort = (...patients: number[][][]): VisitColumns => {
-  const builder = new VisitColumnsBuilder();
-  for (const visits of patients) builder.addPatient(visits, []);
-  return builder.build();
-};
-
+const cohort = (...patients: number[][][]): VisitColumns => recordsOf(patients);
 const visitTokens = ({ codes, codeOffsets }: VisitColumns, visit: number): number[] => [
   ...codes.subarray(codeOffsets[visit], codeOffsets[visit + 1]),
 ];

@@ -1,4 +1,7 @@
-/** Trains a generator of the config given, HALO where none is named, saves it, and tells foreseen and greatest memory; a process of its own for it. */
+/**
+ * A program: trains a generator of the given config (HALO by default), saves it, and prints the predicted and the
+ * peak memory of its process.
+ */
 import { startBackend } from '../../../infra/backend.ts';
 import { generatorNamed } from '../../../pipelines/generators/registry.ts';
 import { release } from '../../../pipelines/kernel/free-array.ts';
@@ -30,5 +33,5 @@ const fitting = await generator.fit(data, generator.config.parse(config), 1);
 for (let step = 0; step < 3; step++) await fitting.step();
 release(await encodeInTurns(await fitting.save()));
 release(await encodeInTurns(await fitting.model()));
-const foreseen = before / 2 ** 20 + Number(fitting.facts['memoryMib']);
-console.log(JSON.stringify({ foreseen, greatest: process.resourceUsage().maxRSS / 1024 }));
+const predicted = before / 2 ** 20 + Number(fitting.facts['memoryMib']);
+console.log(JSON.stringify({ predicted, peak: process.resourceUsage().maxRSS / 1024 }));

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { MetricInput } from '../../../pipelines/metrics/metric.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
+import { noPatients } from '../../helpers/patients.ts';
 
 export interface Patient {
   visits: number[][];
@@ -11,8 +12,8 @@ export interface Patient {
 export const golden = <T>(file: string): T =>
   JSON.parse(readFileSync(new URL(`../../fixtures/golden/${file}`, import.meta.url), 'utf8')) as T;
 
-/** Columns exactly as written: unlike VisitColumnsBuilder it keeps repeated codes, which a golden case has. */
-export const columnsOf = (patients: readonly Patient[]): VisitColumns => {
+/** Columns exactly as written: unlike `columnsOf` of test/helpers it keeps repeated codes, which a golden case has. */
+export const columnsAsWritten = (patients: readonly Patient[]): VisitColumns => {
   const visits = patients.flatMap((patient) => patient.visits);
   const offsets = (lengths: number[]) => {
     let end = 0;
@@ -25,9 +26,6 @@ export const columnsOf = (patients: readonly Patient[]): VisitColumns => {
     labels: Uint8Array.from(patients.flatMap((patient) => patient.labels)),
   };
 };
-
-/** No patients at all. */
-export const nobody = new VisitColumnsBuilder().build();
 
 /** Diagnoses that few patients of the conformance cohort have both of, as codes of men and of women. */
 const sexed: Record<number, string> = { 8: '60000', 13: 'V270' };
@@ -49,10 +47,10 @@ export const comparing = (
   labels: number,
 ): MetricInput => ({
   vocabulary: vocabularyOf(codes, labels),
-  train: columnsOf(real),
-  validation: nobody,
-  holdout: nobody,
-  synthetic: columnsOf(synthetic),
+  train: columnsAsWritten(real),
+  validation: noPatients,
+  holdout: noPatients,
+  synthetic: columnsAsWritten(synthetic),
   rows: [],
   options: {},
   seed: 0,

@@ -10,7 +10,7 @@ import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-re
 import { countOccurrences } from '../../../pipelines/metrics/statistics/occurrence-counts.ts';
 import type { Keys } from '../../../pipelines/metrics/statistics/postings.ts';
 import { patientCount, type VisitColumns, visitCount } from '../../../pipelines/patients/visit-columns.ts';
-import { cases, columnsOf, comparing, golden } from './golden-cohorts.ts';
+import { cases, columnsAsWritten, comparing, golden } from './golden-cohorts.ts';
 import { pearson, r2 } from './statistics/plain-agreement.ts';
 
 type Key = number | [number, number];
@@ -61,7 +61,7 @@ const isClose = (found: number, wanted: number, absolute = 0): boolean =>
 const columns = (name: string): { real: VisitColumns; synthetic: VisitColumns } => {
   const found = cases[name];
   if (!found) throw new Error(`no cohorts for golden case ${name}`);
-  return { real: columnsOf(found.real), synthetic: columnsOf(found.synthetic) };
+  return { real: columnsAsWritten(found.real), synthetic: columnsAsWritten(found.synthetic) };
 };
 
 const value = (rows: { row: string; value: number | null }[], row: string): number =>
@@ -151,7 +151,7 @@ for (const [name, wanted] of Object.entries(expected)) {
         t.true(isClose(real(rows, `${prefix}${row}`), wanted.aggregate_real[key] ?? Number.NaN), key);
       }
     const found = cases[name]?.synthetic.filter((patient) => patient.visits.length > 0) ?? [];
-    const labels = drain(labelPrevalence.compute({ ...comparison, synthetic: columnsOf(found) })).rows;
+    const labels = drain(labelPrevalence.compute({ ...comparison, synthetic: columnsAsWritten(found) })).rows;
     const rowsOf = labels.filter((row) => row.row.startsWith('label: '));
     const wantedReal = Object.values(wanted.label_probabilities_real);
     const wantedSynthetic = Object.values(wanted.label_probabilities_syn);

@@ -5,15 +5,16 @@ import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import imputationPerplexity from '../../../pipelines/metrics/similarity/imputation-perplexity.ts';
 import { quantile } from '../../../pipelines/metrics/statistics/bootstrap.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';
+import { noPatients } from '../../helpers/patients.ts';
+import { columnsAsWritten, golden, type Patient, vocabularyOf } from './golden-cohorts.ts';
 
 const split = golden<Record<'train' | 'test', Patient[]>>('split.json');
-const train = columnsOf(split.train.slice(0, 80));
-const holdout = columnsOf(split.test.slice(0, 40));
+const train = columnsAsWritten(split.train.slice(0, 80));
+const holdout = columnsAsWritten(split.test.slice(0, 40));
 const vocabulary = vocabularyOf(120, 5);
 
 const rowsOf = async (model: () => Promise<Sampler>, given: Partial<{ vocabulary: Vocabulary }> = {}) => {
-  const input = { train, holdout, validation: nobody, synthetic: nobody, vocabulary, ...given };
+  const input = { train, holdout, validation: noPatients, synthetic: noPatients, vocabulary, ...given };
   const found = imputationPerplexity.compute({
     ...input,
     model,
@@ -27,7 +28,7 @@ const rowsOf = async (model: () => Promise<Sampler>, given: Partial<{ vocabulary
 };
 
 const fitted = async (words = vocabulary): Promise<Sampler> => {
-  const fitting = await marginal.fit({ vocabulary: words, train, validation: nobody }, {}, 0);
+  const fitting = await marginal.fit({ vocabulary: words, train, validation: noPatients }, {}, 0);
   await fitting.step();
   return marginal.open(await fitting.model(), {}, words);
 };

@@ -14,7 +14,7 @@ import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pa
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
 import { countOccurrences } from '../../../pipelines/metrics/statistics/occurrence-counts.ts';
 import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
-import { cases, columnsOf, comparing, type Patient } from './golden-cohorts.ts';
+import { cases, columnsAsWritten, comparing, type Patient } from './golden-cohorts.ts';
 
 const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };
 const given = { ...comparing(mini.real, mini.synthetic, 120, 5), options: {} };
@@ -94,7 +94,7 @@ const draw = (shares: Float64Array, source: RandomSource, simulation: number): V
     );
     return { visits: [own], labels: [] };
   });
-  return columnsOf(patients);
+  return columnsAsWritten(patients);
 };
 
 const total = (of: (key: number) => number): number =>

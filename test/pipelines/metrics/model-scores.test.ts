@@ -5,8 +5,9 @@ import { haloSampler } from '../../../pipelines/generators/halo/sampling/sampler
 import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import { metrics } from '../../../pipelines/metrics/registry.ts';
 import { scoreMetric } from '../../../pipelines/metrics/score-metric.ts';
+import { noPatients } from '../../helpers/patients.ts';
 import { goldenHalo, openTiny, tiny } from '../generators/halo/network/golden.ts';
-import { nobody, vocabularyOf } from './golden-cohorts.ts';
+import { vocabularyOf } from './golden-cohorts.ts';
 
 test.before(() => startBackend());
 
@@ -14,7 +15,7 @@ const found = async (name: string, model: () => Promise<Sampler>) => {
   const metric = metrics.get(name);
   if (!metric) throw new Error(`no metric ${name}`);
   const { columns } = await goldenHalo();
-  const parties = { train: columns, validation: nobody, holdout: columns, synthetic: nobody };
+  const parties = { train: columns, validation: noPatients, holdout: columns, synthetic: noPatients };
   const vocabulary = vocabularyOf(tiny.codes, tiny.labels);
   const input = { ...parties, vocabulary, model, rows: [], options: {}, seed: 0, replicates: 20 };
   return (await drainAsync(scoreMetric(metric, input, 0))).rows;
@@ -45,7 +46,7 @@ test('an attack on patients who are on both sides is guessing', async (t) => {
 
 test('a model that only draws gives a sentence, and is closed', async (t) => {
   let closed = 0;
-  const drawing: Sampler = { sample: async () => nobody, dispose: () => closed++ };
+  const drawing: Sampler = { sample: async () => noPatients, dispose: () => closed++ };
   for (const name of ['language-model', 'membership-model'])
     for (const { value, note } of await found(name, async () => drawing)) {
       t.is(value, null);

@@ -6,7 +6,8 @@ import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import type { MetricRow, ScorecardSeries } from '../../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { columnsOf, golden, nobody, type Patient, vocabularyOf } from './golden-cohorts.ts';
+import { noPatients } from '../../helpers/patients.ts';
+import { columnsAsWritten, golden, type Patient, vocabularyOf } from './golden-cohorts.ts';
 import { type Parties, tested } from './tested-families.ts';
 
 const split = golden<Record<'train' | 'test' | 'synthetic', Patient[]>>('split.json');
@@ -67,9 +68,9 @@ const modelOf = (patients: readonly Patient[], labels: number) => {
     visits: Array.from({ length: visits }, (): number[] => []),
     labels: Array<number>(labels).fill(0),
   }));
-  const train = columnsOf([...patients, everything, ...lengths]);
+  const train = columnsAsWritten([...patients, everything, ...lengths]);
   return async () => {
-    const fitting = await marginal.fit({ vocabulary, train, validation: nobody }, {}, 0);
+    const fitting = await marginal.fit({ vocabulary, train, validation: noPatients }, {}, 0);
     await fitting.step();
     return marginal.open(await fitting.model(), {}, vocabulary);
   };
@@ -89,7 +90,7 @@ export const score = async (
 ): Promise<Scored> => {
   const given = { ...usual, ...parties };
   const side = (patients: readonly Patient[]) =>
-    patients.length === 0 ? nobody : withValues(columnsOf(patients));
+    patients.length === 0 ? noPatients : withValues(columnsAsWritten(patients));
   const { card, series } = await drainAsync(
     scoreCohort({
       generator: 'somebody',

@@ -6,7 +6,7 @@ import { metrics, metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
 import { suppressedCount, suppressedRow, suppressedSeries } from '../../../pipelines/metrics/small-groups.ts';
 import { scorecard, scorecardSeries } from '../../../schemas/scorecard.ts';
-import { columnsOf, golden, type Patient } from './golden-cohorts.ts';
+import { columnsAsWritten, golden, type Patient } from './golden-cohorts.ts';
 
 const row = (more: Partial<ScoredRow> & Pick<PartialRow, 'nIs' | 'behind'> = {}) => ({
   metric: 'm',
@@ -137,10 +137,10 @@ const cardBelow = (suppressBelow: number, chosen: readonly Metric[]) =>
         })),
         labels: ['L0', 'L1', 'L2', 'L3', 'L4', 'PLANTED'],
       },
-      train: columnsOf(planted(split.train.slice(0, 120), rare.patients)),
-      validation: columnsOf(planted(split.test.slice(60), 4)),
-      holdout: columnsOf(planted(split.test.slice(0, 60), 5)),
-      synthetic: columnsOf(planted(split.synthetic.slice(0, 120), 20)),
+      train: columnsAsWritten(planted(split.train.slice(0, 120), rare.patients)),
+      validation: columnsAsWritten(planted(split.test.slice(60), 4)),
+      holdout: columnsAsWritten(planted(split.test.slice(0, 60), 5)),
+      synthetic: columnsAsWritten(planted(split.synthetic.slice(0, 120), 20)),
       metrics: chosen,
       options,
       seed: 0,

@@ -12,7 +12,8 @@ import {
 } from '../../../pipelines/metrics/statistics/distributions.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { nobody, vocabularyOf } from './golden-cohorts.ts';
+import { noPatients } from '../../helpers/patients.ts';
+import { vocabularyOf } from './golden-cohorts.ts';
 
 /** A diagnosis, two tests in two ranges each, a test that is only done, and gaps in two ranges. */
 const vocabulary: Vocabulary = {
@@ -46,8 +47,8 @@ const cohort = (patients: Visit[][]): VisitColumns => {
 const input = (real: Visit[][], synthetic: Visit[][], leastPatients = 1) => ({
   vocabulary,
   train: cohort(real),
-  validation: nobody,
-  holdout: nobody,
+  validation: noPatients,
+  holdout: noPatients,
   synthetic: cohort(synthetic),
   rows: [],
   options: { leastPatients },

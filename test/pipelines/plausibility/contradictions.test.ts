@@ -3,11 +3,11 @@ import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { drain } from '../../../pipelines/kernel/steps.ts';
 import plausibility from '../../../pipelines/metrics/similarity/plausibility.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import { readCodeRules, setBits, usesIcd9 } from '../../../pipelines/plausibility/code-rules.ts';
 import type { Modality } from '../../../schemas/ehr.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { nobody } from '../metrics/golden-cohorts.ts';
+import { noPatients, recordsOf } from '../../helpers/patients.ts';
 
 const rules = await readCodeRules();
 
@@ -79,19 +79,13 @@ const [plain, prostate, outcome, liveborn, preterm, coronary, death, normal, tea
 ] as const;
 const [appendix, otherAppendix, drug] = [10, 11, 12] as const;
 
-const cohort = (patients: readonly (readonly (readonly number[])[])[]): VisitColumns => {
-  const builder = new VisitColumnsBuilder();
-  for (const visits of patients) builder.addPatient(visits, []);
-  return builder.build();
-};
-
 const scored = (synthetic: VisitColumns, replicates = 0, words = vocabulary) => {
   const { rows } = drain(
     plausibility.compute({
       vocabulary: words,
-      train: cohort([[[plain]], [[prostate], [outcome]]]),
-      validation: nobody,
-      holdout: nobody,
+      train: recordsOf([[[plain]], [[prostate], [outcome]]]),
+      validation: noPatients,
+      holdout: noPatients,
       synthetic,
       rows: [],
       options: {},
@@ -120,7 +114,7 @@ const planted: Record<string, { bad: number[][]; good: number[][][] }> = {
 
 for (const [rule, { bad, good }] of Object.entries(planted))
   test(`${rule}: finds the one planted, and no other`, (t) => {
-    const rows = scored(cohort([...good, bad, [[plain]], [[], []], []]));
+    const rows = scored(recordsOf([...good, bad, [[plain]], [[], []], []]));
     const row = rows.get(rule);
     t.is(row?.n, good.length + 1, 'those concerned');
     t.is(row?.value, 1 / (good.length + 1));
@@ -134,15 +128,19 @@ test('every rule is planted, and real patients stand beside', (t) => {
     Object.keys(planted),
     rules.rules.map(({ name }) => name),
   );
-  const row = scored(cohort([[[prostate]], [[outcome]]]), 20).get('both-sexes');
+  const row = scored(recordsOf([[[prostate]], [[outcome]]]), 20).get('both-sexes');
   t.deepEqual([row?.value, row?.real, row?.patients], [0, 1, 1]);
   t.deepEqual(row?.interval, [0, 1 - 0.025 ** (1 / (row?.n ?? 0))], 'none of a few is not none of all');
-  t.is(scored(cohort([[[prostate]], [[outcome]]])).get('both-sexes')?.interval, undefined, 'none asked for');
+  t.is(
+    scored(recordsOf([[[prostate]], [[outcome]]])).get('both-sexes')?.interval,
+    undefined,
+    'none asked for',
+  );
 });
 
 test('an interval holds the share, and codes of another system are a sentence', (t) => {
   const patients = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? [[prostate], [outcome]] : [[plain]]));
-  const any = scored(cohort(patients), 100).get('any');
+  const any = scored(recordsOf(patients), 100).get('any');
   const [low = 1, high = 0] = any?.interval ?? [];
   t.true(low < 1 / 3 && high > 1 / 3);
   const words = (code: (i: number) => string): Vocabulary => ({
@@ -150,7 +148,7 @@ test('an interval holds the share, and codes of another system are a sentence', 
     codes: vocabulary.codes.map(({ modality }, i) => ({ modality, code: code(i) })),
   });
   for (const other of [words((i) => `ICD10:I${i}`), words(String), { codes: [], labels: [] }])
-    for (const { value, note } of scored(cohort(patients), 0, other).values()) {
+    for (const { value, note } of scored(recordsOf(patients), 0, other).values()) {
       t.is(value, null);
       t.regex(note ?? '', /ICD-9-CM/);
     }

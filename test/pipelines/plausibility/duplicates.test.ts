@@ -1,7 +1,7 @@
 import test from 'ava';
 import duplicates from '../../../pipelines/metrics/similarity/duplicates.ts';
 import { commonestShare, recordGroups, twinShare } from '../../../pipelines/plausibility/duplicates.ts';
-import { columnsOf, comparing, type Patient } from '../metrics/golden-cohorts.ts';
+import { columnsAsWritten, comparing, type Patient } from '../metrics/golden-cohorts.ts';
 
 const patients = (...records: number[][][]): Patient[] => records.map((visits) => ({ visits, labels: [] }));
 
@@ -21,20 +21,20 @@ const bruteForce = (records: readonly string[], size: number): number => {
 };
 
 test('the expected share of twins is the mean over all subsets', (t) => {
-  const groups = recordGroups(columnsOf(some), 1);
+  const groups = recordGroups(columnsAsWritten(some), 1);
   t.deepEqual([...groups.sizes], [1, 1, 2, 3]);
   const records = some.map(({ visits }) => JSON.stringify(visits));
   for (let size = 1; size <= some.length; size++)
     t.true(Math.abs((twinShare(groups, size) ?? 0) - bruteForce(records, size)) < 1e-12, `${size}`);
   t.is(twinShare(groups, 8), null);
-  t.is(twinShare(recordGroups(columnsOf([]), 1), 0), null);
+  t.is(twinShare(recordGroups(columnsAsWritten([]), 1), 0), null);
   t.is(commonestShare(groups), 3 / 7);
 });
 
 test('patients without a code are no twins, and short records can be left out', (t) => {
   const empty = patients([], [], [[]], [[], []], [[4]]);
-  t.deepEqual(recordGroups(columnsOf(empty), 1), { sizes: Int32Array.of(1), n: 1 });
-  t.deepEqual([...recordGroups(columnsOf(some), 2).sizes], [1, 2]);
+  t.deepEqual(recordGroups(columnsAsWritten(empty), 1), { sizes: Int32Array.of(1), n: 1 });
+  t.deepEqual([...recordGroups(columnsAsWritten(some), 2).sizes], [1, 2]);
 });
 
 test('cohorts are compared at the size of the smallest', (t) => {
@@ -42,7 +42,7 @@ test('cohorts are compared at the size of the smallest', (t) => {
   const repeated = patients(...Array.from({ length: 60 }, (_, i) => [[i % 6], [1]]));
   const { rows } = duplicates.compute({
     ...comparing(real, repeated, 60, 0),
-    holdout: columnsOf(real.slice(0, 10)),
+    holdout: columnsAsWritten(real.slice(0, 10)),
     options: {},
   });
   const share = rows.find(({ row }) => row === 'share');

@@ -15,10 +15,11 @@ import codesPerVisit from '../../../pipelines/metrics/similarity/codes-per-visit
 import labelPrevalence from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../pipelines/patients/visit-columns.ts';
+import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
 import type { LineageStep, ReportInput } from '../../../pipelines/report/report-data.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { columnsOf, golden, nobody, type Patient } from '../metrics/golden-cohorts.ts';
+import { columnsOf, noPatients } from '../../helpers/patients.ts';
+import { golden, type Patient } from '../metrics/golden-cohorts.ts';
 import { utilityCard } from './example-utility.ts';
 
 const similarity: Metric[] = [
@@ -60,13 +61,6 @@ const dealt = (patients: Patient[]): Patient[] => {
 /** Real patients with the given share of them exchanged for dealt ones: a model between baseline and real. */
 const blend = (share: number): Patient[] =>
   dealt(other).map((patient, i) => ((i * 13) % 100 < share * 100 ? patient : (split.train[i] ?? patient)));
-
-const columns = (patients: Patient[]) => {
-  // Through the builder, which drops the repeats that dealing makes.
-  const builder = new VisitColumnsBuilder();
-  for (const { visits, labels } of patients) builder.addPatient(visits, labels);
-  return builder.build();
-};
 
 const curveOf = (epochs: number) =>
   Array.from({ length: epochs }, (_, epoch) => ({
@@ -119,7 +113,7 @@ const scored = (generator: string, parties: Parties, metrics: readonly Metric[],
       generator,
       vocabulary: exampleVocabulary,
       ...parties,
-      validation: nobody,
+      validation: noPatients,
       metrics,
       seed: 0,
       replicates,
@@ -143,9 +137,9 @@ const names = [
 
 /** The first is the baseline, the next copies most training patients, the others ever fewer. */
 const partiesOf = (i: number): Parties => ({
-  train: columns(split.train),
-  synthetic: columns(i === 0 ? dealt(split.train) : blend(Math.min(0.9, 0.25 * i))),
-  holdout: columns(split.test),
+  train: columnsOf(split.train),
+  synthetic: columnsOf(i === 0 ? dealt(split.train) : blend(Math.min(0.9, 0.25 * i))),
+  holdout: columnsOf(split.test),
 });
 
 const cardsOf = (metrics: readonly Metric[], replicates: number) =>
@@ -203,7 +197,7 @@ export const emptyRun = (): ReportInput => ({
 });
 
 const one = columnsOf([{ visits: [[7]], labels: [0, 0, 0, 0, 0] }]);
-const tinyCard = await scored('halo', { train: one, synthetic: one, holdout: nobody }, [
+const tinyCard = await scored('halo', { train: one, synthetic: one, holdout: noPatients }, [
   ...similarity,
   ...privacy,
 ]);

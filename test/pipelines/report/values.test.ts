@@ -12,7 +12,7 @@ import { reportPage } from '../../../pipelines/report/page.ts';
 import { codeName } from '../../../pipelines/report/plot-data.ts';
 import { assembleReport, type ReportInput } from '../../../pipelines/report/report-data.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
-import { nobody } from '../metrics/golden-cohorts.ts';
+import { noPatients } from '../../helpers/patients.ts';
 import { emptyRun } from './example-run.ts';
 
 const tests = Array.from({ length: 12 }, (_, i) => ({
@@ -77,7 +77,7 @@ const run = async (suppressBelow: number): Promise<ReportInput> => {
           generator,
           vocabulary,
           train: invented(300, 1, 0),
-          validation: nobody,
+          validation: noPatients,
           holdout: invented(100, 2, 0),
           synthetic: invented(300, 3, bias),
           metrics: [codePrevalence, labValues, visitGaps],

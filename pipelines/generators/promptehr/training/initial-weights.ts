@@ -37,7 +37,7 @@ export const headShares = (
 
 /**
  * What a head adds to its logits so that, where rows say nothing, each code is in as large a share of spans
- * as told, and independently of the others. Codes that ascend: the next is c when none between is there, so
+ * as given, and independently of the others. Codes that ascend: the next is c when none between is there, so
  * p(c) times 1 - p of all codes before it; the end when none is left. In any order: p(c), and one for the
  * end.
  */

@@ -59,7 +59,7 @@ const sizedLike = (config: PromptConfig, { model }: PromptStart): PromptConfig =
 };
 
 /**
- * Where the config leaves `start` out: biases if the model has some, or if it has never been told how common
+ * Where the config leaves `start` out: biases if the model has some, or if it was never given how common
  * codes are.
  */
 const startOf = (config: PromptConfig, { model }: PromptStart, { taken }: RowSources): PromptConfig => {
@@ -86,7 +86,7 @@ export const settingsFrom = (
       `contextTokens is ${config.contextTokens} in the config, and the model it is to start from has positions for ` +
         `${room} tokens beside ${prompts} prompts`,
     );
-  // What codes have to do with each other stands in the model's rows, not in what a cohort tells before
+  // What codes have to do with each other stands in the model's rows, not in what a cohort shows before
   // training.
   const begin = settings.start === 'random' ? 'random' : 'prevalence';
   return { ...settings, start: begin, contextTokens: Math.min(settings.contextTokens, room) };

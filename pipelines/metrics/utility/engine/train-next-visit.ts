@@ -175,8 +175,8 @@ class NextVisitFit implements EpochLearner<Example[]> {
 }
 
 /**
- * Trains a next-visit predictor and tells how it recalls the codes of test visits at the epoch with the least
- * validation loss. Each set must have something to predict. Codes that no training visit has are never
+ * Trains a next-visit predictor and reports how it recalls the codes of test visits at the epoch with the
+ * least validation loss. Each set must have something to predict. Codes that no training visit has are never
  * guessed.
  */
 export async function* trainNextVisit(

@@ -2,7 +2,8 @@ import test from 'ava';
 import marginal from '../../../../pipelines/generators/marginal.ts';
 import { drainAsync } from '../../../../pipelines/kernel/steps.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
-import { columnsOf, nobody, type Patient } from '../../metrics/golden-cohorts.ts';
+import { noPatients } from '../../../helpers/patients.ts';
+import { columnsAsWritten, type Patient } from '../../metrics/golden-cohorts.ts';
 
 const vocabulary: Vocabulary = {
   codes: (['dx', 'rx', 'dx', 'rx', 'dx', 'rx'] as const).map((modality, i) => ({ modality, code: `${i}` })),
@@ -12,7 +13,7 @@ const patients = (...records: number[][][]): Patient[] => records.map((visits) =
 
 /** In four visits: dx 0 four times, dx 2 twice, dx 4 never; rx 1 three times, rx 3 once, rx 5 never. */
 const opened = async () => {
-  const train = columnsOf(
+  const train = columnsAsWritten(
     patients(
       [
         [0, 1],
@@ -22,7 +23,7 @@ const opened = async () => {
       [[0, 3]],
     ),
   );
-  const fitting = await marginal.fit({ vocabulary, train, validation: nobody }, {}, 0);
+  const fitting = await marginal.fit({ vocabulary, train, validation: noPatients }, {}, 0);
   await fitting.step();
   return marginal.open(await fitting.model(), {}, vocabulary);
 };
@@ -32,7 +33,7 @@ const near = (values: Iterable<number>, expected: number[]): boolean =>
 
 test('a code costs its share among the codes of its kind, half an occurrence more for each', async (t) => {
   const sampler = await opened();
-  const columns = columnsOf(
+  const columns = columnsAsWritten(
     patients(
       [
         [0, 1],
@@ -58,7 +59,7 @@ test('a code costs its share among the codes of its kind, half an occurrence mor
 
 test('the probabilities of one kind add up to one', async (t) => {
   const sampler = await opened();
-  const all = columnsOf(patients([[0, 1, 2, 3, 4, 5]]));
+  const all = columnsAsWritten(patients([[0, 1, 2, 3, 4, 5]]));
   const { reference } = await drainAsync(sampler.conditional?.(all) ?? t.fail());
   const shares = [...(reference?.crossModal ?? [])].map((loss) => Math.exp(-loss));
   for (const kind of [0, 1]) {
@@ -69,7 +70,7 @@ test('the probabilities of one kind add up to one', async (t) => {
 
 test('every visit is given the shares of training visits, likeliest first, known codes left out', async (t) => {
   const sampler = await opened();
-  const columns = columnsOf(patients([[0], [1]], []));
+  const columns = columnsAsWritten(patients([[0], [1]], []));
   const ask = async (request: object) => {
     const found = await drainAsync(sampler.impute?.({ columns, task: 'completion', ...request }) ?? t.fail());
     return Array.from(found.code, (code, i) =>

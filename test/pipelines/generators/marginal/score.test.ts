@@ -2,7 +2,7 @@ import test from 'ava';
 import { scoreByMarginals } from '../../../../pipelines/generators/marginal/score.ts';
 import marginal from '../../../../pipelines/generators/marginal.ts';
 import { drainAsync } from '../../../../pipelines/kernel/steps.ts';
-import { VisitColumnsBuilder } from '../../../../pipelines/patients/visit-columns.ts';
+import { columnsOf } from '../../../helpers/patients.ts';
 
 const marginals = {
   codes: Float64Array.of(0.75, 0.2, 0, 1),
@@ -11,11 +11,8 @@ const marginals = {
   visits: Float64Array.of(20),
 };
 
-const columns = (patients: [number[][], number[]][]) => {
-  const builder = new VisitColumnsBuilder();
-  for (const [visits, labels] of patients) builder.addPatient(visits, labels);
-  return builder.build();
-};
+const columns = (patients: [number[][], number[]][]) =>
+  columnsOf(patients.map(([visits, labels]) => ({ visits, labels })));
 
 const near = (value: number | undefined, expected: number): boolean =>
   Math.abs((value ?? Number.NaN) - expected) < 1e-12;

@@ -16,7 +16,7 @@ import {
 import { deviceArrays } from '../../../../pipelines/nn/ops/open-ops.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
-import { nobody } from '../utility/planted-patients.ts';
+import { noPatients } from '../../../helpers/patients.ts';
 
 test.before(() => startBackend());
 
@@ -165,7 +165,7 @@ test('codes are spread from common to rare, without those that nearly all or nea
   t.deepEqual(spreadCodes(cohort, kinds, 100, 10), [1, 2, 3, 4, 6, 7, 8, 9]);
   t.deepEqual(spreadCodes(cohort, kinds, 100, 25), [3, 4, 6, 7]);
   t.deepEqual(spreadCodes(cohort, kinds, 2, 10), [2, 7]);
-  t.deepEqual(spreadCodes(nobody, kinds, 2, 10), []);
+  t.deepEqual(spreadCodes(noPatients, kinds, 2, 10), []);
 });
 
 test('rates, precision and AUC of beliefs in closed form', (t) => {
@@ -213,7 +213,7 @@ test('rates, precision and AUC of beliefs in closed form', (t) => {
 
 test.serial('what cannot be asked gets a sentence', async (t) => {
   for (const [cohorts, over, sentence] of [
-    [{ ...apart, train: nobody }, {}, /the train cohort has 0 patients/],
+    [{ ...apart, train: noPatients }, {}, /the train cohort has 0 patients/],
     [
       { ...apart, test: chancePatients(1, 1) },
       {},
@@ -236,7 +236,14 @@ test.serial('what cannot be asked gets a sentence', async (t) => {
 test.serial('codes are named as in the vocabulary; those it has not are told', async (t) => {
   const given = metric.options?.parse({ codes: ['dx:60', 'dx:999'], training: options.training });
   if (!given) throw new Error('the metric has options');
-  const input = { vocabulary, train, validation: nobody, holdout: apart.test, synthetic: train, rows: [] };
+  const input = {
+    vocabulary,
+    train,
+    validation: noPatients,
+    holdout: apart.test,
+    synthetic: train,
+    rows: [],
+  };
   const { rows, series } = await drainAsync(
     metric.compute({ ...input, options: given, seed: 1, replicates: 0 }),
   );

@@ -5,16 +5,8 @@ import {
   attributeInference,
 } from '../../../../pipelines/metrics/privacy/engine/attribute-inference.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
-import {
-  demoTest,
-  demoTrain,
-  firstHundred,
-  haloGolden,
-  reordered,
-  split,
-  toColumns,
-  unlabeled,
-} from './golden-cohorts.ts';
+import { columnsOf, recordsOf } from '../../../helpers/patients.ts';
+import { demoTest, demoTrain, firstHundred, haloGolden, reordered, split } from './golden-cohorts.ts';
 
 const infer = (cohorts: PrivacyCohorts, options: Partial<AttributeOptions> = {}) =>
   drain(attributeInference(cohorts, { seed: 1, replicates: 0, ...options }));
@@ -30,9 +22,9 @@ test('the published attack: every F1 of the HALO script', (t) => {
     t.true(near(found.reference.value, expected.baseline_f1), `${name} reference`);
   }
   const demo = {
-    train: toColumns(demoTrain.slice(0, 20)),
-    test: toColumns(demoTest.slice(0, 20)),
-    synthetic: toColumns(demoTrain.slice(20, 40)),
+    train: columnsOf(demoTrain.slice(0, 20)),
+    test: columnsOf(demoTest.slice(0, 20)),
+    synthetic: columnsOf(demoTrain.slice(20, 40)),
   };
   // Among equally common codes the script takes what a Python set yields first: the list is given instead.
   const { common_codes, attack_f1, baseline_f1 } = haloGolden.attribute_demo.K1;
@@ -43,9 +35,9 @@ test('the published attack: every F1 of the HALO script', (t) => {
 
 const known = [0, 1, 2];
 const cohorts = (train: number[][][], synthetic: number[][][], other: number[][][]): PrivacyCohorts => ({
-  train: unlabeled(train),
-  test: unlabeled(other),
-  synthetic: unlabeled(synthetic),
+  train: recordsOf(train),
+  test: recordsOf(other),
+  synthetic: recordsOf(synthetic),
 });
 
 test('by hand: one guess right, one wrong, one missed', (t) => {
@@ -82,9 +74,9 @@ test('equally near patients share the vote, so rows can be in any order', (t) =>
   const straight = infer(firstHundred, { neighbors: 3 });
   const other = infer(
     {
-      train: toColumns(reordered(split.train.slice(0, 100))),
-      test: toColumns(reordered(split.test)),
-      synthetic: toColumns(reordered(split.synthetic.slice(0, 100))),
+      train: columnsOf(reordered(split.train.slice(0, 100))),
+      test: columnsOf(reordered(split.test)),
+      synthetic: columnsOf(reordered(split.synthetic.slice(0, 100))),
     },
     { neighbors: 3 },
   );
@@ -103,6 +95,6 @@ test('no hidden code and no patient give sentences', (t) => {
   const nothing = infer(cohorts([[[0]]], [[[1]]], [[[2]]]), { knownCodes: known });
   t.regex(nothing.attack.note ?? '', /no patient has a code beyond the known ones/);
   t.is(nothing.excess.value, null);
-  const empty = infer({ ...firstHundred, synthetic: unlabeled([[], []]) });
+  const empty = infer({ ...firstHundred, synthetic: recordsOf([[], []]) });
   t.regex(empty.attack.note ?? '', /synthetic cohort has 0 patients/);
 });

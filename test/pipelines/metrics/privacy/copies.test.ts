@@ -8,7 +8,8 @@ import {
 } from '../../../../pipelines/metrics/privacy/engine/identity-disclosure.ts';
 import { certainShareInterval } from '../../../../pipelines/metrics/statistics/bootstrap.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
-import { firstHundred, reordered, split, toColumns, unlabeled } from './golden-cohorts.ts';
+import { columnsOf, recordsOf } from '../../../helpers/patients.ts';
+import { firstHundred, reordered, split } from './golden-cohorts.ts';
 
 const count = (cohorts: PrivacyCohorts, options: Partial<CopyOptions> = {}) =>
   drain(copies(cohorts, { seed: 1, replicates: 0, ...options }));
@@ -16,9 +17,9 @@ const identity = (cohorts: PrivacyCohorts, options: Partial<IdentityOptions> = {
   drain(identityDisclosure(cohorts, { seed: 1, replicates: 0, ...options }));
 
 const all = {
-  train: toColumns(split.train),
-  test: toColumns(split.test),
-  synthetic: toColumns(split.synthetic),
+  train: columnsOf(split.train),
+  test: columnsOf(split.test),
+  synthetic: columnsOf(split.synthetic),
 };
 
 test('the fixture holds twelve exact copies, of 299 records with codes', (t) => {
@@ -44,9 +45,9 @@ test('planted exact and near copies raise the rates by exactly their share', (t)
       ...people(200, 40 - 2 * planted),
     ];
     const cohorts = {
-      train: unlabeled(people(0, 40)),
-      test: unlabeled([stranger(3), ...people(100, 39)]),
-      synthetic: unlabeled(synthetic),
+      train: recordsOf(people(0, 40)),
+      test: recordsOf([stranger(3), ...people(100, 39)]),
+      synthetic: recordsOf(synthetic),
     };
     const found = count(cohorts);
     t.is(found.exact.synthetic.value, planted / 40);
@@ -57,7 +58,7 @@ test('planted exact and near copies raise the rates by exactly their share', (t)
 });
 
 test('a copy of the codes is a copy whatever the labels; visits must match', (t) => {
-  const one = (visits: number[][], labels: number[]) => toColumns([{ visits, labels }]);
+  const one = (visits: number[][], labels: number[]) => columnsOf([{ visits, labels }]);
   const train = one([[1, 2], [3]], [1, 0]);
   const found = (synthetic: PrivacyCohorts['synthetic']) =>
     count({ train, test: train, synthetic }).exact.synthetic;
@@ -67,22 +68,22 @@ test('a copy of the codes is a copy whatever the labels; visits must match', (t)
 });
 
 test('distance ratio: near 0 for a copy, 1 between two equally near, left out where both are 0', (t) => {
-  const train = unlabeled([[[1, 2, 3]], [[1, 2, 4]], [[9]], [[9]]]);
+  const train = recordsOf([[[1, 2, 3]], [[1, 2, 4]], [[9]], [[9]]]);
   const ratio = (visits: number[][]) =>
-    count({ train, test: train, synthetic: unlabeled([visits]) }).ratio.synthetic;
+    count({ train, test: train, synthetic: recordsOf([visits]) }).ratio.synthetic;
   t.is(ratio([[1, 2, 3]]).median.value, 0);
   t.is(ratio([[1, 2]]).median.value, 1);
   t.is(ratio([[9]]).median.value, null);
   t.regex(ratio([[9]]).median.note ?? '', /2 nearest training patients are all exact copies/);
-  const alone = count({ train: unlabeled([[[1]]]), test: train, synthetic: train });
+  const alone = count({ train: recordsOf([[[1]]]), test: train, synthetic: train });
   t.regex(alone.ratio.test.low.note ?? '', /fewer than 2 patients/);
 });
 
 test('copy rates and identity risk do not depend on the order of patients', (t) => {
   const shuffled = {
-    train: toColumns(reordered(split.train)),
-    test: toColumns(reordered(split.test)),
-    synthetic: toColumns(reordered(split.synthetic)),
+    train: columnsOf(reordered(split.train)),
+    test: columnsOf(reordered(split.test)),
+    synthetic: columnsOf(reordered(split.synthetic)),
   };
   t.deepEqual(count(shuffled), count(all));
   const [a, b] = [identity(shuffled).risk.value ?? NaN, identity(all).risk.value ?? NaN];
@@ -92,9 +93,9 @@ test('copy rates and identity risk do not depend on the order of patients', (t) 
 test('identity disclosure by hand', (t) => {
   const one = (label: number, ...codes: number[]) => ({ visits: [codes], labels: [label] });
   // Two alike on label 1 (f = 2), one alone on label 0 (f = 1).
-  const train = toColumns([one(1, 1, 2), one(1, 3, 4), one(0, 5, 6)]);
+  const train = columnsOf([one(1, 1, 2), one(1, 3, 4), one(0, 5, 6)]);
   const risk = (...synthetic: { visits: number[][]; labels: number[] }[]) =>
-    identity({ train, test: train, synthetic: toColumns(synthetic) }).risk.value;
+    identity({ train, test: train, synthetic: columnsOf(synthetic) }).risk.value;
   t.is(risk(one(0, 5, 6)), 1 / 3, 'matched and learned from');
   t.is(risk(one(0, 7, 8)), 0, 'matched, nothing learned');
   t.is(risk({ visits: [[5], [6]], labels: [0] }), 0, 'another visit count does not match');
@@ -110,29 +111,29 @@ test('identity disclosure by hand', (t) => {
 });
 
 test('common codes are no news; codes the attacker knows part the cohort', (t) => {
-  const shared = unlabeled([[[1, 2]], [[1, 3]], [[1, 4]]]);
-  const synthetic = unlabeled([[[1]]]);
+  const shared = recordsOf([[[1, 2]], [[1, 3]], [[1, 4]]]);
+  const synthetic = recordsOf([[[1]]]);
   t.is(identity({ train: shared, test: shared, synthetic }).risk.value, 0);
   const knowing = identity({ train: shared, test: shared, synthetic: shared }, { knownCodes: [2, 3, 4] });
   t.is(knowing.risk.value, 0, 'nothing rare is left to learn');
-  const two = unlabeled([[[1, 2, 7]], [[1, 3, 8]], [[1, 4, 9]]]);
+  const two = recordsOf([[[1, 2, 7]], [[1, 3, 8]], [[1, 4, 9]]]);
   t.is(identity({ train: two, test: two, synthetic: two }, { knownCodes: [2, 3, 4] }).risk.value, 1);
 });
 
 test('intervals repeat, and empty cohorts give sentences', (t) => {
   const first = identity(firstHundred, { replicates: 100 });
   t.deepEqual(identity(firstHundred, { replicates: 100 }), first);
-  const empty = { ...firstHundred, synthetic: unlabeled([]) };
+  const empty = { ...firstHundred, synthetic: recordsOf([]) };
   t.regex(identity(empty).risk.note ?? '', /synthetic cohort has 0 patients/);
   t.is(identity(empty).acceptable, null);
-  const found = count({ ...firstHundred, synthetic: unlabeled([[], [[]]]) });
+  const found = count({ ...firstHundred, synthetic: recordsOf([[], [[]]]) });
   t.regex(found.exact.synthetic.note ?? '', /synthetic cohort has 0 patients/);
   t.is(found.ratio.test.median.value, null);
 });
 
 test('no copy among few patients is no proof: the interval says how many could have gone unseen', (t) => {
-  const train = unlabeled([[[1, 2, 3, 4]], [[5, 6, 7, 8]]]);
-  const others = (n: number) => unlabeled(Array.from({ length: n }, (_, p) => [[20 + 2 * p, 21 + 2 * p]]));
+  const train = recordsOf([[[1, 2, 3, 4]], [[5, 6, 7, 8]]]);
+  const others = (n: number) => recordsOf(Array.from({ length: n }, (_, p) => [[20 + 2 * p, 21 + 2 * p]]));
   const found = count({ train, test: others(5), synthetic: others(10) }, { replicates: 50 });
   const [ten, five] = [10, 5].map((n) => certainShareInterval(0, n)?.[1] ?? NaN) as [number, number];
   t.deepEqual(found.exact.synthetic.interval, [0, ten]);

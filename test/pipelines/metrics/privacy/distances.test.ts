@@ -11,15 +11,8 @@ import {
   nearestBothWays,
   nearestFew,
 } from '../../../../pipelines/metrics/privacy/engine/nearest.ts';
-import {
-  firstHundred,
-  haloGolden,
-  type Patient,
-  pyhealthGolden,
-  split,
-  toColumns,
-  unlabeled,
-} from './golden-cohorts.ts';
+import { columnsOf, type Patient, recordsOf } from '../../../helpers/patients.ts';
+import { firstHundred, haloGolden, pyhealthGolden, split } from './golden-cohorts.ts';
 
 const names = ['train', 'test', 'syn'];
 const parts = [firstHundred.train, firstHundred.test, firstHundred.synthetic];
@@ -59,7 +52,7 @@ test('nearest distances equal PyHealth, which skips the patient itself', (t) => 
 
 test('the HALO distance is asymmetric and ours is not', (t) => {
   const { a, b } = haloGolden.hamming_asymmetry;
-  const columns = [toColumns([a]), toColumns([b])];
+  const columns = [columnsOf([a]), columnsOf([b])];
   const between = (query: number, reference: number, distance: Distance) =>
     drain(nearest({ shared: keysFor(columns, distance), query, reference, distance })).distance[0];
   t.is(between(0, 1, 'halo'), haloGolden.hamming_asymmetry['d(a,[b])']);
@@ -72,7 +65,7 @@ for (const distance of distances)
   test(`${distance}: the index gives what the pair-by-pair definition gives, whatever the block size`, (t) => {
     const queries = split.train.slice(100, 130);
     const references = [...split.synthetic.slice(250, 300), { visits: [[]], labels: [0, 0, 0, 0, 0] }];
-    const shared = keysFor([toColumns(queries), toColumns(references)], distance);
+    const shared = keysFor([columnsOf(queries), columnsOf(references)], distance);
     const plain = queries.map((q) => references.map((r) => plainDistance(q, r, distance)));
     for (const blockPatients of [1, 7, 2048]) {
       const task = { shared, query: 0, reference: 1, distance, blockPatients };
@@ -112,7 +105,7 @@ test('shards of queries put together give the whole, and one pass gives both dir
 
 test('nobody to meet, no code, and a record of a thousand visits', (t) => {
   const runaway = Array.from({ length: 1000 }, (_, v) => [v % 5]);
-  const columns = [unlabeled([[], [[]], runaway]), unlabeled([[[1, 2]]]), unlabeled([])];
+  const columns = [recordsOf([[], [[]], runaway]), recordsOf([[[1, 2]]]), recordsOf([])];
   const shared = keysFor(columns, 'hamming');
   const task = { shared, query: 0, distance: 'hamming' } as const;
   t.deepEqual([...drain(nearest({ ...task, reference: 1 })).distance], [3, 2, 1003]);

@@ -1,24 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../../pipelines/patients/visit-columns.ts';
-
-export interface Patient {
-  visits: number[][];
-  labels: number[];
-}
+import { columnsOf, type Patient } from '../../../helpers/patients.ts';
 
 const golden = (file: string) =>
   JSON.parse(readFileSync(new URL(`../../../fixtures/golden/${file}`, import.meta.url), 'utf8'));
-
-export const toColumns = (patients: readonly Patient[]): VisitColumns => {
-  const builder = new VisitColumnsBuilder();
-  for (const { visits, labels } of patients) builder.addPatient(visits, labels);
-  return builder.build();
-};
-
-/** Patients without labels: one list of visits each. */
-export const unlabeled = (visits: readonly (readonly number[])[][]): VisitColumns =>
-  toColumns(visits.map((v) => ({ visits: v.map((codes) => [...codes]), labels: [] })));
 
 export const split = golden('split.json') as Record<'train' | 'test' | 'synthetic', Patient[]>;
 export const cohortB = golden('cohort_b.json') as Patient[];
@@ -39,9 +24,9 @@ export const demoTest = demoPatients('test');
 
 /** The first hundred of each part, as the golden values take them (index 299 is the one empty record). */
 export const firstHundred: PrivacyCohorts = {
-  train: toColumns(split.train.slice(0, 100)),
-  test: toColumns(split.test.slice(0, 100)),
-  synthetic: toColumns(split.synthetic.slice(0, 100)),
+  train: columnsOf(split.train.slice(0, 100)),
+  test: columnsOf(split.test.slice(0, 100)),
+  synthetic: columnsOf(split.synthetic.slice(0, 100)),
 };
 
 /** A permutation of a list that depends on nothing: every third element, then the rest backwards. */

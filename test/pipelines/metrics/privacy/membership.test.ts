@@ -9,6 +9,7 @@ import {
 } from '../../../../pipelines/metrics/privacy/engine/membership.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
 import { selectPatients } from '../../../../pipelines/patients/visit-columns.ts';
+import { columnsOf, recordsOf } from '../../../helpers/patients.ts';
 import {
   cohortB,
   demoTest,
@@ -18,14 +19,12 @@ import {
   pyhealthGolden,
   reordered,
   split,
-  toColumns,
-  unlabeled,
 } from './golden-cohorts.ts';
 
 const everyone = {
-  train: toColumns(split.train),
-  test: toColumns(split.test),
-  synthetic: toColumns(split.synthetic),
+  train: columnsOf(split.train),
+  test: columnsOf(split.test),
+  synthetic: columnsOf(split.synthetic),
 };
 const attack = (cohorts: PrivacyCohorts, distance: Distance = 'hamming', seed = 1) =>
   drain(datasetAttack(cohorts, { distance, seed, replicates: 0 }));
@@ -37,9 +36,9 @@ test('dataset attack, HALO: distances and every number at the median', (t) => {
     [{ ...firstHundred, synthetic: everyone.synthetic }, haloGolden.membership_hamming],
     [
       {
-        train: toColumns(demoTrain.slice(0, 20)),
-        test: toColumns(demoTest.slice(0, 20)),
-        synthetic: toColumns(demoTrain.slice(20)),
+        train: columnsOf(demoTrain.slice(0, 20)),
+        test: columnsOf(demoTest.slice(0, 20)),
+        synthetic: columnsOf(demoTrain.slice(20)),
       },
       haloGolden.membership_hamming_demo,
     ],
@@ -103,9 +102,9 @@ test('planted copies are found by exactly as many as are planted', (t) => {
   const person = (i: number) => [[10 * i, 10 * i + 1, 10 * i + 2]];
   const people = (from: number, count: number) => Array.from({ length: count }, (_, i) => person(from + i));
   const cohorts = {
-    train: unlabeled(people(0, 100)),
-    test: unlabeled(people(100, 100)),
-    synthetic: unlabeled([...people(0, 12), ...people(300, 88)]),
+    train: recordsOf(people(0, 100)),
+    test: recordsOf(people(100, 100)),
+    synthetic: recordsOf([...people(0, 12), ...people(300, 88)]),
   };
   const found = attack(cohorts);
   t.deepEqual(
@@ -121,7 +120,7 @@ test('planted copies are found by exactly as many as are planted', (t) => {
 });
 
 test('a generator that saw no training patient is near one half, over seeds', (t) => {
-  const cohorts = { ...everyone, synthetic: toColumns(cohortB) };
+  const cohorts = { ...everyone, synthetic: columnsOf(cohortB) };
   const mean = (one: (seed: number) => number | null) =>
     [1, 2, 3, 4, 5, 6, 7, 8].reduce((sum, seed) => sum + (one(seed) ?? NaN), 0) / 8;
   t.true(Math.abs(mean((seed) => attack(cohorts, 'hamming', seed).auc.value) - 0.5) < 0.05);
@@ -130,9 +129,9 @@ test('a generator that saw no training patient is near one half, over seeds', (t
 
 test('the order of patients does not matter where all are attacked', (t) => {
   const shuffled = {
-    train: toColumns(reordered(split.train.slice(0, 100))),
-    test: toColumns(reordered(split.test)),
-    synthetic: toColumns(reordered(split.synthetic)),
+    train: columnsOf(reordered(split.train.slice(0, 100))),
+    test: columnsOf(reordered(split.test)),
+    synthetic: columnsOf(reordered(split.synthetic)),
   };
   const straight = { ...everyone, train: firstHundred.train };
   for (const distance of distances) {
@@ -147,9 +146,9 @@ test('density ratio: equals the formula, pair by pair', (t) => {
     Array.from({ length: count }, (_, i) => [[from + i, from + i + 1, (from + i) % 5]]);
   const lists = { train: people(0, 2), test: people(20, 4), synthetic: people(1, 3) };
   const cohorts = {
-    train: unlabeled(lists.train),
-    test: unlabeled(lists.test),
-    synthetic: unlabeled(lists.synthetic),
+    train: recordsOf(lists.train),
+    test: recordsOf(lists.test),
+    synthetic: recordsOf(lists.synthetic),
   };
   const found = density(cohorts);
   t.true(found.decay !== null);
@@ -179,7 +178,7 @@ test('density ratio: equals the formula, pair by pair', (t) => {
 });
 
 test('nobody to attack or to compare with gives a sentence', (t) => {
-  const none = unlabeled([]);
+  const none = recordsOf([]);
   t.regex(attack({ ...everyone, synthetic: none }).auc.note ?? '', /synthetic cohort has 0 patients/);
   t.regex(attack({ ...everyone, test: none }, 'codes').atBest.f1.note ?? '', /test cohort has 0 patients/);
   const few = { ...everyone, test: selectPatients(everyone.test, [0, 1]) };

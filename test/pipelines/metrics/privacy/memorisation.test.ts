@@ -13,7 +13,8 @@ import {
   VisitColumnsBuilder,
   visitRange,
 } from '../../../../pipelines/patients/visit-columns.ts';
-import { nobody, vocabularyOf } from '../golden-cohorts.ts';
+import { noPatients } from '../../../helpers/patients.ts';
+import { vocabularyOf } from '../golden-cohorts.ts';
 
 const codes = 30;
 const vocabulary = vocabularyOf(codes, 1);
@@ -50,7 +51,7 @@ const [train, holdout, synthetic] = [cohort(150, 1), cohort(150, 2), cohort(300,
 const memoriser = (learned: VisitColumns, nats: number) => async (): Promise<Sampler> => {
   const known = new Set(recordsOf(learned));
   return {
-    sample: async () => nobody,
+    sample: async () => noPatients,
     score: async function* (columns) {
       const marginals = smoothedMarginals(cohort(2000, 4), { codes, labels: 1 }, 3);
       const scores = yield* scoreByMarginals(marginals, columns);
@@ -66,7 +67,7 @@ const memoriser = (learned: VisitColumns, nats: number) => async (): Promise<Sam
 const rowsOf = async (name: string, model: () => Promise<Sampler>, replicates = 0) => {
   const metric = metrics.get(name);
   if (!metric) throw new Error(`no metric ${name}`);
-  const parties = { train, validation: nobody, holdout, synthetic };
+  const parties = { train, validation: noPatients, holdout, synthetic };
   const input = { ...parties, vocabulary, model, rows: [], options: {}, seed: 0, replicates };
   return new Map((await drainAsync(scoreMetric(metric, input, 0))).rows.map((row) => [row.row, row]));
 };
@@ -79,7 +80,7 @@ test('what a model has learned by heart is found by the calibrated attack, not b
 });
 
 test('where nothing was learned by heart, the calibrated attack is guessing', async (t) => {
-  const rows = await rowsOf('membership-model', memoriser(nobody, 0), 200);
+  const rows = await rowsOf('membership-model', memoriser(noPatients, 0), 200);
   const [low, high] = rows.get('calibrated-auc')?.interval ?? [1, 0];
   t.true(low < 0.5 && high > 0.5, `${low} to ${high}`);
 });
@@ -87,7 +88,7 @@ test('where nothing was learned by heart, the calibrated attack is guessing', as
 test('without a synthetic cohort there is no calibrated attack', async (t) => {
   const metric = metrics.get('membership-model');
   if (!metric) throw new Error('no metric');
-  const parties = { train, validation: nobody, holdout, synthetic: nobody };
+  const parties = { train, validation: noPatients, holdout, synthetic: noPatients };
   const input = { ...parties, vocabulary, rows: [], options: {}, seed: 0, replicates: 0 };
   const { rows } = await drainAsync(scoreMetric(metric, { ...input, model: memoriser(train, 3) }, 0));
   t.true(rows.some(({ row }) => row === 'auc'));
@@ -98,7 +99,7 @@ test('without a synthetic cohort there is no calibrated attack', async (t) => {
 const fixedLoss = (seen: number, unseen: number) => async (): Promise<Sampler> => {
   const known = new Set(recordsOf(train));
   return {
-    sample: async () => nobody,
+    sample: async () => noPatients,
     score: async function* (columns) {
       const tally = emptyTally(patientCount(columns));
       for (const [patient, record] of recordsOf(columns).entries()) {
@@ -157,7 +158,7 @@ test('each number of the strongest attack is the largest over all attacks, which
     row('membership-model', 'calibrated-auc', 0.7),
     row('membership-model', 'calibrated-tpr-at-1-percent', 0.4),
   ];
-  const parties = { train, validation: nobody, holdout, synthetic };
+  const parties = { train, validation: noPatients, holdout, synthetic };
   const input = { ...parties, vocabulary, rows, options: {}, seed: 0, replicates: 0 };
   const found = (await drainAsync(scoreMetric(metric, input, 0))).rows;
   t.deepEqual(

@@ -2,6 +2,7 @@ import test from 'ava';
 import { drain } from '../../../../pipelines/kernel/steps.ts';
 import { type NnaaForm, nnaa, nnaaForms } from '../../../../pipelines/metrics/privacy/engine/nnaa.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
+import { columnsOf, type Patient, recordsOf } from '../../../helpers/patients.ts';
 import {
   cohortB,
   defectChecks,
@@ -9,12 +10,9 @@ import {
   demoTrain,
   firstHundred,
   haloGolden,
-  type Patient,
   pyhealthGolden,
   reordered,
   split,
-  toColumns,
-  unlabeled,
 } from './golden-cohorts.ts';
 
 const run = (cohorts: PrivacyCohorts, form: NnaaForm, replicates = 0) =>
@@ -26,9 +24,9 @@ test('published form: every value of the HALO script', (t) => {
     [firstHundred, haloGolden.nnaa],
     [
       {
-        train: toColumns(demoTrain.slice(0, 20)),
-        test: toColumns(demoTest.slice(0, 20)),
-        synthetic: toColumns(demoTrain.slice(20, 40)),
+        train: columnsOf(demoTrain.slice(0, 20)),
+        test: columnsOf(demoTest.slice(0, 20)),
+        synthetic: columnsOf(demoTrain.slice(20, 40)),
       },
       haloGolden.nnaa_demo,
     ],
@@ -53,7 +51,7 @@ test('memorizing: both forms move as measured when copies are planted, ours more
   for (const row of defectChecks.nnaa_memorisation) {
     const copies = row.exact_copies_of_100;
     const patients = [...split.train.slice(0, copies), ...cohortB.slice(300 + copies, 400)];
-    const cohorts = { ...firstHundred, synthetic: toColumns(patients) };
+    const cohorts = { ...firstHundred, synthetic: columnsOf(patients) };
     t.true(near(run(cohorts, 'published').loss.value, row.halo_reference_nnaar), `${copies} published`);
     const ours = row['leave_one_out_symmetric_nnaar (mine)'];
     t.true(near(run(cohorts, 'corrected').loss.value, ours), `${copies} corrected`);
@@ -70,9 +68,9 @@ function stars(n: number, copied: number): PrivacyCohorts {
   const leaves = Array.from({ length: n - 2 }, (_, i) => spoke(i));
   const far = Array.from({ length: 20 }, (_, code) => 50 + code);
   return {
-    train: unlabeled([[hub], [[...hub, 30, 31]], ...leaves]),
-    test: unlabeled(Array.from({ length: n }, (_, i) => [[...far, 5000 + i]])),
-    synthetic: unlabeled(
+    train: recordsOf([[hub], [[...hub, 30, 31]], ...leaves]),
+    test: recordsOf(Array.from({ length: n }, (_, i) => [[...far, 5000 + i]])),
+    synthetic: recordsOf(
       Array.from({ length: n }, (_, i) => (i < copied ? (leaves[i] ?? []) : spoke(n + i))),
     ),
   };
@@ -98,7 +96,7 @@ test('a verbatim copier has train accuracy 0; equal cohorts have no loss', (t) =
 });
 
 test('the order of patients does not matter', (t) => {
-  const shuffled = (patients: Patient[]) => toColumns(reordered(patients.slice(0, 100)));
+  const shuffled = (patients: Patient[]) => columnsOf(reordered(patients.slice(0, 100)));
   const other = {
     train: shuffled(split.train),
     test: shuffled(split.test),
@@ -109,9 +107,9 @@ test('the order of patients does not matter', (t) => {
 
 test('unequal cohorts are cut to one size by the seed; intervals repeat', (t) => {
   const all = {
-    train: toColumns(split.train),
-    test: toColumns(split.test),
-    synthetic: toColumns(split.synthetic),
+    train: columnsOf(split.train),
+    test: columnsOf(split.test),
+    synthetic: columnsOf(split.synthetic),
   };
   const first = drain(nnaa(all, { form: 'corrected', seed: 5, replicates: 200, size: 60 }));
   const again = drain(nnaa(all, { form: 'corrected', seed: 5, replicates: 200, size: 60 }));
@@ -122,11 +120,11 @@ test('unequal cohorts are cut to one size by the seed; intervals repeat', (t) =>
 });
 
 test('too few patients give a sentence', (t) => {
-  const one = { ...firstHundred, synthetic: toColumns(split.synthetic.slice(0, 1)) };
+  const one = { ...firstHundred, synthetic: columnsOf(split.synthetic.slice(0, 1)) };
   const found = run(one, 'corrected', 100);
   t.is(found.loss.value, null);
   t.regex(found.loss.note ?? '', /has 1 patients, and this needs at least 2/);
-  const empty = { ...firstHundred, synthetic: unlabeled([[], []]) };
+  const empty = { ...firstHundred, synthetic: recordsOf([[], []]) };
   t.is(run(empty, 'pyhealth').loss.value, null);
   t.is(run(empty, 'published').loss.value, null);
   t.is(typeof run(empty, 'corrected').loss.value, 'number');

@@ -13,7 +13,8 @@ import strongestAttack from '../../../../pipelines/metrics/privacy/strongest-att
 import { deviceArrays } from '../../../../pipelines/nn/ops/open-ops.ts';
 import { VisitColumnsBuilder } from '../../../../pipelines/patients/visit-columns.ts';
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
-import { nobody, plantedPatients, plantedVocabulary } from '../utility/planted-patients.ts';
+import { noPatients } from '../../../helpers/patients.ts';
+import { plantedPatients, plantedVocabulary } from '../utility/planted-patients.ts';
 
 test.before(() => startBackend());
 
@@ -68,7 +69,7 @@ test.serial('too few patients give a sentence', async (t) => {
   none.addPatient([], [0, 0, 0]);
   for (const [cohorts, sentence] of [
     [{ ...apart, test: few }, /the test cohort has 3 patients, and this needs at least 4/],
-    [{ ...apart, train: nobody }, /the train cohort has 0 patients/],
+    [{ ...apart, train: noPatients }, /the train cohort has 0 patients/],
     [{ ...apart, synthetic: plantedPatients(1, 5) }, /the synthetic cohort has 1 patients/],
     [{ ...apart, synthetic: none.build() }, /no synthetic patient has a visit/],
   ] as const) {
@@ -156,10 +157,10 @@ test('an attack that learned from whom it is asked about is never the strongest'
   });
   const rows = [row('reference-promptehr-auc', 0.9), row('auc', 0.6)];
   const input = {
-    train: nobody,
-    validation: nobody,
-    holdout: nobody,
-    synthetic: nobody,
+    train: noPatients,
+    validation: noPatients,
+    holdout: noPatients,
+    synthetic: noPatients,
     vocabulary: plantedVocabulary,
     options: {},
     seed: 0,

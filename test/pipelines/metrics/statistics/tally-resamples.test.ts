@@ -9,10 +9,10 @@ import { countOccurrences } from '../../../../pipelines/metrics/statistics/occur
 import { layOutKeys, patientEntries } from '../../../../pipelines/metrics/statistics/patient-entries.ts';
 import { lanes, tallyResamples } from '../../../../pipelines/metrics/statistics/tally-resamples.ts';
 import { selectPatients } from '../../../../pipelines/patients/visit-columns.ts';
-import { cases, columnsOf } from '../golden-cohorts.ts';
+import { cases, columnsAsWritten } from '../golden-cohorts.ts';
 
 const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };
-const cohorts = { real: columnsOf(mini.real), synthetic: columnsOf(mini.synthetic) };
+const cohorts = { real: columnsAsWritten(mini.real), synthetic: columnsAsWritten(mini.synthetic) };
 const sizes = { real: mini.real.length, synthetic: mini.synthetic.length };
 const sides = ['real', 'synthetic'] as const;
 

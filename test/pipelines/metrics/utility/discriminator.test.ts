@@ -7,7 +7,8 @@ import {
   discriminatorDefaults,
 } from '../../../../pipelines/metrics/learners/discriminator.ts';
 import { deviceArrays } from '../../../../pipelines/nn/ops/open-ops.ts';
-import { nobody, plantedPatients, tokenCount } from './planted-patients.ts';
+import { noPatients } from '../../../helpers/patients.ts';
+import { plantedPatients, tokenCount } from './planted-patients.ts';
 
 test.before(() => startBackend());
 
@@ -50,7 +51,7 @@ test.serial('the LSTM sees codes that should not be there, and leaves no tensor'
 });
 
 test.serial('too few patients is a sentence', async (t) => {
-  for (const synthetic of [nobody, plantedPatients(1, 5)]) {
+  for (const synthetic of [noPatients, plantedPatients(1, 5)]) {
     const { value, note } = await drainAsync(discriminate(real, synthetic, options));
     t.is(value, null);
     t.regex(note ?? '', /fewer than 50 patients.*5-fold cross-validation/);

@@ -8,7 +8,8 @@ import {
 } from '../../../../pipelines/metrics/utility/engine/next-visit.ts';
 import type { UtilityCohorts } from '../../../../pipelines/metrics/utility/engine/phenotyping-sets.ts';
 import { deviceArrays } from '../../../../pipelines/nn/ops/open-ops.ts';
-import { nobody, plantedPatients, plantedVocabulary } from './planted-patients.ts';
+import { noPatients } from '../../../helpers/patients.ts';
+import { plantedPatients, plantedVocabulary } from './planted-patients.ts';
 
 test.before(() => startBackend());
 
@@ -69,7 +70,12 @@ test.serial('patients with one visit predict nothing', async (t) => {
   const noCodes = await run(cohorts, { modalities: ['rx'] });
   t.is(noCodes.rows[0]?.trainingVisits, 0);
   t.is(noCodes.rows[0]?.recall[10].value, null);
-  const empty = await run({ train: nobody, validation: nobody, test: nobody, synthetic: nobody });
+  const empty = await run({
+    train: noPatients,
+    validation: noPatients,
+    test: noPatients,
+    synthetic: noPatients,
+  });
   t.is(empty.rows[0]?.recall[10].value, null);
 });
 

@@ -18,13 +18,8 @@ import {
 } from '../../../../pipelines/metrics/utility/engine/phenotyping-sets.ts';
 import { rareConditions } from '../../../../pipelines/metrics/utility/engine/rare-condition.ts';
 import { deviceArrays } from '../../../../pipelines/nn/ops/open-ops.ts';
-import {
-  nobody,
-  plantedDefinitions,
-  plantedPatients,
-  plantedVocabulary,
-  tokenCount,
-} from './planted-patients.ts';
+import { noPatients } from '../../../helpers/patients.ts';
+import { plantedDefinitions, plantedPatients, plantedVocabulary, tokenCount } from './planted-patients.ts';
 
 test.before(() => startBackend());
 
@@ -106,9 +101,9 @@ test.serial('same seed, same numbers; another seed, others', async (t) => {
 test.serial('cohorts without patients, visits or enough of either give sentences', async (t) => {
   const bare = plantedPatients(1, 9);
   for (const synthetic of [
-    nobody,
+    noPatients,
     bare,
-    { ...nobody, visitOffsets: new Int32Array(50), labels: new Uint8Array(147) },
+    { ...noPatients, visitOffsets: new Int32Array(50), labels: new Uint8Array(147) },
   ]) {
     const { labels, average } = await run({}, { ...cohorts, synthetic });
     t.is(labels[0]?.results.synthetic.auc.value, null);
@@ -116,7 +111,7 @@ test.serial('cohorts without patients, visits or enough of either give sentences
     t.is(average.synthetic.auc.value, null);
     t.true((labels[0]?.results.real.auc.interval?.length ?? 0) === 2, 'the real one keeps its interval');
   }
-  const none = { train: nobody, validation: nobody, test: bare, synthetic: nobody };
+  const none = { train: noPatients, validation: noPatients, test: bare, synthetic: noPatients };
   const { labels, average } = await run({}, none);
   t.true(labels.every(({ results }) => results.real.accuracy.value === null && results.real.accuracy.note));
   t.regex(average.real.auc.note ?? '', /no label/);

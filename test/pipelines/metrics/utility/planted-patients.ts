@@ -46,5 +46,3 @@ export const plantedPatients = (
   }
   return builder.build();
 };
-
-export const nobody: VisitColumns = new VisitColumnsBuilder().build();

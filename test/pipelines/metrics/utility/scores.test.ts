@@ -6,14 +6,14 @@ import {
 } from '../../../../pipelines/metrics/utility/engine/classification.ts';
 import { highest, RecallTally, recallDepths } from '../../../../pipelines/metrics/utility/engine/recall.ts';
 import type { Example } from '../../../../pipelines/nn/networks/visit-batch.ts';
-import { nobody } from './planted-patients.ts';
+import { noPatients } from '../../../helpers/patients.ts';
 import { utilityGolden } from './utility-golden.ts';
 
 const golden = await utilityGolden();
 
 const scored = (scores: number[], labels: number[]): ScoredSet => {
   const examples = labels.map(
-    (label, patient): Example => ({ cohort: nobody, patient, positive: label === 1 }),
+    (label, patient): Example => ({ cohort: noPatients, patient, positive: label === 1 }),
   );
   return new ScoredSet(examples, Float64Array.from(scores));
 };

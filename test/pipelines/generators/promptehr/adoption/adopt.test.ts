@@ -17,7 +17,7 @@ import { decodeSafetensors } from '../../../../../pipelines/kernel/safetensors.t
 import { drainAsync } from '../../../../../pipelines/kernel/steps.ts';
 import { publishedPerplexity } from '../../../../../pipelines/metrics/statistics/imputation-perplexity.ts';
 import { StageError } from '../../../../../schemas/errors.ts';
-import { columnsOf, golden } from '../../../metrics/golden-cohorts.ts';
+import { columnsAsWritten, golden } from '../../../metrics/golden-cohorts.ts';
 import { openImported, tinyFile } from '../../imported-network.ts';
 
 const { vocab, cases } = golden<{
@@ -127,7 +127,7 @@ test.serial('an imported checkpoint is a model: it draws, scores and fills in', 
     const model = await readModelFolder(folder);
     const sampler = await openModel(model);
     t.deepEqual(sampler.features, { age: 'numeric', sex: ['F', 'M'], admission: ['a', 'b', 'c'] });
-    const columns = columnsOf([
+    const columns = columnsAsWritten([
       {
         visits: [
           [0, 3, 24],

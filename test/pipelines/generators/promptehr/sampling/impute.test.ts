@@ -18,7 +18,7 @@ import {
   visitCount,
 } from '../../../../../pipelines/patients/visit-columns.ts';
 import { tokenKinds } from '../../../../../schemas/ehr.ts';
-import { columnsOf } from '../../../metrics/golden-cohorts.ts';
+import { columnsAsWritten } from '../../../metrics/golden-cohorts.ts';
 import { toyModel, toyVocabulary } from '../toy.ts';
 
 const { network, model, cohort } = await toyModel();
@@ -97,13 +97,13 @@ test.serial('a visit’s codes get the shares that its past, and its other kinds
   // Every set of diagnoses of one visit after the same past: what is given to each code adds up to one.
   const past = [0, 2, 4, 7];
   const records = [0, 1, 2, 3].map((code) => ({ visits: [past, [code, 5]], labels: [0, 0] }));
-  const { longitudinal, crossModal } = await conditional(columnsOf(records));
+  const { longitudinal, crossModal } = await conditional(columnsAsWritten(records));
   for (const losses of [longitudinal, crossModal]) {
     const shares = records.map((_, i) => Math.exp(-(losses[(2 * i + 1) * tokenKinds.length] as number)));
     // The draws of each record are its own, so the sum is one up to what they err.
     t.true(Math.abs(shares.reduce((a, b) => a + b) - 1) < 0.05, `${shares}`);
   }
-  const other = columnsOf([{ visits: [past, [0, 6, 8]], labels: [0, 0] }]);
+  const other = columnsAsWritten([{ visits: [past, [0, 6, 8]], labels: [0, 0] }]);
   const told = await conditional(other);
   const dx = 1 * tokenKinds.length;
   const change = (found: Float64Array, before: Float64Array) =>
@@ -115,10 +115,10 @@ test.serial('a visit’s codes get the shares that its past, and its other kinds
 test.serial('records longer than the context are read from their newest visits, and counted', async (t) => {
   const visits = Array.from({ length: 6 }, (_, i) => [0, 1, 2, 4, 5, 7, 8].map((code) => (code + i) % 9));
   const sorted = visits.map((codes) => codes.sort((a, b) => a - b));
-  const short = columnsOf([{ visits: sorted.slice(0, 1), labels: [0, 0] }]);
+  const short = columnsAsWritten([{ visits: sorted.slice(0, 1), labels: [0, 0] }]);
   t.is((await conditional(short)).cut, 0);
   const long = await conditional(
-    columnsOf([
+    columnsAsWritten([
       { visits: sorted, labels: [0, 0] },
       { visits: [[0]], labels: [0, 0] },
     ]),
@@ -169,7 +169,7 @@ test.serial('each task fills in the visits it is for, likeliest first', async (t
 
 test.serial('one kind from the others: its own codes are not looked at, the others are', async (t) => {
   const ask = async (visit: number[]) => {
-    const columns = columnsOf([{ visits: [visit], labels: [1, 0] }]);
+    const columns = columnsAsWritten([{ visits: [visit], labels: [1, 0] }]);
     const found = rowsOf(await impute({ columns, task: 'cross-modal', kinds: ['dx'] }));
     return found.map(({ code, probability }) => `${code} ${probability}`);
   };
@@ -184,7 +184,7 @@ test.serial(
   async (t) => {
     const ask = async (level: number, age: number) => {
       const columns = {
-        ...columnsOf([{ visits: [[0, 5]], labels: [0, 0] }]),
+        ...columnsAsWritten([{ visits: [[0, 5]], labels: [0, 0] }]),
         demographics: {
           sex: { kind: 'categorical' as const, levels: ['F', 'M'], values: Int32Array.of(level) },
           age: { kind: 'numeric' as const, values: Float32Array.of(age) },

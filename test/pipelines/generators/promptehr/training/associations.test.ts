@@ -13,13 +13,13 @@ import {
 import promptehr from '../../../../../pipelines/generators/promptehr.ts';
 import { Pace } from '../../../../../pipelines/kernel/pace.ts';
 import { drainAsync } from '../../../../../pipelines/kernel/steps.ts';
-import { columnsOf } from '../../../metrics/golden-cohorts.ts';
+import { columnsAsWritten } from '../../../metrics/golden-cohorts.ts';
 import { plantedDrugs } from '../../planted-cohort.ts';
 
 const patient = (...visits: number[][]) => ({ visits, labels: [] });
 
 test('what codes have to do with each other, by hand', (t) => {
-  const columns = columnsOf([patient([0, 1], [0, 1]), patient([0, 1, 2]), patient([2])]);
+  const columns = columnsAsWritten([patient([0, 1], [0, 1]), patient([0, 1, 2]), patient([2])]);
   const table = associations(columns, Int32Array.of(0, 1, 2), 3);
   // Four visits: 0 and 1 are in the same three of them, 2 in two, one of these with 0 and 1.
   const cell = (both: number, byChance: number) => Math.log((both + 2) / (byChance + 2));
@@ -51,7 +51,7 @@ test('factors give a matrix back as far as it is positive', async (t) => {
 });
 
 test('a code that one patient alone has gets no row, however often it comes', async (t) => {
-  const columns = columnsOf([patient([0, 1], [1, 2]), patient([0, 2]), patient([0])]);
+  const columns = columnsAsWritten([patient([0, 1], [1, 2]), patient([0, 2]), patient([0])]);
   const { codes, rows } = await associatedRows(columns, 4, 2, new Pace());
   t.deepEqual([...codes], [0, 2]);
   t.is(rows.length, 4);
@@ -59,7 +59,7 @@ test('a code that one patient alone has gets no row, however often it comes', as
 
 test('cohorts of fewer than 250 patients begin with associations, unless told otherwise', (t) => {
   const startFor = (patients: number, given: object = {}) => {
-    const columns = columnsOf(Array.from({ length: patients }, () => patient([0])));
+    const columns = columnsAsWritten(Array.from({ length: patients }, () => patient([0])));
     return resolvePrompt(promptConfig.parse(given), columns, 1).start;
   };
   t.is(startFor(249), 'associations');
@@ -81,7 +81,7 @@ const foreseen = async (start: string, more: object = {}): Promise<number> => {
   const saved = await fitting.model();
   fitting.dispose();
   const sampler: Sampler = await promptehr.open(saved, config, data.vocabulary);
-  const columns = columnsOf([0, 1].map((code) => ({ visits: [[code]], labels: [0, 0] })));
+  const columns = columnsAsWritten([0, 1].map((code) => ({ visits: [[code]], labels: [0, 0] })));
   if (!sampler.impute) throw new Error('promptehr fills in');
   const request = { columns, task: 'cross-modal' as const, kinds: ['rx' as const] };
   const { patient: of, code, probability } = await drainAsync(sampler.impute(request));

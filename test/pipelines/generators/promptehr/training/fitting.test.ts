@@ -19,7 +19,8 @@ import {
 } from '../../../../../pipelines/generators/promptehr/training/initial-weights.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
 import { decodeSaved, encodeSaved } from '../../../../../pipelines/kernel/safetensors.ts';
-import { type VisitColumns, VisitColumnsBuilder } from '../../../../../pipelines/patients/visit-columns.ts';
+import type { VisitColumns } from '../../../../../pipelines/patients/visit-columns.ts';
+import { recordsOf } from '../../../../helpers/patients.ts';
 import { planted } from '../../planted-cohort.ts';
 
 test.before(async () => {
@@ -32,11 +33,7 @@ const tiny = {
 };
 const config = (more: object = {}) => promptConfig.parse({ ...tiny, ...more });
 
-const columnsOf = (records: number[][][]): VisitColumns => {
-  const builder = new VisitColumnsBuilder();
-  for (const visits of records) builder.addPatient(visits, [1, 0]);
-  return builder.build();
-};
+const columnsOf = (records: number[][][]): VisitColumns => recordsOf(records, [1, 0]);
 const dataOf = (train: VisitColumns, validation = columnsOf([])): TrainingData => ({
   ...planted(),
   train,

@@ -5,7 +5,7 @@ import marginal from '../../../../../pipelines/generators/marginal.ts';
 import promptehr from '../../../../../pipelines/generators/promptehr.ts';
 import { drainAsync } from '../../../../../pipelines/kernel/steps.ts';
 import imputationPerplexity from '../../../../../pipelines/metrics/similarity/imputation-perplexity.ts';
-import { columnsOf } from '../../../metrics/golden-cohorts.ts';
+import { columnsAsWritten } from '../../../metrics/golden-cohorts.ts';
 import { plantedDrugs } from '../../planted-cohort.ts';
 
 /** The planted patients, diagnoses 0 and 1 bringing drugs 2, 3 and 4, 5; a patient has one of the two throughout. */
@@ -45,7 +45,7 @@ test('a trained network fills in held-out records far better than the marginals 
 
   const hits = async (open: () => Promise<Sampler>) => {
     const sampler = await open();
-    const columns = columnsOf([
+    const columns = columnsAsWritten([
       { visits: [[0]], labels: [0, 0] },
       { visits: [[1]], labels: [0, 0] },
     ]);
