@@ -38,7 +38,7 @@ const options = z.object({
     .min(1)
     .optional()
     .describe('YAML or JSON file with settings of metrics, as `<family>.options.<metric>` in a run config'),
-  floor: z
+  baseline: z
     .enum(baselineChoices)
     .default('cheap')
     .describe(
@@ -47,7 +47,7 @@ const options = z.object({
   seed: metricParams.shape.seed,
   replicates: metricParams.shape.replicates,
   suppressBelow: metricParams.shape.suppressBelow,
-  out: localPath.describe('folder for scorecard.json, floor.json, report.html and report.json'),
+  out: localPath.describe('folder for scorecard.json, baseline.json, report.html and report.json'),
   force: z.boolean().default(false).describe('replace an evaluation that exists there'),
 });
 type Options = z.output<typeof options>;
@@ -114,7 +114,7 @@ const evaluateInto = async (
   const { evaluateCohorts } = await import('../../pipelines/exchange/evaluate/evaluate-cohorts.ts');
   const { evaluationFiles } = await import('../../pipelines/exchange/evaluate/evaluation-report.ts');
   const { modelPlace } = await import('./model-place.ts');
-  const { train, test, synthetic, floor, seed, replicates, suppressBelow } = given;
+  const { train, test, synthetic, baseline, seed, replicates, suppressBelow } = given;
   const model = given.model === undefined ? undefined : await modelPlace(given.model);
   const settings = await loadMetricOptions(given.options);
   const kept = chosen('modality', given.modalities, byName(modalities), defaultModalities);
@@ -124,7 +124,7 @@ const evaluateInto = async (
     ...(model === undefined ? {} : { model }),
     metrics,
     options: settings,
-    baseline: floor,
+    baseline,
     modalities: kept,
     seed,
     replicates,
@@ -135,7 +135,7 @@ const evaluateInto = async (
   const setting = {
     title: `Evaluation of ${evaluation.card.generator}`,
     suppressBelow,
-    params: { seed, replicates, suppressBelow, floor, options: settings, modalities: kept },
+    params: { seed, replicates, suppressBelow, baseline, options: settings, modalities: kept },
     code: await codeOf(metrics, model !== undefined),
     engine,
   };
@@ -165,7 +165,7 @@ export const evaluateCommand = defineCommand({
       );
       const { generator, cohorts } = card;
       const headline = headlineOf(card);
-      const beside = baseline ? { floor: headlineOf(baseline.card) } : {};
+      const beside = baseline ? { baseline: headlineOf(baseline.card) } : {};
       return { generator, headline, ...beside, cohorts, sides, notes, report: page };
     } finally {
       await folder.discard();

@@ -1,7 +1,7 @@
 /**
  * Independent marginals: every code of a visit is a coin of its own, with the share of training visits that
  * have it; so is every label; the number of visits is drawn from the training records. No reference: it is
- * the floor that any model must beat, for it has every prevalence right and knows no two codes together.
+ * the baseline that any model must beat: it has every prevalence right and no dependence between codes.
  */
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
@@ -167,7 +167,7 @@ class MarginalSampler implements Sampler {
 
 export default defineGenerator({
   name: 'marginal',
-  title: 'Independent marginals: the floor',
+  title: 'Independent marginals: the baseline',
   paper: 'None: each code by its own prevalence, independent of all others',
   version: 2,
   baseline: true,

@@ -48,7 +48,7 @@ export interface ReportInput {
 export interface ReportGenerator {
   name: string;
   /** The baseline (independent marginals): what every model must beat. */
-  isFloor: boolean;
+  isBaseline: boolean;
   /** A CSS variable, the same on all plots. */
   color: string;
   patients: number;
@@ -94,10 +94,10 @@ const generatorsOf = (
 ): ReportGenerator[] => {
   let models = 0;
   return cards.map(({ generator, cohorts }) => {
-    const isFloor = generator === baseline;
-    const color = isFloor ? 'var(--baseline)' : `var(--g${models++ % paletteSize})`;
+    const isBaseline = generator === baseline;
+    const color = isBaseline ? 'var(--baseline)' : `var(--g${models++ % paletteSize})`;
     const origin = origins.find((candidate) => candidate.generator === generator)?.origin;
-    return { name: generator, isFloor, color, ...cohorts.synthetic, ...(origin && { origin }) };
+    return { name: generator, isBaseline, color, ...cohorts.synthetic, ...(origin && { origin }) };
   });
 };
 

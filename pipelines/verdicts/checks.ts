@@ -72,10 +72,10 @@ const check = (rule: Rule, tables: readonly MetricTable[], generators: readonly 
  */
 export const checksOf = (
   tables: readonly MetricTable[],
-  generators: readonly { name: string; isFloor: boolean }[],
+  generators: readonly { name: string; isBaseline: boolean }[],
 ): Check[] => {
   const names = generators.map(({ name }) => name);
-  const baseline = generators.find(({ isFloor }) => isFloor)?.name;
+  const baseline = generators.find(({ isBaseline }) => isBaseline)?.name;
   const models = names.filter((name) => name !== baseline);
   return rulesOf(tables, baseline).flatMap((rule) =>
     check(rule, tables, rule.limitIs === theBaseline ? models : names),

@@ -5,7 +5,7 @@ import { defineStage } from '../stage.ts';
 export const report = defineStage({
   name: 'report',
   title: 'Scorecards to one HTML page',
-  version: 2,
+  version: 3,
   inputs: {
     real: 'token-cohort',
     models: ['model'],

@@ -40,13 +40,13 @@ const scored = (
     ...tools(store),
   );
 
-/** The whole branch of the floor, on the demo tables, less the other families. */
+/** The whole branch of the baseline, on the demo tables, less the other families. */
 const plan = without(
   compile(nightly, runConfig.parse({ source, generators: ['marginal'], report: { title: 'Demo' } })),
   ['utility', 'privacy'],
 );
 
-const floorRun = async (folder: string) => {
+const baselineRun = async (folder: string) => {
   const store = createFileStore(folder);
   const refs = await runPlanHere(store, plan);
   const ref = (id: string): ArtifactRef => refs[id] as ArtifactRef;
@@ -58,7 +58,7 @@ const folders: string[] = [];
 const fresh = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'understudy-'));
   folders.push(folder);
-  return floorRun(folder);
+  return baselineRun(folder);
 };
 /** One run that all tests read and none changes. */
 const shared = fresh();
@@ -67,7 +67,7 @@ test.after.always(async () => {
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
-test('the floor is scored against the training split and reported, twice to the same bytes', async (t) => {
+test('the baseline is scored against the training split and reported, twice to the same bytes', async (t) => {
   const first = await shared;
   const second = await fresh();
   t.deepEqual(second.card, first.card);
@@ -80,7 +80,7 @@ test('the floor is scored against the training split and reported, twice to the 
   t.is(new Set(card.rows.map(({ metric }) => metric)).size, metricsOf('similarity').size);
   t.true(
     Number(await summaryOf(first.store, first.card, 'Code prevalence R²')) > 0.8,
-    'the floor has single codes right',
+    'the baseline has single codes right',
   );
   const ofModel = ['language-model', 'imputation-perplexity'];
   const ofCohort = card.rows.filter(({ metric, suppressed }) => !ofModel.includes(metric) && !suppressed);
@@ -97,9 +97,9 @@ test('the floor is scored against the training split and reported, twice to the 
     ['extract', 'assemble', 'tokenize', 'train marginal', 'generate marginal', 'similarity marginal'],
   );
   t.true((data.frequencies[0]?.panels[0]?.points.length ?? 0) > 20);
-  const [, ...floors] = data.frequencies.flatMap(({ panels }) => panels.flatMap(({ points }) => points));
+  const [, ...points] = data.frequencies.flatMap(({ panels }) => panels.flatMap(({ points }) => points));
   t.true(
-    floors.every(({ real }) => real >= 11 / data.real.patients),
+    points.every(({ real }) => real >= 11 / data.real.patients),
     'rare codes and pairs are not named',
   );
 });

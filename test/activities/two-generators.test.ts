@@ -97,7 +97,7 @@ test('HALO beside HALO with other settings and HALO-Coarse in one report; equal 
 
   const data = (await json('report', 'report.json')) as ReportData;
   t.deepEqual(
-    data.generators.filter(({ isFloor }) => isFloor).map(({ name }) => name),
+    data.generators.filter(({ isBaseline }) => isBaseline).map(({ name }) => name),
     ['independent'],
   );
   t.deepEqual(data.generators.map(({ name }) => name).sort(), branches.toSorted());

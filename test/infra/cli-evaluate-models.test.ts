@@ -60,7 +60,14 @@ test('every metric, and with each generator every metric that asks its model, wo
       [
         ...['evaluate', '--train', await path('tokenize'), '--synthetic', await path(`generate:${name}`)],
         ...['--model', await path(`train:${name}`), '--out', join(folder, `out-${name}`)],
-        ...['--replicates', '2', '--floor', 'none', '--metrics', asked.map((metric) => metric.name).join()],
+        ...[
+          '--replicates',
+          '2',
+          '--baseline',
+          'none',
+          '--metrics',
+          asked.map((metric) => metric.name).join(),
+        ],
       ],
       [evaluateCommand],
       {

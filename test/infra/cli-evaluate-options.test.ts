@@ -18,7 +18,7 @@ const understudy = async (args: string[]) => {
   return { exit, err };
 };
 
-test('settings of metrics come from a file, and the floor is left out when not wanted', async (t) => {
+test('settings of metrics come from a file, and the baseline is left out when not wanted', async (t) => {
   const folder = await tempFolder(t);
   const out = join(folder, 'out');
   const fixture = new URL('../fixtures/golden/split.json', import.meta.url);
@@ -33,7 +33,7 @@ test('settings of metrics come from a file, and the floor is left out when not w
   const judge = (...more: string[]) =>
     understudy(['evaluate', ...flags, '--metrics', 'copies', '--replicates', '0', '--out', out, ...more]);
   await writeFile(options, 'privacy:\n  options:\n    copies:\n      nearShare: 1\n');
-  t.is((await judge('--options', options, '--floor', 'none')).exit, 0);
+  t.is((await judge('--options', options, '--baseline', 'none')).exit, 0);
   t.deepEqual((await readdir(out)).sort(), ['report.html', 'report.json', 'scorecard.json']);
   const card = scorecard.parse(JSON.parse(await readFile(join(out, 'scorecard.json'), 'utf8')));
   const near = card.rows.find(({ row }) => row === 'near')?.value ?? 0;

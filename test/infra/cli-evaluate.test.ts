@@ -93,19 +93,22 @@ test('split.json through the command line gives the golden numbers', async (t) =
   });
 
   const told = JSON.parse(first.out);
-  const floor = scorecard.parse(JSON.parse(await readFile(join(out, 'floor.json'), 'utf8')));
-  t.is(floor.generator, 'marginal');
-  t.deepEqual(floor.cohorts.synthetic.patients, 300);
-  t.deepEqual(told.floor['Same-visit co-occurrence R²'], rowOf(floor, 'code-pairs', 'record-r2')?.value);
-  t.true((rowOf(floor, 'code-prevalence', 'record-r2')?.value ?? 0) > 0.9, 'it has single codes right');
+  const baseline = scorecard.parse(JSON.parse(await readFile(join(out, 'baseline.json'), 'utf8')));
+  t.is(baseline.generator, 'marginal');
+  t.deepEqual(baseline.cohorts.synthetic.patients, 300);
+  t.deepEqual(
+    told.baseline['Same-visit co-occurrence R²'],
+    rowOf(baseline, 'code-pairs', 'record-r2')?.value,
+  );
+  t.true((rowOf(baseline, 'code-prevalence', 'record-r2')?.value ?? 0) > 0.9, 'it has single codes right');
   const page: ReportData = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
-  t.deepEqual(page.generators.map(({ name, isFloor }) => [name, isFloor]).sort(), [
+  t.deepEqual(page.generators.map(({ name, isBaseline }) => [name, isBaseline]).sort(), [
     ['marginal', true],
     ['synthetic', false],
   ]);
   t.is(told.generator, 'synthetic');
   t.is(told.headline['Code prevalence R²'], rowOf(card, 'code-prevalence', 'record-r2')?.value ?? undefined);
-  t.deepEqual((await readdir(out)).sort(), ['floor.json', 'report.html', 'report.json', 'scorecard.json']);
+  t.deepEqual((await readdir(out)).sort(), ['baseline.json', 'report.html', 'report.json', 'scorecard.json']);
   t.deepEqual((await readdir(folder)).sort(), ['out', 'synthetic.json', 'test.json', 'train.json']);
 });
 

@@ -51,8 +51,8 @@ const lineageOf = (
   ];
 };
 
-/** Names of the files that `evaluationFiles` gives; without a baseline there is no `floor.json`. */
-export const evaluationFileNames = ['scorecard.json', 'floor.json', 'report.html', 'report.json'] as const;
+/** Names of the files that `evaluationFiles` gives; without a baseline there is no `baseline.json`. */
+export const evaluationFileNames = ['scorecard.json', 'baseline.json', 'report.html', 'report.json'] as const;
 export type EvaluationFile = (typeof evaluationFileNames)[number];
 
 /**
@@ -75,7 +75,7 @@ export const evaluationFiles = (
   });
   return {
     'scorecard.json': scorecardText(card),
-    ...(baseline && { 'floor.json': scorecardText(baseline.card) }),
+    ...(baseline && { 'baseline.json': scorecardText(baseline.card) }),
     'report.html': reportPage(data),
     'report.json': `${JSON.stringify(data, null, 2)}\n`,
   };

@@ -43,8 +43,8 @@ const againstBaseline = (data: ReportData, name: string, baseline: string): Mark
 };
 
 const baselineFindings = (data: ReportData): Markup => {
-  const models = data.generators.filter(({ isFloor }) => !isFloor);
-  const baseline = data.generators.find(({ isFloor }) => isFloor);
+  const models = data.generators.filter(({ isBaseline }) => !isBaseline);
+  const baseline = data.generators.find(({ isBaseline }) => isBaseline);
   if (!baseline)
     return html`<p>This run has no baseline. Without independent marginals beside them, the numbers do not show how hard they are to reach.</p>`;
   return html`<p>The baseline, <strong>${baseline.name}</strong>, samples every code independently of all others (independent marginals). A model that does not beat it has learned nothing about which codes occur together.</p><ul>${models.map(

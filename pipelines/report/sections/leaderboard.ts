@@ -50,8 +50,8 @@ const generatorCell = (data: ReportData, headline: Headline, name: string): Mark
   return numberCell(value, withInterval(shown, interval), kind);
 };
 
-const generatorRow = (data: ReportData, { name, isFloor, patients }: ReportGenerator): Markup =>
-  html`<tr${isFloor && html` class="baseline"`}><th scope="row">${generatorName(data, name)}</th>${numberCell(
+const generatorRow = (data: ReportData, { name, isBaseline, patients }: ReportGenerator): Markup =>
+  html`<tr${isBaseline && html` class="baseline"`}><th scope="row">${generatorName(data, name)}</th>${numberCell(
     patients,
     integer(patients),
   )}${data.headlines.map((headline) => generatorCell(data, headline, name))}</tr>`;

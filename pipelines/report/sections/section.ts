@@ -17,7 +17,7 @@ export interface Section {
 /** Name of a generator with its color, and a badge where it is the baseline. */
 export const generatorName = (data: ReportData, name: string): Markup => {
   const generator = data.generators.find((candidate) => candidate.name === name);
-  return html`<span class="generator"><i class="swatch" style="background:${generator?.color ?? 'var(--soft)'}"></i>${name}</span>${generator?.isFloor === true && html` <span class="badge">baseline</span>`}`;
+  return html`<span class="generator"><i class="swatch" style="background:${generator?.color ?? 'var(--soft)'}"></i>${name}</span>${generator?.isBaseline === true && html` <span class="badge">baseline</span>`}`;
 };
 
 export const generatorNamed = (data: ReportData, name: string): ReportGenerator | undefined =>

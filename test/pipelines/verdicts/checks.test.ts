@@ -4,8 +4,8 @@ import type { Cell, MetricTable } from '../../../pipelines/verdicts/metric-table
 import { originCheckName, originChecks } from '../../../pipelines/verdicts/origin-check.ts';
 
 const generators = [
-  { name: 'halo', isFloor: false },
-  { name: 'marginal', isFloor: true },
+  { name: 'halo', isBaseline: false },
+  { name: 'marginal', isBaseline: true },
 ];
 
 const tableOf = (family: MetricTable['family'], metric: string, row: string, cells: Partial<Cell>[]) => {

@@ -250,7 +250,7 @@ test('a cohort called marginal, by its file or its header, is no baseline; one i
     const setting = { title: 'Evaluation', suppressBelow: 0, params: {}, code: '', engine: '' };
     const page = JSON.parse(evaluationFiles(scored, setting)['report.json'] ?? '');
     t.deepEqual(
-      page.generators.map(({ name, isFloor }: ReportGenerator) => [name, isFloor]),
+      page.generators.map(({ name, isBaseline }: ReportGenerator) => [name, isBaseline]),
       [
         ['marginal', false],
         ['marginal (baseline)', true],
