@@ -10,10 +10,17 @@ export interface Rule {
   title: string;
   short: string;
   better: 'higher' | 'lower';
-  /** A whole interval on the wrong side of it fails. */
+  /** A whole interval on the wrong side of it fails, unless `isMargin`. */
   limit: number;
   /** An interval that keeps to the right side of it passes, unless it failed. */
   bound: number;
+  /**
+   * A loss up to `bound` is acceptable even where it is certain: only a whole interval beyond `bound` fails. Not
+   * for privacy, where a small leak that is certain is a leak.
+   */
+  isMargin?: true;
+  /** Fewer test cases (the row's `n`) are inconclusive, whatever the interval. */
+  leastN?: number;
   /** Where the limit comes from: `guessing`. */
   limitIs: string;
 }
@@ -106,6 +113,7 @@ const utilityRules: Particular[] = [
     short: 'phenotypes from synthetic patients',
     limit: 0,
     bound: -0.05,
+    isMargin: true,
     limitIs: 'trained on real patients',
   },
   {
@@ -115,6 +123,7 @@ const utilityRules: Particular[] = [
     short: 'phenotypes with synthetic patients added',
     limit: 0,
     bound: -0.05,
+    isMargin: true,
     limitIs: 'trained on real patients alone',
   },
   {
@@ -122,8 +131,10 @@ const utilityRules: Particular[] = [
     row: 'gap-recall-at-20',
     title: 'Next visits are predicted as well as after learning from real patients',
     short: 'next visit, as from real patients',
+    leastN: 30,
     limit: 0,
     bound: -0.05,
+    isMargin: true,
     limitIs: 'trained on real patients',
   },
   {
@@ -162,6 +173,7 @@ const movingRules = (tables: readonly MetricTable[], baseline: string | undefine
   if (guess !== null)
     rules.push({
       ...next,
+      leastN: 30,
       title: 'Next visits: predictors learn more than which codes are frequent',
       short: 'next visit, beyond frequent codes',
       limit: guess,

@@ -27,30 +27,38 @@ export interface Check {
   verdicts: Verdict[];
 }
 
-const ruleText = ({ better, limit, bound, limitIs }: Rule): string => {
+const ruleText = ({ better, limit, bound, limitIs, isMargin, leastN }: Rule): string => {
   const [wrong, right] = better === 'lower' ? ['above', 'below'] : ['below', 'above'];
   const edge = decimal(limit);
+  const few = leastN === undefined ? '' : ` Inconclusive on fewer than ${leastN} test cases.`;
+  if (isMargin)
+    return `Passed if the whole interval lies ${right} ${decimal(bound)}, failed if it lies ${wrong}, inconclusive if it spans it. ${edge} is as good as ${limitIs}.${few}`;
   if (limit === bound)
-    return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}), passed if it lies ${right}, inconclusive if it spans it.`;
-  return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}). Passed if it does not, and ends ${right} ${decimal(bound)}. Inconclusive if it is wider.`;
+    return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}), passed if it lies ${right}, inconclusive if it spans it.${few}`;
+  return `Failed if the whole interval lies ${wrong} ${edge} (${limitIs}). Passed if it does not, and ends ${right} ${decimal(bound)}. Inconclusive if it is wider.${few}`;
 };
 
 /** Judged as if lower were better; the other direction is its mirror image. */
 const judge = (rule: Rule, cell: Cell | undefined): Pick<Verdict, 'outcome' | 'why'> => {
   if (cell === undefined) return { outcome: 'unknown', why: 'not measured' };
-  const { value, interval, note } = cell;
+  const { value, interval, note, n } = cell;
   if (value === null) return { outcome: 'unknown', why: note ?? 'not defined' };
   if (cell.unresolved) return { outcome: 'unknown', why: note ?? 'too few patients for a verdict' };
+  if (rule.leastN !== undefined && n < rule.leastN)
+    return { outcome: 'unknown', why: `measured on ${n} test cases; a verdict needs ${rule.leastN}` };
   const sign = rule.better === 'lower' ? 1 : -1;
   const [limit, bound] = [sign * rule.limit, sign * rule.bound];
+  const fails = rule.isMargin ? bound : limit;
   if (!interval) {
     if (sign * value > bound) return { outcome: 'failed', why: 'without an interval' };
-    if (sign * value <= limit) return { outcome: 'passed', why: 'without an interval' };
     return { outcome: 'unknown', why: 'without an interval, chance cannot be excluded' };
   }
-  const ends = interval.map((end) => sign * end);
-  if (Math.min(...ends) > limit) return { outcome: 'failed' };
-  if (Math.max(...ends) <= bound) return { outcome: 'passed' };
+  const [best, worst] = interval.map((end) => sign * end).sort((a, b) => a - b) as [number, number];
+  if (best > fails) return { outcome: 'failed' };
+  if (worst <= bound)
+    return best > limit
+      ? { outcome: 'passed', why: 'a difference is certain, and it is within the margin' }
+      : { outcome: 'passed' };
   return { outcome: 'unknown', why: 'the interval is too wide: too few patients' };
 };
 

@@ -33,7 +33,7 @@ test('an interval that is too wide to tell passes nothing', (t) => {
   t.is(outcome({ value: 0.55, interval: [0.3, 0.8] }), 'unknown');
   t.is(outcome({ value: null, note: 'Nobody.' }), 'unknown');
   t.is(outcome({ value: 0.55 }), 'unknown');
-  t.is(outcome({ value: 0.5 }), 'passed');
+  t.is(outcome({ value: 0.5 }), 'unknown', 'without an interval nothing passes');
   t.is(outcome({ value: 0.7 }), 'failed');
 });
 
@@ -64,12 +64,37 @@ test('identity risk is held against 0.09', (t) => {
   t.is(risk({ value: 0.05, interval: [0.04, 0.06] }), 'passed');
   t.is(risk({ value: 0.08, interval: [0.06, 0.1] }), 'unknown');
   t.is(risk({ value: 0.2, interval: [0.1, 0.3] }), 'failed');
-  t.is(risk({ value: 0.0899 }), 'passed');
+  t.is(risk({ value: 0.0899 }), 'unknown');
+});
+
+test('utility has a margin: a certain loss within it passes, a loss beyond it fails, few cases settle nothing', (t) => {
+  const gap = (cell: Partial<Cell>) =>
+    checksOf([tableOf('utility', 'next-visit', 'gap-recall-at-20', [cell])], generators)[0];
+  const small = gap({ value: -0.0032, interval: [-0.0051, -0.0009], n: 1982 });
+  t.like(small?.verdicts[0], {
+    outcome: 'passed',
+    why: 'a difference is certain, and it is within the margin',
+  });
+  t.is(gap({ value: 0.01, interval: [-0.02, 0.04], n: 1982 })?.verdicts[0]?.outcome, 'passed');
+  t.is(gap({ value: -0.04, interval: [-0.06, -0.02], n: 1982 })?.verdicts[0]?.outcome, 'unknown');
+  t.is(gap({ value: -0.08, interval: [-0.1, -0.06], n: 1982 })?.verdicts[0]?.outcome, 'failed');
+  const few = gap({ value: -0.002, interval: [-0.037, 0.026], n: 5 });
+  t.like(few?.verdicts[0], { outcome: 'unknown', why: 'measured on 5 test cases; a verdict needs 30' });
+  t.is(
+    small?.rule,
+    'Passed if the whole interval lies above −0.050, failed if it lies below, inconclusive if it spans it. ' +
+      '0.000 is as good as trained on real patients. Inconclusive on fewer than 30 test cases.',
+  );
 });
 
 test('models are compared with the baseline, the baseline is not', (t) => {
   const [check] = checksOf(
-    [tableOf('similarity', 'code-pairs', 'record-r2', [{ value: 0.8 }, { value: 0.6 }])],
+    [
+      tableOf('similarity', 'code-pairs', 'record-r2', [
+        { value: 0.8, interval: [0.7, 0.9] },
+        { value: 0.6 },
+      ]),
+    ],
     generators,
   );
   t.deepEqual(
