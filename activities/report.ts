@@ -130,6 +130,7 @@ export const report = defineBody(contract, {
       page: 'report.html',
       generators: data.generators.length,
       ...(first && { first: first.name }),
+      verdict: data.verdict.sentence,
     };
   },
 });

@@ -88,7 +88,7 @@ const progressText = ({ step, of, phase, metrics }: Progress, left: number | und
     .filter(Boolean)
     .join(' · ');
 
-const summaryText = (summary: Record<string, number | string>): string =>
+const summaryText = ({ verdict: _verdict, ...summary }: Record<string, number | string>): string =>
   Object.entries(summary)
     .slice(0, 4)
     .map(([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : value}`)
@@ -115,6 +115,12 @@ export const nodeText = (node: NodeView, left?: number, barWidth = 0): string =>
     default:
       return '';
   }
+};
+
+/** The report's sentence on the release of the cohorts, once there is a report. */
+export const verdictOf = ({ nodes }: Pick<RunSnapshot, 'nodes'>): string | undefined => {
+  const sentence = nodes.find(({ stage }) => stage === 'report')?.result?.summary['verdict'];
+  return sentence === undefined ? undefined : String(sentence);
 };
 
 /** What helps against a failure of this code. */

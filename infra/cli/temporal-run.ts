@@ -3,7 +3,7 @@ import type { RunConfig } from '../../schemas/run-config.ts';
 import type { pipelineRun } from '../../workflows/index.ts';
 import { demandSuccess, type FollowIo, follow } from './follow.ts';
 import { readSnapshot } from './run-snapshot.ts';
-import { type RunSnapshot, runId } from './run-view.ts';
+import { type RunSnapshot, runId, verdictOf } from './run-view.ts';
 
 /** Starts a run on the server of `client`; workers of its queues do the work. Returns the id of the run. */
 export const startRun = async (client: Client, config: RunConfig): Promise<string> => {
@@ -36,11 +36,17 @@ const patientReader = (client: Client, run: string) => {
 };
 
 /**
- * Shows a run until it is over; returns its last snapshot when it completed. Throws RunMissing, the run's own failure,
+ * Shows a run until it is over, then the verdict; returns its last snapshot when it completed, with that sentence. Throws RunMissing, the run's own failure,
  * an Interruption when the signal is aborted before the end, and the server's error when it stays away for five minutes.
  */
-export const followRun = async (client: Client, run: string, io: FollowIo): Promise<RunSnapshot> => {
+export const followRun = async (
+  client: Client,
+  run: string,
+  io: FollowIo,
+): Promise<RunSnapshot & { verdict?: string }> => {
   const snapshot = await follow(patientReader(client, run), io);
   demandSuccess(snapshot);
-  return snapshot;
+  const verdict = verdictOf(snapshot);
+  if (verdict) io.out(`verdict ${verdict}`);
+  return { ...snapshot, verdict };
 };

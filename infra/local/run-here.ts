@@ -4,7 +4,7 @@ import type { RunConfig } from '../../schemas/run-config.ts';
 import type { CommandIo } from '../cli/command.ts';
 import { Interruption } from '../cli/failure-report.ts';
 import { demandSuccess, follow } from '../cli/follow.ts';
-import { type RunSnapshot, runId } from '../cli/run-view.ts';
+import { type RunSnapshot, runId, verdictOf } from '../cli/run-view.ts';
 import { readEnvironment } from '../env.ts';
 import { createFileStore } from '../store/fs.ts';
 import { startLocalRun } from './local-run.ts';
@@ -45,7 +45,9 @@ export const runHere = async (config: RunConfig, workers: number | undefined, io
     demandSuccess(last);
     const report = await reportOf(last, store);
     if (report) io.out(`report  ${relative(process.cwd(), report)}`);
-    return { ...last, store, report };
+    const verdict = verdictOf(last);
+    if (verdict) io.out(`verdict ${verdict}`);
+    return { ...last, store, report, verdict };
   } finally {
     await performer.close();
   }

@@ -19,6 +19,7 @@ import { training } from './sections/training.ts';
 import { trainingSize } from './sections/training-size.ts';
 import { utility } from './sections/utility.ts';
 import { values } from './sections/values.ts';
+import { verdict } from './sections/verdict.ts';
 
 const style = [
   new URL('./style/colors.css', import.meta.url),
@@ -38,6 +39,7 @@ const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha25
 const sectionsOf = (data: ReportData): Section[] => {
   const hasCards = data.generators.length > 0;
   return [
+    verdict(data),
     leaderboard(data),
     checked(data),
     ...(hasCards ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),

@@ -7,6 +7,7 @@ import { mergedByGenerator } from '../verdicts/merged-cards.ts';
 import { type MetricTable, metricTables } from '../verdicts/metric-tables.ts';
 import { originChecks } from '../verdicts/origin-check.ts';
 import { type Headline, headlines, ranked } from '../verdicts/ranking.ts';
+import { type VerdictCard, verdictCard } from '../verdicts/verdict-card.ts';
 import { type BeliefPanel, beliefPanels, type RocPanel, rocPanels } from './attack-plots.ts';
 import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
 import { type FittedModel, type SizePanel, sizePanels } from './training-sizes.ts';
@@ -69,6 +70,10 @@ export interface ReportData {
   metrics: MetricTable[];
   /** Verdicts of the rows against stated thresholds, generator by generator. */
   checks: Check[];
+  /** Of `checks`, those made at once of each generator, for whose number a failure is corrected. */
+  checksAtOnce: number;
+  /** Each generator in each family, and one sentence. */
+  verdict: VerdictCard;
   attacks: RocPanel[];
   /** Attribute inference by imputation. */
   beliefs: BeliefPanel[];
@@ -120,6 +125,8 @@ export const assembleReport = (input: ReportInput): ReportData => {
   const mixes = mixPlot(entries);
   const leading = headlines(cards);
   const real = cards[0]?.cohorts.real ?? nothing;
+  const { checks: ofMetrics, atOnce } = checksOf(metrics, generators);
+  const checks = [...ofMetrics, ...originChecks(generators)];
   return {
     title,
     suppressBelow,
@@ -133,7 +140,9 @@ export const assembleReport = (input: ReportInput): ReportData => {
     generators,
     headlines: leading,
     metrics,
-    checks: [...checksOf(metrics, generators), ...originChecks(generators)],
+    checks,
+    checksAtOnce: atOnce,
+    verdict: verdictCard({ generators, checks, metrics }),
     attacks: rocPanels(entries),
     beliefs: beliefPanels(entries),
     labelScores: labelScorePlots(entries, suppressBelow),

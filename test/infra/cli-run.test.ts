@@ -43,6 +43,7 @@ test.serial('run --wait goes from tables to report, tells progress, and ends wit
   t.is(told.nodes.at(-1).result.ref.kind, 'report');
   t.regex(err, /done +extract/);
   t.regex(err, new RegExp(`${told.run}: completed`));
+  t.regex(told.verdict, /^Do not release: .*marginal/);
 
   // The same without the server, in a store of its own: the same bytes.
   const own = { UNDERSTUDY_STORE: join(folder, 'own') };
@@ -50,6 +51,7 @@ test.serial('run --wait goes from tables to report, tells progress, and ends wit
   t.is(local.exit, 0, local.err);
   const refs = ({ nodes }: RunSnapshot) => nodes.map(({ id, result }) => [id, result?.ref]);
   t.deepEqual(refs(JSON.parse(local.out)), refs(told));
+  t.is(JSON.parse(local.out).verdict, told.verdict);
 });
 
 test.serial('the same again is answered from the cache, and says so', async (t) => {
@@ -60,6 +62,7 @@ test.serial('the same again is answered from the cache, and says so', async (t) 
   const watched = await command('watch', run);
   t.is(watched.exit, 0, watched.err);
   t.regex(watched.out, /cached +report +same stage version/);
+  t.regex(watched.out, /^verdict Do not release: .*marginal.*\.$/m, 'a cached report has its verdict too');
   t.false(watched.out.includes('\x1b'));
   const { exit, out } = await command('status', run);
   t.is(exit, 0);

@@ -8,6 +8,7 @@ import {
   Paces,
   type RunSnapshot,
   runLines,
+  verdictOf,
 } from '../../infra/cli/run-view.ts';
 import { LiveScreen, PlainScreen } from '../../infra/cli/screen.ts';
 
@@ -106,6 +107,18 @@ test('a run in lines says progress, cache and failure with what helps', (t) => {
   const wide = runLines(now, paces, 10_000, 110);
   t.true(wide.every((line) => line.length <= 110));
   t.regex(wide[3] ?? '', /██████████░░░░░░░░░░ 50 %/);
+});
+
+test('the verdict of a report has a line of its own, once there is one', (t) => {
+  const summary = {
+    page: 'report.html',
+    generators: 1,
+    verdict: 'Do not release: halo fails 1 privacy check.',
+  };
+  const over = snapshot([node('report', 'done', result('', false, summary))]);
+  t.is(verdictOf(over), summary.verdict);
+  t.is(runLines(over, new Paces(), 0)[1], '  done     report  page report.html · generators 1');
+  t.is(verdictOf(snapshot([node('report', 'waiting')])), undefined);
 });
 
 test('a node waits for a worker in vain, but not for one that is busy with this run', (t) => {

@@ -42,3 +42,30 @@ export const widened = (
     Math.min(greatest, value + factor * (high - value)),
   ];
 };
+
+/**
+ * The 95 % interval of a − b from those of two numbers, as if they were independent: each end of the
+ * difference is as far from it as the square root of the sum of squares of the two distances that lie that
+ * way (MOVER: Zou and Donner, Statistics in Medicine 27, 2008, equation 4). Too wide where a and b rise and
+ * fall together, as numbers about the same patients do, so it claims no difference too early.
+ */
+export const independentDifference = (
+  a: { value: number; interval: readonly [number, number] },
+  b: { value: number; interval: readonly [number, number] },
+): [number, number] => {
+  const difference = a.value - b.value;
+  return [
+    difference - Math.hypot(a.value - a.interval[0], b.interval[1] - b.value),
+    difference + Math.hypot(a.interval[1] - a.value, b.value - b.interval[0]),
+  ];
+};
+
+/**
+ * Wilson's 95 % score interval (JASA 22, 1927) of a share of `n` patients; it has a width for every share.
+ */
+export const wilsonInterval = (share: number, n: number): [number, number] => {
+  const z2 = normalQuantile(0.975) ** 2;
+  const middle = (share + z2 / (2 * n)) / (1 + z2 / n);
+  const half = Math.sqrt((z2 * share * (1 - share)) / n + (z2 / (2 * n)) ** 2) / (1 + z2 / n);
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+};

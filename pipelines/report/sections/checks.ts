@@ -1,5 +1,6 @@
-import { counted, decimal, integer, listed } from '../../kernel/number-format.ts';
-import type { Check, Outcome, Verdict } from '../../verdicts/checks.ts';
+import { counted, decimal, integer, listed, percent } from '../../kernel/number-format.ts';
+import type { Check, Verdict } from '../../verdicts/checks.ts';
+import type { Outcome } from '../../verdicts/judge.ts';
 import type { Headline } from '../../verdicts/ranking.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
@@ -52,10 +53,41 @@ const baselineFindings = (data: ReportData): Markup => {
   )}</ul>`;
 };
 
-const verdictItem = (data: ReportData, { generator, outcome, value, interval, why }: Verdict): Markup =>
+/** Greatest factor that is worth a number. */
+const mostTimes = 10_000;
+
+/**
+ * About how many patients would settle an inconclusive check. The scarcer real patients are named: those of the
+ * holdout, or where similarity has none, those of the training set.
+ */
+const settles = (
+  data: ReportData,
+  family: Check['family'],
+  { outcome, timesPatients }: Pick<Verdict, 'outcome' | 'timesPatients'>,
+): string => {
+  if (outcome !== 'unknown') return '';
+  if (timesPatients === undefined) return '';
+  if (timesPatients === null) return 'how many patients would settle it cannot be stated';
+  if (timesPatients > mostTimes)
+    return `more than ${integer(mostTimes)} times as many patients would be needed`;
+  const [side, now] =
+    family === 'similarity' ? ['training', data.real.patients] : ['holdout', data.holdout.patients];
+  const times = timesPatients < 10 ? timesPatients.toFixed(1) : integer(timesPatients);
+  return `about ${times} times as many patients would settle it${
+    now > 0
+      ? ` (${counted(Math.ceil(now * timesPatients), `${side} patient`)} in place of ${integer(now)})`
+      : ''
+  }`;
+};
+
+const verdictItem = (
+  data: ReportData,
+  family: Check['family'],
+  { generator, outcome, value, interval, why, timesPatients }: Verdict,
+): Markup =>
   html`<li class="verdict ${outcome}">${outcomeMark(outcome)}<span>${generatorName(data, generator)} <em aria-hidden="true">${outcomeWords[outcome]}</em><span class="row-about">${
     value !== null && html`<strong>${decimal(value)}</strong>`
-  }${interval && ` (${between(interval)})`}${value !== null && why && ', '}${why}</span></span></li>`;
+  }${interval && ` (${between(interval)})`}${value !== null && why && ', '}${[why, settles(data, family, { outcome, timesPatients })].filter(Boolean).join('; ')}</span></span></li>`;
 
 /** The title, leading to the definition of the number where that is a metric's. */
 const checkTitle = (data: ReportData, { metric, row, title }: Check): Markup | string =>
@@ -63,7 +95,7 @@ const checkTitle = (data: ReportData, { metric, row, title }: Check): Markup | s
 
 const checkItem = (data: ReportData, check: Check): Markup =>
   html`<li class="check"><p><strong>${checkTitle(data, check)}</strong><span class="row-about">${check.rule}</span></p><ul class="verdicts">${check.verdicts.map(
-    (verdict) => verdictItem(data, verdict),
+    (verdict) => verdictItem(data, check.family, verdict),
   )}</ul></li>`;
 
 const tally = (data: ReportData, name: string): Markup => {
@@ -141,6 +173,13 @@ const familyChecks = (data: ReportData, family: keyof typeof familyTitles): Mark
   return html`<h3>${familyTitles[family]}</h3>${noted}${family === 'similarity' && baselineFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
 };
 
+/** How often checks fail by chance, when several are made and one failure is enough. */
+const familyWise = ({ checksAtOnce, generators }: ReportData): string => {
+  if (checksAtOnce < 2) return '';
+  const all = percent(Math.min(1, 0.025 * generators.length));
+  return ` ${checksAtOnce} checks are made of each generator at once, and one failure is enough, so a check fails only by its 95% interval widened for ${checksAtOnce} checks (Bonferroni, normal approximation). As far as the intervals cover what they state, a generator without any fault then fails some check in at most ${percent(0.025)} of runs${generators.length > 1 ? `, and some of the ${generators.length} generators in at most ${all}` : ''}; no correction is made for the number of generators, so that a verdict does not depend on what else is in the run. A pass is judged by the plain interval: a generator is good only where every check passes.`;
+};
+
 /** What was checked, with which result, and what was not checked. */
 export const checked = (data: ReportData): Section => {
   const missing = missingFamilies(data);
@@ -151,7 +190,7 @@ export const checked = (data: ReportData): Section => {
     short: 'Checked',
     body: html`${
       data.checks.length > 0 &&
-      html`<p>Each check compares one number with a threshold that is stated with it. A verdict follows from the interval alone. It is no judgment of whether the cohort may be shared.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>`
+      html`<p>Each check compares one number with a threshold that is stated with it. A verdict follows from the interval alone.${familyWise(data)}</p><p>Where a check is inconclusive, the number of patients that would settle it assumes that the value stays where it is and that the width of its interval shrinks with the square root of the number of patients.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>`
     }${(['similarity', 'utility', 'privacy'] as const).map((family) => familyChecks(data, family))}
 <h3>What was not checked</h3><ul>${missing.map((family) => notMeasured[family])}${open.map((family) => staysOpen[family])}
 ${!hasIntervals(data) && html`<li>The numbers have no intervals, so it is open how much of a difference is chance. In small cohorts it is a lot.</li>`}

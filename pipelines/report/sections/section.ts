@@ -1,5 +1,5 @@
 import { counted, decimal } from '../../kernel/number-format.ts';
-import type { Outcome } from '../../verdicts/checks.ts';
+import type { Outcome } from '../../verdicts/judge.ts';
 import type { MetricTable, TableRow } from '../../verdicts/metric-tables.ts';
 import { definitionOf } from '../definitions.ts';
 import { html, type Markup } from '../markup.ts';
@@ -82,8 +82,8 @@ export const withInterval = (
 export const familyTitles = { similarity: 'Similarity', utility: 'Utility', privacy: 'Privacy' } as const;
 
 /** A mark that is readable without its color: a sign, and a word for screen readers. */
-export const outcomeMark = (outcome: Outcome): Markup =>
-  html`<span class="outcome ${outcome}"><span aria-hidden="true">${{ passed: '✓', failed: '✗', unknown: '?' }[outcome]}</span><span class="hidden">${outcomeWords[outcome]}</span></span>`;
+export const outcomeMark = (outcome: Outcome, word: string = outcomeWords[outcome]): Markup =>
+  html`<span class="outcome ${outcome}"><span aria-hidden="true">${{ passed: '✓', failed: '✗', unknown: '?' }[outcome]}</span><span class="hidden">${word}</span></span>`;
 
 export const outcomeWords: Record<Outcome, string> = {
   passed: 'passed',

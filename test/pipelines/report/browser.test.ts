@@ -29,6 +29,14 @@ for (const [width, dark] of [
       const background = await evaluate<string>('getComputedStyle(document.body).backgroundColor');
       t.is(background, dark ? 'rgb(19, 21, 25)' : 'rgb(246, 246, 243)');
 
+      const card = await evaluate<number[]>(`(() => {
+        const { bottom } = document.querySelector('.release').getBoundingClientRect();
+        const cells = [...document.querySelector('.verdict-card dl').children].map((cell) => cell.getBoundingClientRect());
+        return [bottom, new Set(cells.map(({ left }) => Math.round(left))).size];
+      })()`);
+      t.true((card[0] ?? 901) < 900, 'the sentence is on the first screen');
+      t.is(card[1], width < 600 ? 1 : 3, 'families side by side, and below each other on a phone');
+
       const tip = await evaluate<string>(`(() => {
         const dot = document.querySelector('.log circle');
         const { x, y } = dot.getBoundingClientRect();

@@ -23,11 +23,13 @@ const unmeasured = { label: 'Gout', note: 'Only 3 patients have the label, and a
 
 const phenotyping = (skill: number): PartialRow[] => [
   row('synthetic-auc', 0.5 + skill, { real: 0.85 }),
+  row('real-auc', 0.85),
   row('augmented-auc', 0.86, { real: 0.85 }),
   row('real-on-synthetic-auc', 0.6 + skill / 2, { real: 0.85 }),
   row('gap-synthetic-auc', skill - 0.35, { range: [-1, 1] }),
   row('gap-augmented-auc', 0.01, { range: [-1, 1] }),
   ...labels.map((label) => row(`${label}: synthetic-auc`, 0.5 + skill, { real: 0.85, patients: 60 })),
+  ...labels.map((label) => row(`${label}: augmented-auc`, 0.86, { real: 0.85, patients: 60 })),
   row(`${small.label}: synthetic-auc`, 0.5, { patients: small.patients }),
   { ...row(`${unmeasured.label}: synthetic-auc`, 0), value: null, patients: 30, note: unmeasured.note },
 ];

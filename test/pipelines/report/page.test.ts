@@ -175,6 +175,31 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
   t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
 
+test('the verdict comes first, and the page and report.json state the same', (t) => {
+  const data = assembleReport(exampleRun(1));
+  const { document } = parseHTML(reportPage(data));
+  const first = document.querySelector('main section');
+  t.is(first?.id, 'verdict');
+  t.is(first?.querySelector('.release')?.textContent, data.verdict.sentence);
+  t.regex(data.verdict.sentence, /^Do not release: halo fails 6 privacy checks \(strongest attack, /);
+  const rows = [...document.querySelectorAll('.verdict-card > li')];
+  t.is(rows.length, data.generators.length);
+  for (const [i, row] of rows.entries()) {
+    const own = data.verdict.generators[i];
+    t.true(row.querySelector('h3')?.textContent?.startsWith(own?.generator ?? '?'));
+    t.deepEqual(
+      [...row.querySelectorAll('dd strong')].map((word) => word.textContent),
+      [own?.similarity.standing, own?.utility.standing, own?.privacy.standing],
+    );
+    for (const word of row.querySelectorAll('dd .outcome .hidden'))
+      t.regex(word.textContent ?? '', /^(good|poor|inconclusive)$/);
+  }
+  t.regex(
+    document.querySelector('#checked')?.textContent ?? '',
+    /Bonferroni.*about [\d.]+ times as many patients/s,
+  );
+});
+
 test('numbers that could not be computed are counted by metric and reason', (t) => {
   const data = assembleReport(similarityOnly);
   const metrics = data.metrics.map((metric, i) =>

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { normalQuantile, widened } from '../../../../pipelines/metrics/statistics/normal.ts';
+import {
+  independentDifference,
+  normalQuantile,
+  widened,
+  wilsonInterval,
+} from '../../../../pipelines/metrics/statistics/normal.ts';
 
 test('quantiles of the normal distribution as in tables', (t) => {
   const tabled: [p: number, quantile: number][] = [
@@ -21,4 +26,28 @@ test('an interval of one try stays; of several it grows, within what is possible
   t.true(Math.abs(low - (0.9 - 0.1 * factor)) < 1e-12);
   t.true(Math.abs(high - (0.9 + 0.05 * factor)) < 1e-12);
   t.is(widened(0.9, [0.8, 0.99], 8, [0, 1])[1], 1);
+});
+
+test('the difference of two numbers has the spread of both, each end by the halves that lie that way', (t) => {
+  const [low, high] = independentDifference(
+    { value: 0.7, interval: [0.67, 0.8] },
+    { value: 0.4, interval: [0.3, 0.44] },
+  );
+  t.true(Math.abs(low - (0.3 - Math.hypot(0.03, 0.04))) < 1e-12);
+  t.true(Math.abs(high - (0.3 + Math.hypot(0.1, 0.1))) < 1e-12);
+  const exact = { value: 0.5, interval: [0.5, 0.5] as const };
+  t.deepEqual(independentDifference({ value: 0.75, interval: [0.5, 1] }, exact), [0, 0.5]);
+});
+
+test("Wilson's interval as in Newcombe 1998 (Statistics in Medicine 17, table I, method 3)", (t) => {
+  const tabled: [hits: number, n: number, low: number, high: number][] = [
+    [81, 263, 0.2553, 0.3662],
+    [15, 148, 0.0624, 0.1605],
+    [0, 20, 0, 0.1611],
+    [1, 29, 0.0061, 0.1718],
+  ];
+  for (const [hits, n, low, high] of tabled) {
+    const found = wilsonInterval(hits / n, n);
+    t.true(Math.abs(found[0] - low) < 5e-5 && Math.abs(found[1] - high) < 5e-5, `${hits} of ${n}: ${found}`);
+  }
 });
