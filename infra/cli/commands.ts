@@ -5,10 +5,13 @@ import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { importCommand } from './import.ts';
 import { imputeCommand } from './impute.ts';
+import { initCommand } from './init.ts';
 import { metricsCommand } from './metrics.ts';
 import { modelsCommand } from './models.ts';
+import { openCommand } from './open.ts';
 import { planCommand } from './plan.ts';
 import { runCommand } from './run.ts';
+import { runsCommand } from './runs.ts';
 import { stagesCommand } from './stages.ts';
 import { statusCommand } from './status.ts';
 import { watchCommand } from './watch.ts';
@@ -19,6 +22,9 @@ export const commands: readonly Command[] = [
   runCommand,
   statusCommand,
   watchCommand,
+  runsCommand,
+  openCommand,
+  initCommand,
   planCommand,
   evaluateCommand,
   imputeCommand,

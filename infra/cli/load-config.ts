@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
@@ -40,6 +41,9 @@ const lineOf = (document: Document, lines: LineCounter, path: readonly PropertyK
   return 1;
 };
 
+/** `~` and `~/x` as the home folder, which a shell expands and YAML does not. */
+const fromHome = (path: string): string => (/^~(?=\/|$)/.test(path) ? join(homedir(), path.slice(1)) : path);
+
 const complain = (name: string, problems: string[]): never => {
   throw new StageError('InvalidConfig', `${name} is not a valid run config:\n  ${problems.join('\n  ')}`);
 };
@@ -71,10 +75,10 @@ export const loadConfig = async (file: string, store?: string): Promise<RunConfi
     const generators = await Promise.all(
       parsed.data.generators.map(async ({ from, ...generator }) => ({
         ...generator,
-        ...(from !== undefined && { from: await modelForWorkers(from, folder, store) }),
+        ...(from !== undefined && { from: await modelForWorkers(fromHome(from), folder, store) }),
       })),
     );
-    return { ...parsed.data, source: resolve(folder, parsed.data.source), generators };
+    return { ...parsed.data, source: resolve(folder, fromHome(parsed.data.source)), generators };
   }
   const problem = (issue: z.core.$ZodIssue) => {
     const key = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;

@@ -23,11 +23,15 @@ export class Pace {
     while (this.#samples.length > 2 && (this.#samples[1]?.at ?? 0) < at - windowMs) this.#samples.shift();
   }
 
-  /** Seconds until the last step at this pace, as seen at `now`; undefined until there is a pace. */
+  /**
+   * Seconds until the last step at this pace, as seen at `now`; undefined until there is a pace, and where the time is
+   * up and the work is not done: then the pace no longer holds, as in a last part that is slower.
+   */
   secondsLeft(now: number): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (!first || !last || last.step <= first.step) return undefined;
     const perStep = (last.at - first.at) / (last.step - first.step);
-    return Math.max(0, (perStep * (this.#of - last.step) - (now - last.at)) / 1000);
+    const left = (perStep * (this.#of - last.step) - (now - last.at)) / 1000;
+    return left > 0 || last.step === this.#of ? Math.max(0, left) : undefined;
   }
 }

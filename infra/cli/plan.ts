@@ -1,12 +1,15 @@
 import { z } from 'zod';
+import { StageError } from '../../schemas/errors.ts';
+import { readEnvironment } from '../env.ts';
 import { defineCommand } from './command.ts';
 import { configOption } from './config-option.ts';
+import { failureReport } from './failure-report.ts';
 import { loadConfig } from './load-config.ts';
 import { planText } from './plan-view.ts';
 
 export const planCommand = defineCommand({
   name: 'plan',
-  summary: 'check a run config and show its DAG, without running it',
+  summary: 'check a run config, look at its source and this machine, and show the DAG, without running it',
   positionals: z.object({}),
   options: z.object({ config: configOption }),
   async run({ config }, io) {
@@ -15,6 +18,19 @@ export const planCommand = defineCommand({
     const { nightly } = await import('../../pipelines/plan/nightly.ts');
     const plan = compile(nightly, run);
     io.out(planText(plan));
-    return plan;
+    const { surveySource, surveyText } = await import('./source-survey.ts');
+    try {
+      const survey = await surveySource(run, plan, readEnvironment().store);
+      io.out(
+        `\n${surveyText(survey, plan)}\n\nnext  npx understudy run --wait, or run --local without a server`,
+      );
+      return { ...plan, ...survey };
+    } catch (error) {
+      if (!(error instanceof StageError)) throw error;
+      // Workers may see a source that this machine does not: the plan stands.
+      const { code, message } = failureReport(error);
+      io.err(`the source is not readable on this machine; it has to be on the workers. ${code}: ${message}`);
+      return { ...plan, source: run.source, problem: { code, message } };
+    }
   },
 });

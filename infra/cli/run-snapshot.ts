@@ -132,3 +132,22 @@ export const readSnapshot = async (client: Client, run: string): Promise<RunSnap
     ...(note && { note }),
   };
 };
+
+/** A run in a list: its state without its nodes. */
+export type RunLine = Pick<RunSnapshot, 'run' | 'state' | 'started' | 'seconds'>;
+
+/** The newest runs of a server, under the present name of the workflow and its first one. */
+export const listRuns = async (client: Client, limit: number): Promise<RunLine[]> => {
+  const lines: RunLine[] = [];
+  const query = "WorkflowType IN ('pipelineRun', 'regenerate')";
+  for await (const { workflowId, status, startTime, closeTime } of client.workflow.list({ query })) {
+    lines.push({
+      run: workflowId,
+      state: states[status.name] ?? 'running',
+      started: startTime.toISOString(),
+      seconds: Math.max(0, ((closeTime?.getTime() ?? Date.now()) - startTime.getTime()) / 1000),
+    });
+    if (lines.length === limit) break;
+  }
+  return lines;
+};

@@ -94,6 +94,10 @@ const summaryText = ({ verdict: _verdict, ...summary }: Record<string, number | 
     .map(([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : value}`)
     .join(' · ');
 
+/** The state of a node in words: one that no worker has taken yet is queued, which the plan's own state does not show. */
+export const stateText = ({ state, unclaimed }: NodeView): string =>
+  state === 'running' && unclaimed ? 'queued' : state;
+
 /** The text of one node beside its name and state. */
 export const nodeText = (node: NodeView, left?: number, barWidth = 0): string => {
   const tries = (node.attempt ?? 1) > 1 ? `attempt ${node.attempt}` : undefined;
@@ -141,7 +145,7 @@ export const runLines = (snapshot: RunSnapshot, paces: Paces, now: number, width
   if (snapshot.note) lines.push(`  ${snapshot.note}`);
   for (const node of snapshot.nodes) {
     const text = nodeText(node, paces.secondsLeft(node.id, now), width >= 100 ? 20 : 0);
-    lines.push(`  ${node.state.padEnd(7)}  ${node.id.padEnd(names)}  ${text.split('\n')[0]}`.trimEnd());
+    lines.push(`  ${stateText(node).padEnd(7)}  ${node.id.padEnd(names)}  ${text.split('\n')[0]}`.trimEnd());
     const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
     if (hint) lines.push(`${' '.repeat(names + 13)}→ ${hint}`);
   }

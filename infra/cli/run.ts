@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
+import { localPath } from '../../schemas/local-path.ts';
 import { defineCommand } from './command.ts';
 import { configOption } from './config-option.ts';
 import { loadConfig } from './load-config.ts';
@@ -22,12 +23,20 @@ export const runCommand = defineCommand({
       .max(256)
       .optional()
       .describe('with `--local`: run up to so many stages at once, each in a process of its own'),
+    out: localPath
+      .optional()
+      .describe('with `--wait` or `--local`: folder for a copy of the report (report.html, report.json)'),
   }),
-  async run({ config: file, wait, local, workers }, io) {
+  async run({ config: file, wait, local, workers, out }, io) {
     if (workers !== undefined && !local)
       throw new StageError(
         'InvalidUsage',
         '--workers is for runs with --local; a server has its own workers',
+      );
+    if (out !== undefined && !(wait || local))
+      throw new StageError(
+        'InvalidUsage',
+        '--out needs --wait or --local: a run that goes on has no results yet',
       );
     const config = await loadConfig(file);
     // The worker compiles the plan again with its own code; compiling it here first reports mistakes at once.
@@ -36,7 +45,7 @@ export const runCommand = defineCommand({
     compile(nightly, config);
     if (local) {
       const { runHere } = await import('../local/run-here.ts');
-      return runHere(config, workers, io);
+      return runHere(config, { workers, out }, io);
     }
     return withClient(async (client) => {
       const { followRun, startRun } = await import('./temporal-run.ts');
@@ -47,7 +56,7 @@ export const runCommand = defineCommand({
         return { run };
       }
       io.err(`started ${run}`);
-      return followRun(client, run, io).finally(() => {
+      return followRun(client, run, io, out).finally(() => {
         if (io.signal.aborted) io.err(`${run} goes on; follow it with \`understudy watch ${run}\``);
       });
     });

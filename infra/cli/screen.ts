@@ -1,4 +1,4 @@
-import { headline, hintFor, nodeText, Paces, type RunSnapshot, runLines } from './run-view.ts';
+import { headline, hintFor, nodeText, Paces, type RunSnapshot, runLines, stateText } from './run-view.ts';
 
 /** Where a run is drawn while it goes on. */
 export interface Screen {
@@ -55,7 +55,8 @@ export class PlainScreen implements Screen {
   #note = '';
 
   constructor(write: (line: string) => void, now: () => number = Date.now) {
-    this.#write = write;
+    // A log is read later: each line begins with the time of day, UTC.
+    this.#write = (line) => write(`${new Date(this.#now()).toISOString().slice(11, 19)}  ${line}`);
     this.#now = now;
   }
 
@@ -64,19 +65,20 @@ export class PlainScreen implements Screen {
     this.#paces.take(snapshot);
     const begins = this.#state === '' && snapshot.state === 'running';
     if (begins) this.#write(headline(snapshot));
-    if (snapshot.note && snapshot.note !== this.#note) this.#write(`  ${snapshot.note}`);
+    if (snapshot.note && snapshot.note !== this.#note) this.#write(snapshot.note);
     this.#note = snapshot.note ?? '';
     for (const node of snapshot.nodes) {
       const step = node.beat?.progress.step ?? -1;
       const printed = this.#printed.get(node.id);
       const moved = node.state === 'running' && printed && step > printed.step && now - printed.at >= everyMs;
-      if (node.state === (printed?.state ?? 'waiting') && !moved) continue;
+      const state = stateText(node);
+      if (state === (printed?.state ?? 'waiting') && !moved) continue;
       const text = nodeText(node, this.#paces.secondsLeft(node.id, now)).split('\n')[0];
-      const starts = node.state === 'running' && step < 0;
-      this.#write(`  ${node.state.padEnd(7)}  ${node.id}${text && !starts ? `  ${text}` : ''}`);
+      const starts = state === 'running' && step < 0;
+      this.#write(`${state.padEnd(7)}  ${node.id}${text && !starts ? `  ${text}` : ''}`);
       const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
-      if (hint) this.#write(`           → ${hint}`);
-      this.#printed.set(node.id, { state: node.state, at: now, step });
+      if (hint) this.#write(`         → ${hint}`);
+      this.#printed.set(node.id, { state, at: now, step });
     }
     if (!begins && snapshot.state !== this.#state) this.#write(headline(snapshot));
     this.#state = snapshot.state;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readEnvironment } from '../env.ts';
 import { defineCommand } from './command.ts';
 import { withClient } from './with-client.ts';
 
@@ -13,9 +14,10 @@ export const statusCommand = defineCommand({
   run: ({ run }, io) =>
     withClient(async (client) => {
       const { readSnapshot } = await import('./run-snapshot.ts');
+      const { showResults } = await import('./run-results.ts');
       const { Paces, runLines } = await import('./run-view.ts');
       const snapshot = await readSnapshot(client, run);
       io.out(runLines(snapshot, new Paces(), Date.now(), process.stdout.columns ?? 0).join('\n'));
-      return snapshot;
+      return { ...snapshot, ...(await showResults(snapshot, readEnvironment(), io.out)) };
     }),
 });

@@ -1,9 +1,11 @@
 import { type Client, ServiceError } from '@temporalio/client';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { pipelineRun } from '../../workflows/index.ts';
+import { readEnvironment } from '../env.ts';
 import { demandSuccess, type FollowIo, follow } from './follow.ts';
+import { type RunResults, showResults } from './run-results.ts';
 import { readSnapshot } from './run-snapshot.ts';
-import { type RunSnapshot, runId, verdictOf } from './run-view.ts';
+import { type RunSnapshot, runId } from './run-view.ts';
 
 /** Starts a run on the server of `client`; workers of its queues do the work. Returns the id of the run. */
 export const startRun = async (client: Client, config: RunConfig): Promise<string> => {
@@ -36,17 +38,27 @@ const patientReader = (client: Client, run: string) => {
 };
 
 /**
- * Shows a run until it is over, then the verdict; returns its last snapshot when it completed, with that sentence. Throws RunMissing, the run's own failure,
- * an Interruption when the signal is aborted before the end, and the server's error when it stays away for five minutes.
+ * Shows a run until it is over; returns the last snapshot of a run that completed. Throws RunMissing, the run's own
+ * failure, an Interruption when the signal is aborted before the end, and the server's error when it stays away for
+ * five minutes.
+ */
+export const followToEnd = async (client: Client, run: string, io: FollowIo): Promise<RunSnapshot> => {
+  const snapshot = await follow(patientReader(client, run), io);
+  demandSuccess(snapshot);
+  return snapshot;
+};
+
+/**
+ * Follows a run to its end and shows its results, from this machine's store; the report is copied to `out` where that is
+ * given. Throws as `followToEnd` does.
  */
 export const followRun = async (
   client: Client,
   run: string,
   io: FollowIo,
-): Promise<RunSnapshot & { verdict?: string }> => {
-  const snapshot = await follow(patientReader(client, run), io);
-  demandSuccess(snapshot);
-  const verdict = verdictOf(snapshot);
-  if (verdict) io.out(`verdict ${verdict}`);
-  return { ...snapshot, verdict };
+  out?: string,
+): Promise<RunSnapshot & Partial<RunResults>> => {
+  const snapshot = await followToEnd(client, run, io);
+  const { store } = readEnvironment();
+  return { ...snapshot, ...(await showResults(snapshot, { store, out }, io.out)) };
 };

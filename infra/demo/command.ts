@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
@@ -9,16 +9,15 @@ import type { RunConfig } from '../../schemas/run-config.ts';
 import { type CommandIo, defineCommand } from '../cli/command.ts';
 import { FailedOutcome } from '../cli/failure-report.ts';
 import { loadConfig } from '../cli/load-config.ts';
+import { shownPath, showResults } from '../cli/run-results.ts';
 import { durationText, type RunSnapshot } from '../cli/run-view.ts';
-import { followRun, startRun } from '../cli/temporal-run.ts';
+import { followToEnd, startRun } from '../cli/temporal-run.ts';
 import { connectClient } from '../connect.ts';
-import { outputFile } from '../output.ts';
 import { type Stack, startStack } from '../stack.ts';
 import { createFileStore } from '../store/fs.ts';
 import { compareBigrams, leaderboard, readCards } from './leaderboard.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const shownPath = (path: string): string => relative(process.cwd(), path) || '.';
 
 /** Runs under the present name of the workflow, and under its first one. */
 const runTypes = "WorkflowType IN ('pipelineRun', 'regenerate')";
@@ -33,17 +32,12 @@ const endLeftovers = async (client: Client, io: CommandIo): Promise<void> => {
 };
 
 /** Runs the config and draws it; gives up when a part of the stack does. Throws as the run failed. */
-const runDemo = async (
-  client: Client,
-  stack: Stack,
-  config: RunConfig,
-  io: CommandIo,
-): Promise<RunSnapshot> => {
+const runDemo = async (client: Client, stack: Stack, config: RunConfig, io: CommandIo) => {
   await endLeftovers(client, io);
   const run = await startRun(client, config);
   const ending = new AbortController();
   const signal = AbortSignal.any([io.signal, ending.signal]);
-  const following = followRun(client, run, { ...io, signal });
+  const following = followToEnd(client, run, { ...io, signal });
   try {
     return await Promise.race([following, stack.broken]);
   } finally {
@@ -53,27 +47,13 @@ const runDemo = async (
   }
 };
 
-/** The page beside the store, where people look for it; one of an earlier demo is replaced. */
-const publishReport = async (path: string, page: Uint8Array): Promise<void> => {
-  const file = await outputFile(path, true);
-  try {
-    await file.publish(page);
-  } finally {
-    await file.discard();
-  }
-};
-
-const showResult = async (snapshot: RunSnapshot, folder: string, storeFolder: string, io: CommandIo) => {
-  const store = createFileStore(storeFolder);
-  const cards = await readCards(store, snapshot.nodes);
-  const made = snapshot.nodes.find(({ stage }) => stage === 'report')?.result;
-  const report = join(folder, 'report.html');
-  if (made) await publishReport(report, await (await store.open(made.ref)).bytes('report.html'));
+const showScores = async (snapshot: RunSnapshot, folder: string, io: CommandIo) => {
+  const store = join(folder, 'store');
+  const cards = await readCards(createFileStore(store), snapshot.nodes);
   io.out(`\nAgainst the real training patients (R²: 1 is best):\n${leaderboard(cards)}\n`);
-  io.out(`report  ${shownPath(report)}`);
-  io.out(`store   ${shownPath(storeFolder)} (every artifact by its digest, with its lineage)`);
+  const results = await showResults(snapshot, { store, out: folder }, io.out);
   if (snapshot.nodes.every(({ state }) => state === 'cached'))
-    io.out('cache   every node was in the cache: nothing was computed');
+    io.out('  Every node was in the cache: nothing was computed.');
   const scores = compareBigrams(cards, 'halo');
   const scoresThat = (ahead: boolean) =>
     scores
@@ -85,7 +65,7 @@ const showResult = async (snapshot: RunSnapshot, folder: string, storeFolder: st
       ...snapshot,
     });
   io.out(`HALO is ahead of independent marginals. ${scoresThat(true)}.`);
-  return { report, store: storeFolder, cards };
+  return { ...results, cards };
 };
 
 /** `npm run demo`: server, workers, a run of infra/demo.yaml, its leaderboard and report; then all is stopped. */
@@ -114,7 +94,7 @@ export const demoCommand = defineCommand({
       const client = await connectClient({ address: stack.server.address, namespace: 'default' });
       try {
         const snapshot = await runDemo(client, stack, run, io);
-        const result = await showResult(snapshot, folder, storeFolder, io);
+        const result = await showScores(snapshot, folder, io);
         io.out(`Took ${durationText((performance.now() - started) / 1000)}.`);
         if (keep) {
           io.out(

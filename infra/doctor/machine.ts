@@ -1,16 +1,13 @@
 import { constants } from 'node:fs';
 import { access, readFile, statfs } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { modulesFolder } from '../bootstrap/addon-path.ts';
 import { findCompiler } from '../bootstrap/build-addon.ts';
 import { askProgram } from '../bootstrap/find-program.ts';
 import { atLeast, versions } from '../bootstrap/versions.ts';
+import { GIB, gib, memoryOfMachine, nearestFolder } from '../machine.ts';
 import type { Check, Checker } from './check.ts';
-
-const GIB = 2 ** 30;
-const gib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
 
 /** glibc that TensorFlow's wheels are built for. */
 const MINIMUM_GLIBC = '2.27';
@@ -69,19 +66,10 @@ export const checkCompiler: Checker = async ({ path }) => {
 };
 
 export const checkMemory: Checker = async () => {
-  const total = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const free = process.availableMemory();
-  const found = `${gib(free)} free of ${gib(total)}`;
+  const { memory, memoryFree: free } = memoryOfMachine();
+  const found = `${gib(free)} free of ${gib(memory)}`;
   if (free > 2 * GIB) return [{ name: 'memory', state: 'ok', found }];
   return [{ name: 'memory', state: 'warn', found, fix: 'the demo takes about 2 GiB: close other programs' }];
-};
-
-const nearestFolder = async (path: string): Promise<string> => {
-  const there = await access(path).then(
-    () => true,
-    () => false,
-  );
-  return there || dirname(path) === path ? path : nearestFolder(dirname(path));
 };
 
 const checkFolder = async (name: string, variable: string, path: string, needed: number): Promise<Check> => {

@@ -1,10 +1,10 @@
-import { relative } from 'node:path';
 import { compilePlan } from '../../activities/compile-plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { CommandIo } from '../cli/command.ts';
 import { Interruption } from '../cli/failure-report.ts';
 import { demandSuccess, follow } from '../cli/follow.ts';
-import { type RunSnapshot, runId, verdictOf } from '../cli/run-view.ts';
+import { showResults } from '../cli/run-results.ts';
+import { runId } from '../cli/run-view.ts';
 import { readEnvironment } from '../env.ts';
 import { createFileStore } from '../store/fs.ts';
 import { startLocalRun } from './local-run.ts';
@@ -18,18 +18,16 @@ const openPerformer = async (workers: number | undefined, io: CommandIo): Promis
     ? inThisProcess(await machineTools(['cpu', 'gpu'], io.err))
     : inProcesses(workers, io.err);
 
-/** Path of the page of a completed run. */
-const reportOf = async ({ nodes }: RunSnapshot, store: string): Promise<string | undefined> => {
-  const ref = nodes.find(({ stage }) => stage === 'report')?.result?.ref;
-  return ref && (await createFileStore(store).open(ref)).path('report.html');
-};
-
 /**
- * Runs the plan of a config without a server and shows it, as `run --wait` does on one. Returns the last snapshot with the paths of
- * report and store. Throws BackendUnavailable, the run's own failure, and an Interruption after Ctrl-C: then what was
+ * Runs the plan of a config without a server and shows it, as `run --wait` does on one. Returns the last snapshot
+ * with its results. Throws BackendUnavailable, the run's own failure, and an Interruption after Ctrl-C: then what was
  * under way has been saved.
  */
-export const runHere = async (config: RunConfig, workers: number | undefined, io: CommandIo) => {
+export const runHere = async (
+  config: RunConfig,
+  { workers, out }: { workers?: number; out?: string },
+  io: CommandIo,
+) => {
   const { store } = readEnvironment();
   const plan = await compilePlan(config, createFileStore(store));
   const performer = await openPerformer(workers, io);
@@ -43,11 +41,7 @@ export const runHere = async (config: RunConfig, workers: number | undefined, io
       throw new Interruption({ ...last, store }, startAgain);
     }
     demandSuccess(last);
-    const report = await reportOf(last, store);
-    if (report) io.out(`report  ${relative(process.cwd(), report)}`);
-    const verdict = verdictOf(last);
-    if (verdict) io.out(`verdict ${verdict}`);
-    return { ...last, store, report, verdict };
+    return { ...last, ...(await showResults(last, { store, out }, io.out)) };
   } finally {
     await performer.close();
   }

@@ -25,7 +25,7 @@ const config = (lines: string) =>
 
 test.before(async () => {
   stack = await startStack({ folder, store: join(folder, 'store'), say: () => undefined });
-  env = { UNDERSTUDY_TEMPORAL_ADDRESS: stack.server.address };
+  env = { UNDERSTUDY_TEMPORAL_ADDRESS: stack.server.address, UNDERSTUDY_STORE: join(folder, 'store') };
 });
 test.after.always(async () => {
   await stack?.stop();
@@ -62,12 +62,20 @@ test.serial('the same again is answered from the cache, and says so', async (t) 
   const watched = await command('watch', run);
   t.is(watched.exit, 0, watched.err);
   t.regex(watched.out, /cached +report +same stage version/);
-  t.regex(watched.out, /^verdict Do not release: .*marginal.*\.$/m, 'a cached report has its verdict too');
+  t.regex(watched.out, /^verdict {2}Do not release: .*marginal.*\.$/m, 'a cached report has its verdict too');
   t.false(watched.out.includes('\x1b'));
   const { exit, out } = await command('status', run);
   t.is(exit, 0);
   t.regex(out, new RegExp(`^${run}: completed`));
   t.false(/^ {2}done/m.test(out));
+  // Its results, found again by the id of the run.
+  t.regex(out, /^ {2}cohort marginal +\S+token-cohort/m);
+  const opened = await command('open', run, '--print');
+  t.is(opened.exit, 0, opened.err);
+  t.true(out.includes(opened.out.trim().slice(-40)));
+  const { runs } = JSON.parse((await command('runs', '--json')).out);
+  t.is(runs[0].run, run);
+  t.is(runs[0].state, 'completed');
 });
 
 test.serial('a run that fails exits by the code of what failed, with its hint', async (t) => {

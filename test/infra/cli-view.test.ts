@@ -42,7 +42,7 @@ test('pace is steps by heartbeat time, counted down since the last heartbeat', (
   pace.add(3000, { step: 20, of: 110 });
   t.is(pace.secondsLeft(3000), 18);
   t.is(pace.secondsLeft(8000), 13);
-  t.is(pace.secondsLeft(60_000), 0);
+  t.is(pace.secondsLeft(60_000), undefined, 'the time is up and the work is not done: no such pace');
 });
 
 test('pace looks at the last minute only, but keeps two heartbeats however far apart', (t) => {
@@ -129,6 +129,11 @@ test('a node waits for a worker in vain, but not for one that is busy with this 
   t.deepEqual(waitedFor([node('train:a', 'waiting', { queue: 'gpu' })]), []);
 });
 
+test('a node that no worker has taken is shown as queued', (t) => {
+  const [, line] = runLines(snapshot([node('train:a', 'running', { unclaimed: true })]), new Paces(), 0);
+  t.is(line, '  queued   train:a  waits for a worker of queue cpu');
+});
+
 test('a live screen draws over its last picture', (t) => {
   const written: string[] = [];
   const screen = new LiveScreen({ write: (text) => written.push(text), columns: 80, rows: 24 }, () => 0);
@@ -172,10 +177,10 @@ test('a plain screen tells changes once, and progress every ten seconds', (t) =>
   show(20_000, [node('extract', 'done', result('', false, { tables: 7 }))], { state: 'completed' });
   show(21_000, [node('extract', 'done')], { state: 'completed' });
   t.deepEqual(lines, [
-    'nightly-1: running, 1 min 15 s, 0 of 1 nodes',
-    '  running  extract',
-    '  running  extract  30 % · 60/200 · epoch 2 · loss 0.1235 · 28 s left',
-    '  done     extract  tables 7',
-    'nightly-1: completed, 1 min 15 s, 1 of 1 nodes',
+    '00:00:00  nightly-1: running, 1 min 15 s, 0 of 1 nodes',
+    '00:00:01  running  extract',
+    '00:00:12  running  extract  30 % · 60/200 · epoch 2 · loss 0.1235 · 28 s left',
+    '00:00:20  done     extract  tables 7',
+    '00:00:20  nightly-1: completed, 1 min 15 s, 1 of 1 nodes',
   ]);
 });

@@ -79,8 +79,9 @@ test('a run that was stopped or killed continues when the command is run again, 
   const third = await understudy([...killed.args, '--workers', '2'], env);
   t.is(third.exit, 0, third.err);
   t.regex(third.out, /done +train:halo/);
-  t.regex(third.out, /^report {2}\S*report\.html$/m);
-  t.regex(third.out, /^verdict Do not release: .*\.$/m);
+  t.regex(third.out, /^ {2}report +\S*report\.html$/m);
+  t.regex(third.out, /^ {2}cohort halo +\S*token-cohort/m);
+  t.regex(third.out, /^verdict {2}Do not release: .*\.$/m);
   // The digests of the other run, in this one's store.
   for (const { id } of resumed.nodes) await recordedOf(killed.store, resumed, id);
   const { attempt, resumedFrom } = await recordedOf(killed.store, resumed, 'train:halo');
