@@ -47,6 +47,29 @@ export type MetricRow = z.output<typeof metricRow>;
 /** How many patients and visits a cohort of the comparison has. */
 const size = z.object({ patients: z.int(), visits: z.int() });
 
+/** Whole records that stand on two sides; a count that is too small to be shown is null. */
+const shared = z.object({
+  holdoutInTraining: z
+    .int()
+    .nullable()
+    .describe('holdout patients whose whole record a training patient has'),
+  of: z.int().describe('holdout patients with a code'),
+  byChance: z
+    .number()
+    .nullable()
+    .describe('how many of them chance explains: training patients have twins as often'),
+  isInTraining: z
+    .boolean()
+    .describe(
+      'certainly more than by chance: the holdout is no holdout, and checks that need strangers are inconclusive',
+    ),
+  isInSynthetic: z
+    .boolean()
+    .describe(
+      'synthetic patients repeat holdout patients certainly more often than training patients: likewise',
+    ),
+});
+
 /** Which cohorts were compared, and every number of it. `metrics` describes the metrics of the rows. */
 export const scorecard = z.object({
   generator: z
@@ -56,7 +79,12 @@ export const scorecard = z.object({
     .literal(true)
     .optional()
     .describe('the cohort comes from a baseline generator that learned from all training patients'),
-  cohorts: z.object({ real: size, synthetic: size, holdout: size }),
+  cohorts: z.object({
+    real: size,
+    synthetic: size,
+    holdout: size,
+    shared: shared.optional().describe('holdout patients who are no strangers; absent without a holdout'),
+  }),
   metrics: z.array(
     z.object({
       metric: z.string(),

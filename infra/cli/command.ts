@@ -19,7 +19,10 @@ export interface Command<A extends z.ZodObject = z.ZodObject, O extends z.ZodObj
   /** Positional arguments, in order. */
   positionals: A;
   options: O;
-  /** Options that follow from what is registered, such as those of a generator's import; loaded for this command only. */
+  /**
+   * Options that follow from what is registered, such as those of a generator's import; loaded for this
+   * command only.
+   */
   moreOptions?(): Promise<z.ZodObject>;
   run(input: z.output<A> & z.output<O>, io: CommandIo): Promise<unknown>;
 }

@@ -17,7 +17,10 @@ import { statusCommand } from './status.ts';
 import { watchCommand } from './watch.ts';
 import { workerCommand } from './worker.ts';
 
-/** Every command, in the order help lists them. What is heavy (Temporal, TensorFlow) they import when they run. */
+/**
+ * Every command, in the order help lists them. What is heavy (Temporal, TensorFlow) they import when they
+ * run.
+ */
 export const commands: readonly Command[] = [
   runCommand,
   statusCommand,

@@ -16,8 +16,8 @@ const screenFor = (io: FollowIo): Screen => {
 };
 
 /**
- * Shows a run until it is over or the signal is aborted; returns the last snapshot. `read` gives undefined while nothing
- * is known of the run; the end of `over`, where it is given, is seen at once.
+ * Shows a run until it is over or the signal is aborted; returns the last snapshot. `read` gives undefined
+ * while nothing is known of the run; the end of `over`, where it is given, is seen at once.
  */
 export const follow = async (
   read: () => Promise<RunSnapshot | undefined>,

@@ -60,9 +60,9 @@ const parse = (name: string, source: string): { document: Document; lines: LineC
 };
 
 /**
- * Reads and checks a run config; `-` is stdin. Throws InvalidConfig that names key, line, wanted and found, and
- * InvalidUsage where there is nothing to read. Models of the store are looked for in `store`, by default that of the
- * environment; throws ArtifactMissing where there is none.
+ * Reads and checks a run config; `-` is stdin. Throws InvalidConfig that names key, line, wanted and found,
+ * and InvalidUsage where there is nothing to read. Models of the store are looked for in `store`, by default
+ * that of the environment; throws ArtifactMissing where there is none.
  */
 export const loadConfig = async (file: string, store?: string): Promise<RunConfig> => {
   const name = file === '-' ? 'stdin' : file;

@@ -20,8 +20,8 @@ const read = async (file: string): Promise<unknown> => {
 };
 
 /**
- * Settings by metric name out of a file that has them as `<family>.options.<metric>`, every default filled in. Throws
- * InvalidUsage where there is no such file, InvalidConfig naming the key.
+ * Settings by metric name out of a file that has them as `<family>.options.<metric>`, every default filled
+ * in. Throws InvalidUsage where there is no such file, InvalidConfig naming the key.
  */
 export const loadMetricOptions = async (file: string | undefined): Promise<Record<string, unknown>> => {
   if (file === undefined) return {};

@@ -7,7 +7,10 @@ import { modelDigest } from '../../schemas/stored-model.ts';
 import { readEnvironment } from '../env.ts';
 import { createFileStore } from '../store/fs.ts';
 
-/** The one model of a store whose digest begins so. Throws ArtifactMissing and InvalidConfig (there are several). */
+/**
+ * The one model of a store whose digest begins so. Throws ArtifactMissing and InvalidConfig (there are
+ * several).
+ */
 const findModel = async (digits: string, store: string): Promise<ArtifactRef<'model'>> => {
   const [found, ...others] = await createFileStore(store).find('model', digits);
   if (!found)
@@ -26,8 +29,9 @@ const findModel = async (digits: string, store: string): Promise<ArtifactRef<'mo
 };
 
 /**
- * The folder of a model: the one that is named, or for `model:DIGEST` that of the store, its bytes checked against
- * the manifest. Throws ArtifactMissing, ArtifactCorrupt, and InvalidConfig where the digest fits no model or several.
+ * The folder of a model: the one that is named, or for `model:DIGEST` that of the store, its bytes checked
+ * against the manifest. Throws ArtifactMissing, ArtifactCorrupt, and InvalidConfig where the digest fits no
+ * model or several.
  */
 export const modelPlace = async (named: string): Promise<string> => {
   const digits = modelDigest(named);
@@ -45,9 +49,9 @@ export const modelPlace = async (named: string): Promise<string> => {
 };
 
 /**
- * A model as a run config for workers names it, who may have the store at another path: `model:` and the whole digest,
- * or the absolute path of a folder; `base` is where relative ones begin. Where this machine has no store, a whole digest
- * is left to the workers to look for. Throws as `modelPlace` does.
+ * A model as a run config for workers names it, who may have the store at another path: `model:` and the
+ * whole digest, or the absolute path of a folder; `base` is where relative ones begin. Where this machine has
+ * no store, a whole digest is left to the workers to look for. Throws as `modelPlace` does.
  */
 export const modelForWorkers = async (named: string, base: string, store?: string): Promise<string> => {
   const digits = modelDigest(named);

@@ -24,8 +24,8 @@ export class Pace {
   }
 
   /**
-   * Seconds until the last step at this pace, as seen at `now`; undefined until there is a pace, and where the time is
-   * up and the work is not done: then the pace no longer holds, as in a last part that is slower.
+   * Seconds until the last step at this pace, as seen at `now`; undefined until there is a pace, and where
+   * the time is up and the work is not done: then the pace no longer holds, as in a last part that is slower.
    */
   secondsLeft(now: number): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];

@@ -30,8 +30,8 @@ const ancestors = (nodes: readonly PlanNode[]): Map<string, Set<string>> => {
 };
 
 /**
- * A plan as a mermaid flowchart; nodes of the gpu queue are drawn round. An arrow is left out where a longer way
- * implies it, so the picture shows the order and not every input.
+ * A plan as a mermaid flowchart; nodes of the gpu queue are drawn round. An arrow is left out where a longer
+ * way implies it, so the picture shows the order and not every input.
  */
 export const mermaid = ({ nodes }: Plan): string => {
   const index = new Map(nodes.map(({ id }, i) => [id, `n${i}`]));

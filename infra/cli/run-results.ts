@@ -24,7 +24,9 @@ export interface RunResults {
 
 type Outcome = Pick<RunSnapshot, 'run' | 'nodes' | 'state'>;
 
-/** Path of a file of an artifact; null where this store lacks it, as when workers have a store of their own. */
+/**
+ * Path of a file of an artifact; null where this store lacks it, as when workers have a store of their own.
+ */
 const pathIn = async (store: string, ref: ArtifactRef, file: string): Promise<string | null> => {
   try {
     return await (await createFileStore(store).open(ref)).path(file);
@@ -40,7 +42,10 @@ export const shownPath = (path: string): string => {
   return near.length < path.length ? near : path;
 };
 
-/** A command line that finds this store: without the variable where it is the one that commands look in anyway. */
+/**
+ * A command line that finds this store: without the variable where it is the one that commands look in
+ * anyway.
+ */
 const commandOn = (store: string, line: string): string =>
   `${store === readEnvironment().store ? '' : `UNDERSTUDY_STORE=${shownPath(store)} `}npx understudy ${line}`;
 
@@ -48,8 +53,8 @@ const reportRef = ({ nodes }: Outcome): ArtifactRef | undefined =>
   nodes.find(({ stage }) => stage === 'report')?.result?.ref;
 
 /**
- * The results of a completed run, each file checked against its manifest; undefined while a run has no report.
- * `store` is the store of this machine. Throws ArtifactCorrupt.
+ * The results of a completed run, each file checked against its manifest; undefined while a run has no
+ * report. `store` is the store of this machine. Throws ArtifactCorrupt.
  */
 export const resultsOf = async (outcome: Outcome, store: string): Promise<RunResults | undefined> => {
   const made = reportRef(outcome);
@@ -78,7 +83,10 @@ const resultLines = ({ report, cohorts, store, verdict, next }: RunResults): str
   ];
 };
 
-/** Copies the report, page and numbers, into a folder; files of an earlier run are replaced. Returns the page's path. */
+/**
+ * Copies the report, page and numbers, into a folder; files of an earlier run are replaced. Returns the
+ * page's path.
+ */
 const copyReport = async (report: string, folder: string): Promise<string> => {
   await mkdir(folder, { recursive: true });
   for (const name of ['report.json', 'report.html']) {
@@ -92,7 +100,10 @@ const copyReport = async (report: string, folder: string): Promise<string> => {
   return join(folder, 'report.html');
 };
 
-/** How a command that has seen a run to its end shows its results: printed, and the report copied to `out` where that is given. */
+/**
+ * How a command that has seen a run to its end shows its results: printed, and the report copied to `out`
+ * where that is given.
+ */
 export const showResults = async (
   outcome: Outcome,
   { store, out }: { store: string; out?: string },

@@ -85,7 +85,10 @@ const describe = async (client: Client, run: string): Promise<WorkflowExecutionD
   }
 };
 
-/** Queues that nodes wait for in vain. One whose worker is busy with this very run is served: it asks for no more. */
+/**
+ * Queues that nodes wait for in vain. One whose worker is busy with this very run is served: it asks for no
+ * more.
+ */
 export const waitedFor = (nodes: readonly NodeView[]): string[] => {
   const running = nodes.filter(({ state }) => state === 'running');
   const busy = new Set(running.filter(({ unclaimed }) => !unclaimed).map(({ queue }) => queue));
@@ -108,7 +111,9 @@ const noteOn = async (client: Client, nodes: NodeView[], seconds: number): Promi
   return nodes.length === 0 ? 'the nodes are not known yet' : undefined;
 };
 
-/** What a run is at right now: its nodes by the status query, their progress by heartbeats. Throws RunMissing. */
+/**
+ * What a run is at right now: its nodes by the status query, their progress by heartbeats. Throws RunMissing.
+ */
 export const readSnapshot = async (client: Client, run: string): Promise<RunSnapshot> => {
   const { status, startTime, closeTime, raw } = await describe(client, run);
   const state = states[status.name] ?? 'running';

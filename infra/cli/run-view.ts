@@ -94,7 +94,10 @@ const summaryText = ({ verdict: _verdict, ...summary }: Record<string, number | 
     .map(([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : value}`)
     .join(' · ');
 
-/** The state of a node in words: one that no worker has taken yet is queued, which the plan's own state does not show. */
+/**
+ * The state of a node in words: one that no worker has taken yet is queued, which the plan's own state does
+ * not show.
+ */
 export const stateText = ({ state, unclaimed }: NodeView): string =>
   state === 'running' && unclaimed ? 'queued' : state;
 

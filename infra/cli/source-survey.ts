@@ -28,7 +28,9 @@ interface Survey {
   tables: SurveyedTable[];
   /** Bytes. */
   machine: { storeFree: number; memory: number; memoryFree: number };
-  /** Seconds that nodes of these names took when they last ran on this store; those that never ran are absent. */
+  /**
+   * Seconds that nodes of these names took when they last ran on this store; those that never ran are absent.
+   */
   lastSeconds: Record<string, number>;
 }
 
@@ -41,7 +43,9 @@ const linesIn = (bytes: Uint8Array): number => {
   return bytes.length > 0 && bytes.at(-1) !== newline ? lines + 1 : lines;
 };
 
-/** Rows of a text table by its lines: counted where the first 16 MiB are all of it, else estimated from them. */
+/**
+ * Rows of a text table by its lines: counted where the first 16 MiB are all of it, else estimated from them.
+ */
 const textRows = async (path: string, isPacked: boolean) => {
   const handle = await open(path);
   try {
@@ -99,7 +103,9 @@ const lastSeconds = async ({ nodes }: Plan, folder: string): Promise<Record<stri
   return seconds;
 };
 
-/** Looks at the source of a run and at this machine; reads the beginning of each table, never a value of it. */
+/**
+ * Looks at the source of a run and at this machine; reads the beginning of each table, never a value of it.
+ */
 export const surveySource = async ({ source }: RunConfig, plan: Plan, store: string): Promise<Survey> => {
   const { bavail, bsize } = await statfs(await nearestFolder(store));
   return {

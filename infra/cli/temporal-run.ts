@@ -38,9 +38,9 @@ const patientReader = (client: Client, run: string) => {
 };
 
 /**
- * Shows a run until it is over; returns the last snapshot of a run that completed. Throws RunMissing, the run's own
- * failure, an Interruption when the signal is aborted before the end, and the server's error when it stays away for
- * five minutes.
+ * Shows a run until it is over; returns the last snapshot of a run that completed. Throws RunMissing, the
+ * run's own failure, an Interruption when the signal is aborted before the end, and the server's error when
+ * it stays away for five minutes.
  */
 export const followToEnd = async (client: Client, run: string, io: FollowIo): Promise<RunSnapshot> => {
   const snapshot = await follow(patientReader(client, run), io);
@@ -49,8 +49,8 @@ export const followToEnd = async (client: Client, run: string, io: FollowIo): Pr
 };
 
 /**
- * Follows a run to its end and shows its results, from this machine's store; the report is copied to `out` where that is
- * given. Throws as `followToEnd` does.
+ * Follows a run to its end and shows its results, from this machine's store; the report is copied to `out`
+ * where that is given. Throws as `followToEnd` does.
  */
 export const followRun = async (
   client: Client,

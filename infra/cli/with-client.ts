@@ -2,7 +2,10 @@ import type { Client } from '@temporalio/client';
 import { StageError } from '../../schemas/errors.ts';
 import { readEnvironment } from '../env.ts';
 
-/** Lends a connected client of the environment's server; an answer it fails to give becomes TemporalUnavailable. */
+/**
+ * Lends a connected client of the environment's server; an answer it fails to give becomes
+ * TemporalUnavailable.
+ */
 export const withClient = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
   const { temporalAddress: address, temporalNamespace: namespace } = readEnvironment();
   const { connectClient } = await import('../connect.ts');

@@ -4,6 +4,7 @@ import { inContentOrder } from '../patients/content-order.ts';
 import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
 import type { Metric, MetricInput } from './metric.ts';
 import { metricOptions, openEnded, type ScoredMetric, scoreMetric } from './score-metric.ts';
+import { sharedPatients } from './shared-patients.ts';
 
 /** The parties of a scoring, and what is to be computed. */
 export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
@@ -28,7 +29,6 @@ const computeAlways: Keep = (_metric, _options, compute) => compute();
 
 const sizeOf = (columns: VisitColumns) => ({ patients: patientCount(columns), visits: visitCount(columns) });
 
-// JSON has no infinity: an open end is null.
 const needsRows = ({ needs }: Metric): boolean => needs.includes('rows');
 
 /**
@@ -58,7 +58,10 @@ export async function* scoreCohort(
   const ordered = [...metrics.filter((m) => !needsRows(m)), ...metrics.filter(needsRows)];
   const card: Scorecard = {
     generator,
-    cohorts: { real: sizeOf(train), synthetic: sizeOf(synthetic), holdout: sizeOf(holdout) },
+    cohorts: {
+      ...{ real: sizeOf(train), synthetic: sizeOf(synthetic), holdout: sizeOf(holdout) },
+      shared: sharedPatients(train, holdout, synthetic, suppressBelow),
+    },
     metrics: ordered.map(({ name, family, title, about, range, headline = {} }) => ({
       metric: name,
       family,

@@ -25,6 +25,15 @@ const recordOf = (columns: VisitColumns, patient: number): string => {
   return record;
 };
 
+/** The record of each patient who has a code, as a text that two patients share where their visits hold the same codes. */
+export const recordKeys = (columns: VisitColumns): string[] =>
+  Array.from({ length: patientCount(columns) }, (_, patient) => patient)
+    .filter((patient) => {
+      const [from, to] = recordRange(columns, patient);
+      return from < to;
+    })
+    .map((patient) => recordOf(columns, patient));
+
 /** Patients with a code and `leastVisits` visits, grouped by record; labels are not looked at. */
 export const recordGroups = (columns: VisitColumns, leastVisits: number): RecordGroups => {
   const found = new Map<string, number>();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { counted, integer, listed } from '../kernel/number-format.ts';
+import { counted, integer, listed, sentence } from '../kernel/number-format.ts';
 import { html, inlineJson, type Markup, trusted } from './markup.ts';
 import type { ReportData } from './report-data.ts';
 import { allNumbers } from './sections/all-numbers.ts';
@@ -70,6 +70,10 @@ const openQuestion: Record<string, string> = {
   privacy: 'whether a synthetic cohort is safe to share',
 };
 
+const strangersWarning = ({ withoutStrangers }: ReportData): Markup | false =>
+  withoutStrangers !== undefined &&
+  html`<aside class="warning" role="note"><strong>The sides share patients.</strong> ${sentence(withoutStrangers)} Checks that compare training patients with others are inconclusive. Give other test patients.</aside>`;
+
 const warning = (data: ReportData): Markup | false => {
   const missing = missingFamilies(data);
   return (
@@ -115,7 +119,7 @@ export const reportPage = (data: ReportData): string => {
 </head>
 <body>
 <a class="skip" href="#leaderboard">Skip to the numbers</a>
-<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${warning(data)}${data.generators.length > 0 && copyButton('', 'everything')}</header>
+<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${strangersWarning(data)}${warning(data)}${data.generators.length > 0 && copyButton('', 'everything')}</header>
 <nav aria-label="Contents"><ul>${sections.map(({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`)}</ul></nav>
 <main>${sections.map(
     ({

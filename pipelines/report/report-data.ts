@@ -1,6 +1,7 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
 import type { LearningCurve } from '../generation/learning-curve.ts';
+import { notStrangers } from '../metrics/shared-patients.ts';
 import type { SyntheticOrigin } from '../tokens/token-cohort-file.ts';
 import { type Check, checksOf } from '../verdicts/checks.ts';
 import { mergedByGenerator } from '../verdicts/merged-cards.ts';
@@ -63,6 +64,8 @@ export interface ReportData {
   suppressBelow: number;
   real: { patients: number; visits: number };
   holdout: { patients: number; visits: number };
+  /** Why patients outside the training set are no strangers, where that is so: most checks are then inconclusive. */
+  withoutStrangers?: string;
   vocabulary: { codes: number; labels: number; modalities: Record<string, number> };
   /** In the order of the leaderboard. */
   generators: ReportGenerator[];
@@ -125,13 +128,21 @@ export const assembleReport = (input: ReportInput): ReportData => {
   const mixes = mixPlot(entries);
   const leading = headlines(cards);
   const real = cards[0]?.cohorts.real ?? nothing;
-  const { checks: ofMetrics, atOnce } = checksOf(metrics, generators);
+  const { checks: ofMetrics, atOnce } = checksOf(
+    metrics,
+    generators.map(({ name, isBaseline }, i) => ({
+      name,
+      isBaseline,
+      withoutStrangers: notStrangers(cards[i]?.cohorts.shared),
+    })),
+  );
   const checks = [...ofMetrics, ...originChecks(generators)];
   return {
     title,
     suppressBelow,
     real,
     holdout: cards[0]?.cohorts.holdout ?? nothing,
+    withoutStrangers: cards.map(({ cohorts }) => notStrangers(cohorts.shared)).find(Boolean),
     vocabulary: {
       codes: vocabulary.codes.length,
       labels: vocabulary.labels.length,

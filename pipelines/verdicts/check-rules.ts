@@ -50,6 +50,8 @@ export interface Rule {
   isAboutModel?: true;
   /** Without this metric the family cannot be good. */
   isNeeded?: true;
+  /** Real patients who are strangers to the model have no part in it, so it stands where there are none. */
+  needsNoStrangers?: true;
 }
 
 /** The predictor trained on real patients, and what predicts without having learned. */
@@ -149,6 +151,7 @@ const privacyRules: Particular[] = [
     limit: 0.09,
     bound: 0.09,
     limitIs: 'the customary threshold',
+    needsNoStrangers: true,
   },
 ];
 
@@ -244,6 +247,7 @@ const againstBaseline = (baseline: string): Rule => ({
   limit: 0,
   bound: 0,
   limitIs: 'no difference',
+  needsNoStrangers: true,
   less: { row: leading.row, generator: baseline, is: 'the baseline' },
 });
 

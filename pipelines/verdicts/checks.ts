@@ -61,20 +61,31 @@ const checksAtOnce = (rules: readonly Rule[], tables: readonly MetricTable[]): n
       .length,
   );
 
+/** A generator as far as its checks depend on it. */
+export interface JudgedGenerator {
+  name: string;
+  isBaseline: boolean;
+  /** Why the real patients outside the training set are no strangers to it; absent where they are. */
+  withoutStrangers?: string;
+}
+
 /** Every check of the metrics there are, each with a verdict per generator, and how many are made at once. */
 export const checksOf = (
   tables: readonly MetricTable[],
-  generators: readonly { name: string; isBaseline: boolean }[],
+  generators: readonly JudgedGenerator[],
 ): { checks: Check[]; atOnce: number } => {
   const names = generators.map(({ name }) => name);
   const rules = rulesOf(tables, generators.find(({ isBaseline }) => isBaseline)?.name);
   const atOnce = checksAtOnce(rules, tables);
   const checks = rules.map((rule): Check => {
     const { family, metric, row, title, short, isGain, isAboutModel } = rule;
-    const verdicts = judgedBy(rule, names).map((generator) => ({
-      generator,
-      ...judge(rule, tables, generator, atOnce),
-    }));
+    const verdicts = judgedBy(rule, names).map((generator): Verdict => {
+      const finding = judge(rule, tables, generator, atOnce);
+      const problem =
+        !rule.needsNoStrangers && generators.find(({ name }) => name === generator)?.withoutStrangers;
+      if (!problem) return { generator, ...finding };
+      return { generator, outcome: 'unknown', value: finding.value, why: problem, timesPatients: null };
+    });
     return {
       family,
       metric,

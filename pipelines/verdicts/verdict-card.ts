@@ -88,7 +88,10 @@ const standingOf = (ran: Ran, family: Family, name: string, isBaseline: boolean)
   };
 };
 
-/** The release in one sentence. Privacy decides whether it may be; the other two are named where they are poor. */
+/**
+ * The release in one sentence, about the models; about the baseline where there are none. Privacy decides
+ * whether it may be; the other two are named where they are poor.
+ */
 const sentenceOf = (rows: VerdictCard['generators']): string => {
   if (rows.length === 0) return 'Nothing to release: no generator reached a scorecard.';
   const names = (of: VerdictCard['generators']) => listed(of.map(({ generator }) => generator));
@@ -131,5 +134,6 @@ export const verdictCard = (ran: Ran): VerdictCard => {
       families.map((family) => [family, standingOf(ran, family, name, isBaseline)]),
     ) as Record<Family, FamilyVerdict>),
   }));
-  return { sentence: sentenceOf(generators), generators };
+  const models = generators.filter((_, i) => !ran.generators[i]?.isBaseline);
+  return { sentence: sentenceOf(models.length > 0 ? models : generators), generators };
 };

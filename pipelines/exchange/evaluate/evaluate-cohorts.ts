@@ -9,6 +9,7 @@ import type { AsyncSteps } from '../../kernel/steps.ts';
 import type { Metric } from '../../metrics/metric.ts';
 import type { Scoring } from '../../metrics/score-cohort.ts';
 import type { ScoredCohort } from '../../metrics/scorecard-file.ts';
+import { notStrangers, type SharedPatients } from '../../metrics/shared-patients.ts';
 import {
   patientCount,
   patientsIn,
@@ -118,9 +119,10 @@ const nameOf = (path: string): string => {
 };
 
 const cautions = (
-  { paths, metrics }: EvaluationRequest,
+  { metrics }: EvaluationRequest,
   train: TokenCohort,
   holdout: VisitColumns,
+  shared: SharedPatients | undefined,
 ): string[] => {
   const notes: string[] = [];
   if (needsValidation(metrics) && patientCount(inPart(train, 'validation')) === 0)
@@ -129,10 +131,8 @@ const cautions = (
     notes.push(
       'there are no test patients: numbers that need real patients whom no generator saw are left out',
     );
-  else if (paths.test !== undefined && resolve(paths.test) === resolve(paths.train) && !train.split)
-    notes.push(
-      'train and test are the same patients: what is said of privacy and of the ceiling means nothing',
-    );
+  const problem = notStrangers(shared);
+  if (problem !== undefined) notes.push(`${problem}, so checks that need strangers are inconclusive`);
   return notes;
 };
 
@@ -187,7 +187,7 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     baseline,
     vocabulary,
     sides,
-    notes: [...aligned.notes, ...cautions(request, train, holdout)],
+    notes: [...aligned.notes, ...cautions(request, train, holdout, scored.card.cohorts.shared)],
     curve: model?.curve,
   };
 }

@@ -48,6 +48,23 @@ test('what has no interval, or one without width, settles nothing, however good 
   }
 });
 
+test('where the holdout are no strangers, checks that need some are inconclusive, for that generator alone', (t) => {
+  const known = [
+    { name: 'halo', isBaseline: false, withoutStrangers: 'they are the same people' },
+    { name: 'marginal', isBaseline: true },
+  ];
+  const cells = [
+    { value: 0.9, interval: [0.8, 0.95] as [number, number] },
+    { value: 0.9, interval: [0.8, 0.95] as [number, number] },
+  ];
+  const outcomes = (...row: [MetricTable['family'], string, string]) =>
+    checksOf([tableOf(...row, cells)], known).checks[0]?.verdicts.map(({ outcome }) => outcome);
+  t.deepEqual(outcomes('privacy', 'strongest-attack', 'auc'), ['unknown', 'failed']);
+  t.deepEqual(outcomes('privacy', 'identity-disclosure', 'risk'), ['failed', 'failed']);
+  const [check] = checksOf([tableOf('privacy', 'strongest-attack', 'auc', cells)], known).checks;
+  t.like(check?.verdicts[0], { why: 'they are the same people', value: 0.9 });
+});
+
 test('a share without a width gets the exact interval of its patients', (t) => {
   const rate = (value: number, n: number) =>
     judged('privacy', 'strongest-attack', 'tpr-at-1-percent', { value, n, interval: [value, value] });
