@@ -25,7 +25,7 @@ const recordOf = (columns: VisitColumns, patient: number): string => {
   return record;
 };
 
-/** The record of each patient who has a code, as a text that two patients share where their visits hold the same codes. */
+/** The record of each patient with a code, as a text; equal where the visits hold the same codes. */
 export const recordKeys = (columns: VisitColumns): string[] =>
   Array.from({ length: patientCount(columns) }, (_, patient) => patient)
     .filter((patient) => {

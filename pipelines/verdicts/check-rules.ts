@@ -116,6 +116,15 @@ const privacyRules: Particular[] = [
     limitIs: "the holdout's own rate",
   },
   {
+    metric: 'copied-visits',
+    row: 'near-excess',
+    title: 'No record is put together from visits of training patients',
+    short: 'copied visits',
+    limit: 0,
+    bound: 0.02,
+    limitIs: 'what chance explains',
+  },
+  {
     metric: 'nearest-neighbor-accuracy',
     row: 'loss',
     title: 'Training patients are no nearer than other real patients',

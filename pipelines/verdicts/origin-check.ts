@@ -24,7 +24,10 @@ const verdictOf = ({ name, origin }: GeneratorOrigin): Verdict => {
   };
 };
 
-/** Whether each cohort was sampled from its model alone; nothing where no artifact states how it was made. */
+/**
+ * Whether each cohort was sampled from its model alone, as its artifact states; nothing where none does. Copied
+ * visits are a metric of their own.
+ */
 export const originChecks = (generators: readonly GeneratorOrigin[]): Check[] =>
   generators.every(({ origin }) => origin === undefined)
     ? []
@@ -32,9 +35,9 @@ export const originChecks = (generators: readonly GeneratorOrigin[]): Check[] =>
         {
           family: 'privacy',
           ...originCheckName,
-          title: 'No record is built from a real one',
-          short: 'built from real records',
-          rule: 'Failed if training patients were the seeds of synthetic ones (seedMode warm), passed if patients were sampled from the model alone (cold), whatever the share of codes.',
+          title: 'The run was configured to sample patients from the model alone',
+          short: 'seeded by real records',
+          rule: 'Failed if training patients were the seeds of synthetic ones (seedMode warm), passed if not (cold). It states how the run was configured; whether records are copied is what the other checks measure.',
           verdicts: generators.map(verdictOf),
         },
       ];
