@@ -13,7 +13,12 @@ import { copies } from '../pipelines/metrics/privacy/engine/copies.ts';
 import { densityRatioAttack } from '../pipelines/metrics/privacy/engine/density-ratio.ts';
 import { keysFor } from '../pipelines/metrics/privacy/engine/distance-rows.ts';
 import { identityDisclosure } from '../pipelines/metrics/privacy/engine/identity-disclosure.ts';
-import { datasetAttack, datasetAttackScores } from '../pipelines/metrics/privacy/engine/membership.ts';
+import { localLikelihoodAttack } from '../pipelines/metrics/privacy/engine/local-likelihood.ts';
+import {
+  calibratedDatasetAttack,
+  datasetAttack,
+  datasetAttackScores,
+} from '../pipelines/metrics/privacy/engine/membership.ts';
 import { nearest } from '../pipelines/metrics/privacy/engine/nearest.ts';
 import { nnaa } from '../pipelines/metrics/privacy/engine/nnaa.ts';
 import type { PrivacyCohorts } from '../pipelines/metrics/statistics/samples.ts';
@@ -103,7 +108,9 @@ const measures: Record<string, () => Steps<unknown>> = {
   'NNAA, corrected, 1000 resamples': () => nnaa(cohorts, { ...base, replicates: 1000, form: 'corrected' }),
   'membership, published distance': () => datasetAttack(cohorts, { ...base, distance: 'halo' }),
   'membership, symmetric': () => datasetAttack(cohorts, { ...base, distance: 'hamming' }),
+  'membership, relative distance': () => calibratedDatasetAttack(cohorts, base),
   'membership, density ratio': () => densityRatioAttack(cohorts, base),
+  'membership, local likelihood': () => localLikelihoodAttack(cohorts, { ...base, neighbors: 5 }),
   'attribute inference': () => attributeInference(cohorts, base),
   'copies and distance ratios': () => copies(cohorts, base),
   'identity disclosure': () => identityDisclosure(cohorts, base),

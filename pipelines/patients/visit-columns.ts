@@ -187,6 +187,31 @@ export const selectPatients = (columns: VisitColumns, indices: ArrayLike<number>
   return selected;
 };
 
+/** The records of both, one after the other: visits, codes and labels, without values and demographics. */
+export const joinRecords = (first: VisitColumns, second: VisitColumns): VisitColumns => {
+  const offsets = (a: Int32Array, b: Int32Array): Int32Array => {
+    const joined = new Int32Array(a.length + b.length - 1);
+    joined.set(a);
+    joined.set(
+      b.subarray(1).map((offset) => offset + (a.at(-1) as number)),
+      a.length,
+    );
+    return joined;
+  };
+  const codes = new Int32Array(first.codes.length + second.codes.length);
+  codes.set(first.codes);
+  codes.set(second.codes, first.codes.length);
+  const labels = new Uint8Array(first.labels.length + second.labels.length);
+  labels.set(first.labels);
+  labels.set(second.labels, first.labels.length);
+  return {
+    visitOffsets: offsets(first.visitOffsets, second.visitOffsets),
+    codeOffsets: offsets(first.codeOffsets, second.codeOffsets),
+    codes,
+    labels,
+  };
+};
+
 /** The entries of `codes` that `keep` has 1 for; patients and visits stay, also those left without a code. */
 export const keepTokens = (columns: VisitColumns, keep: Uint8Array): VisitColumns => {
   const { codeOffsets, codes, values } = columns;

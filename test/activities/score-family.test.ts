@@ -86,7 +86,7 @@ test('every row has its reference, interval and sentence; the strongest attack n
   t.true(typeof auc?.holdout === 'number');
   t.regex(
     row('strongest-attack', 'auc')?.note ?? '',
-    /^The strongest of 3 by this number: membership-nearest/,
+    /^The strongest of 4 by this number: membership-nearest/,
   );
   t.is(typeof row('copies', 'exact')?.holdout, 'number');
   t.is(card.metrics.at(-1)?.metric, 'strongest-attack', 'what sums up comes last');

@@ -3,16 +3,13 @@ import { defineMetric } from '../metric.ts';
 import { attackRows, ours, rocSeries } from './engine/attack-rows.ts';
 import { densityRatioAttack } from './engine/density-ratio.ts';
 
-/**
- * In the manner of DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on sets of codes:
- * docs/privacy-metrics.md.
- */
+/** DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on records: docs/privacy-metrics.md. */
 export default defineMetric({
   name: 'membership-density-ratio',
   family: 'privacy',
   title: 'Membership by density ratio',
   about:
-    'Can an attacker who knows the population identify training patients? Patients where the density of synthetic patients exceeds that of real non-members (patients not used for training) are classified as training patients.',
+    'Can an attacker who has the synthetic cohort and other real records identify training patients? Patients where the density of synthetic patients exceeds that of real ones are classified as training patients.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'holdout', 'synthetic'],

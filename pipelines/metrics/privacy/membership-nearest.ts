@@ -4,7 +4,13 @@ import { defineMetric } from '../metric.ts';
 import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
 import type { AttackResult } from './engine/attack-scores.ts';
 import type { Distance } from './engine/distance-rows.ts';
-import { datasetAttack } from './engine/membership.ts';
+import { calibratedDatasetAttack, datasetAttack } from './engine/membership.ts';
+
+const calibrated: AttackVariant = {
+  prefix: 'calibrated-',
+  title: ', calibrated by other patients',
+  note: 'How much nearer the nearest synthetic patient is than the nearest other patient of those attacked.',
+};
 
 const variants: (AttackVariant & { distance: Distance })[] = [
   { ...ours, distance: 'hamming' },
@@ -42,8 +48,10 @@ export default defineMetric({
     for (const [i, variant] of variants.entries()) {
       const options = { distance: variant.distance, seed, replicates, size };
       const steps = datasetAttack(cohorts, options);
-      found.push([variant, yield* phase(variant.distance, i, variants.length, steps)]);
+      found.push([variant, yield* phase(variant.distance, i, variants.length + 1, steps)]);
     }
+    const steps = calibratedDatasetAttack(cohorts, { seed, replicates, size });
+    found.splice(1, 0, [calibrated, yield* phase('calibrated', variants.length, variants.length + 1, steps)]);
     return {
       rows: found.flatMap(([variant, attack]) => attackRows(attack, variant)),
       series: rocSeries(found),

@@ -101,6 +101,7 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
     leading: {
       'membership-nearest': 'auc',
       'membership-density-ratio': 'auc',
+      'membership-local-likelihood': 'auc',
       'membership-model': 'auc',
       'membership-shadow': 'auc',
     },

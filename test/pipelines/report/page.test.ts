@@ -166,14 +166,12 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
     .filter(({ family }) => family === 'privacy')
     .map(({ short, verdicts }) => [short, verdicts.find(({ generator }) => generator === 'halo')?.outcome]);
   t.is(outcomes.length, 7);
-  // Too few of the patients nobody trained on to resolve so low a rate, however many members are found.
-  const unresolved = 'members found at a 1% false positive rate';
-  for (const [short, outcome] of outcomes) t.is(outcome, short === unresolved ? 'unknown' : 'failed', short);
+  for (const [short, outcome] of outcomes) t.is(outcome, 'failed', short);
   const { document } = parseHTML(reportPage(data));
   const tally = document.querySelector('#checked .tallies li')?.textContent ?? '';
   t.regex(
     tally,
-    /halo: .*\d passed, .*6 failed, .*2 inconclusive\. Failed: strongest attack; .*exact copies/s,
+    /halo: .*\d passed, .*7 failed, .*1 inconclusive\. Failed: strongest attack; .*exact copies/s,
   );
   t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
@@ -184,7 +182,7 @@ test('the verdict comes first, and the page and report.json state the same', (t)
   const first = document.querySelector('main section');
   t.is(first?.id, 'verdict');
   t.is(first?.querySelector('.release')?.textContent, data.verdict.sentence);
-  t.regex(data.verdict.sentence, /^Do not release: halo fails 6 privacy checks \(strongest attack, /);
+  t.regex(data.verdict.sentence, /^Do not release: halo fails 7 privacy checks \(strongest attack, /);
   const rows = [...document.querySelectorAll('.verdict-card > li')];
   t.is(rows.length, data.generators.length);
   for (const [i, row] of rows.entries()) {

@@ -135,8 +135,8 @@ export function* copies(cohorts: PrivacyCohorts, options: CopyOptions): Steps<Co
   const k = options.neighbor ?? 2;
   const shared = keysFor([train, test, synthetic], 'codes');
   const search = (query: number) => nearestFew({ shared, query, reference: 0, distance: 'codes' }, k);
-  const seen = (query: number, few: Int32Array) =>
-    look(shared.sets[query] as KeySets, few, k, options.nearShare ?? 0.2);
+  const seen = (query: number, { distance }: { distance: Int32Array }) =>
+    look(shared.sets[query] as KeySets, distance, k, options.nearShare ?? 0.2);
   const fake = seen(2, yield* phase('synthetic to train', 0, 2, search(2)));
   const real = seen(1, yield* phase('test to train', 1, 2, search(1)));
   const why =

@@ -12,8 +12,25 @@ import { type KeySets, keySize, prefixSize, type SharedKeys, shareKeys } from '.
 export const distances = ['hamming', 'codes', 'halo'] as const;
 export type Distance = (typeof distances)[number];
 
+/**
+ * What differing costs by key, where keys do not all cost the same: whole numbers, so that sums do not depend
+ * on their order. `[keyCount]` each.
+ */
+export interface KeyCosts {
+  /** Of a key that only the query has. */
+  ofQuery: Int32Array;
+  /** Of a key that only the reference has. */
+  ofReference: Int32Array;
+  /** What is taken off again for a key that both have, beside both costs above; negative adds to them. */
+  shared: Int32Array;
+  /** Of unequal visit counts. */
+  visits: number;
+}
+
 export interface DistanceTask {
   shared: SharedKeys;
+  /** Absent: every key that differs costs 1, and unequal visit counts 1 more. Not with `halo`. */
+  costs?: KeyCosts;
   /** Index into `shared.sets` of those who look, and of those among whom they look. */
   query: number;
   reference: number;
@@ -75,18 +92,29 @@ class BlockIndex {
   }
 }
 
+const costOf = (set: KeySets, patient: number, costs: Int32Array): number => {
+  let sum = 0;
+  const end = set.offsets[patient + 1] as number;
+  for (let at = set.offsets[patient] as number; at < end; at++)
+    sum += costs[set.keys[at] as number] as number;
+  return sum;
+};
+
 /** What a row holds before any key is shared: size of each reference, plus 1 where visit counts differ. */
-function emptyRow(set: KeySets, first: number, end: number, visits: number, distance: Distance): Int32Array {
+function emptyRow(set: KeySets, first: number, end: number, visits: number, task: DistanceTask): Int32Array {
+  const { costs, distance } = task;
   const row = new Int32Array(end - first);
   for (let p = first; p < end; p++) {
-    const size = distance === 'halo' ? prefixSize(set, p, visits) : keySize(set, p);
-    row[p - first] = size + (set.visits[p] === visits ? 0 : 1);
+    const whole = costs ? costOf(set, p, costs.ofReference) : keySize(set, p);
+    const size = distance === 'halo' ? prefixSize(set, p, visits) : whole;
+    row[p - first] = size + (set.visits[p] === visits ? 0 : (costs?.visits ?? 1));
   }
   return row;
 }
 
 /**
- * Subtracts 2 from the row for every key that query and reference share. The hot loop: one step a shared key.
+ * Subtracts what sharing takes off from the row for every key that query and reference share. The hot loop:
+ * one step a shared key.
  */
 function subtractShared(
   row: Int32Array,
@@ -94,14 +122,18 @@ function subtractShared(
   from: number,
   to: number,
   index: BlockIndex,
+  costs: KeyCosts | undefined,
 ): void {
   const { starts, patients } = index;
   for (let at = from; at < to; at++) {
     const key = keys[at] as number;
     const end = starts[key + 1] as number;
+    const off = costs
+      ? (costs.ofQuery[key] as number) + (costs.ofReference[key] as number) + (costs.shared[key] as number)
+      : 2;
     for (let i = starts[key] as number; i < end; i++) {
       const patient = patients[i] as number;
-      row[patient] = (row[patient] as number) - 2;
+      row[patient] = (row[patient] as number) - off;
     }
   }
 }
@@ -120,6 +152,7 @@ export function* distanceRows(task: DistanceTask, visit: RowVisitor): Steps<void
   const perStep = Math.max(1, Math.floor(pairsPerStep / Math.min(blockPatients, reference.count || 1)));
   const stepsPerBlock = Math.ceil((to - from) / perStep);
   const index = new BlockIndex(task.shared.keyCount);
+  const { costs } = task;
   for (let block = 0; block < blocks; block++) {
     const first = block * blockPatients;
     const end = Math.min(reference.count, first + blockPatients);
@@ -130,12 +163,12 @@ export function* distanceRows(task: DistanceTask, visit: RowVisitor): Steps<void
       const last = Math.min(to, from + (step + 1) * perStep);
       for (let q = from + step * perStep; q < last; q++) {
         const visits = query.visits[q] as number;
-        if (!emptyRows.has(visits))
-          emptyRows.set(visits, emptyRow(reference, first, end, visits, task.distance));
+        if (!emptyRows.has(visits)) emptyRows.set(visits, emptyRow(reference, first, end, visits, task));
         row.set(emptyRows.get(visits) ?? []);
-        subtractShared(row, query.keys, query.offsets[q] as number, query.offsets[q + 1] as number, index);
+        const [start, stop] = [query.offsets[q] as number, query.offsets[q + 1] as number];
+        subtractShared(row, query.keys, start, stop, index, costs);
         if (task.skipSelf && q >= first && q < end) row[q - first] = never;
-        visit(q, row, end - first, first, keySize(query, q));
+        visit(q, row, end - first, first, costs ? costOf(query, q, costs.ofQuery) : keySize(query, q));
       }
       yield { step: block * stepsPerBlock + step + 1, of: blocks * stepsPerBlock };
     }

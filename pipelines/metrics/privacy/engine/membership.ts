@@ -9,6 +9,7 @@ import {
   withVisits,
 } from '../../statistics/samples.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
+import { type Candidates, candidatesOf, ofBoth } from './candidates.ts';
 import { type Distance, keysFor } from './distance-rows.ts';
 import { nearest } from './nearest.ts';
 
@@ -50,4 +51,36 @@ export function* datasetAttack(cohorts: PrivacyCohorts, options: DatasetAttackOp
     synthetic,
   };
   return scoreAttack(yield* datasetAttackScores(attacked, options.distance), options);
+}
+
+/**
+ * How many times farther the nearest other candidate is than the nearest synthetic patient, with 1 added to
+ * both distances: a record that is near to all is no sign of membership. Where a synthetic patient and
+ * another candidate are equal to it alike, it is 1. Calibration by the difficulty of a record as in Watson et
+ * al. (ICLR 2022), and of distances as in GAN-Leaks (Chen et al., CCS 2020, section 4.4). `[candidates]`.
+ */
+export function* relativeDistanceScores(
+  { columns }: Candidates,
+  synthetic: PrivacyCohorts['synthetic'],
+): Steps<Float64Array> {
+  const shared = keysFor([columns, synthetic], 'hamming');
+  const task = { shared, query: 0, distance: 'hamming' } as const;
+  const made = yield* phase('synthetic', 0, 2, nearest({ ...task, reference: 1 }));
+  const real = yield* phase('candidates', 1, 2, nearest({ ...task, reference: 0, skipSelf: true }));
+  return Float64Array.from(
+    made.distance,
+    (distance, candidate) => ((real.distance[candidate] as number) + 1) / (distance + 1),
+  );
+}
+
+/** The dataset attack calibrated by the other candidates; as many members as non-members are attacked. */
+export function* calibratedDatasetAttack(
+  cohorts: PrivacyCohorts,
+  options: ScoreOptions & { size?: number },
+): Steps<AttackResult> {
+  const note = tooFewPatients({ ...cohorts });
+  if (note) return attackMissing(note);
+  const candidates = candidatesOf(cohorts, options);
+  const scores = yield* relativeDistanceScores(candidates, cohorts.synthetic);
+  return scoreAttack(ofBoth(candidates, scores), options);
 }

@@ -78,12 +78,14 @@ export function* nearestBothWays(
 }
 
 /**
- * The k smallest distances of each query, ascending, `[queries, k]` row-major; `never` where there are fewer.
+ * The k nearest references of each query, ascending by distance, the first in the cohort of equals;
+ * `[queries, k]` row-major. `never` and −1 where there are fewer.
  */
-export function* nearestFew(task: DistanceTask, k: number): Steps<Int32Array> {
+export function* nearestFew(task: DistanceTask, k: number): Steps<Nearest> {
   const from = task.from ?? 0;
-  const kept = new Int32Array(rangeOf(task) * k).fill(never);
-  const visit: RowVisitor = (query, row, width, _first, offset) => {
+  const found = noNeighbors(rangeOf(task) * k);
+  const { distance: kept, index } = found;
+  const visit: RowVisitor = (query, row, width, first, offset) => {
     const start = (query - from) * k;
     const last = start + k - 1;
     let worst = kept[last] as number;
@@ -91,11 +93,15 @@ export function* nearestFew(task: DistanceTask, k: number): Steps<Int32Array> {
       const distance = offset + (row[j] as number);
       if (distance >= worst) continue;
       let at = last;
-      for (; at > start && (kept[at - 1] as number) > distance; at--) kept[at] = kept[at - 1] as number;
+      for (; at > start && (kept[at - 1] as number) > distance; at--) {
+        kept[at] = kept[at - 1] as number;
+        index[at] = index[at - 1] as number;
+      }
       kept[at] = distance;
+      index[at] = first + j;
       worst = kept[last] as number;
     }
   };
   yield* distanceRows(task, visit);
-  return kept;
+  return found;
 }

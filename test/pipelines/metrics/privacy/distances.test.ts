@@ -76,9 +76,15 @@ for (const distance of distances)
         [...found.index],
         plain.map((row, q) => row.indexOf(expected[q] ?? -1)),
       );
+      const few = plain.map((row) => [...row.keys()].sort((a, b) => (row[a] ?? 0) - (row[b] ?? 0) || a - b));
+      const nearestFour = drain(nearestFew(task, 4));
       t.deepEqual(
-        [...drain(nearestFew(task, 4))],
-        plain.flatMap((row) => row.toSorted((x, y) => x - y).slice(0, 4)),
+        [...nearestFour.distance],
+        few.flatMap((order, q) => order.slice(0, 4).map((r) => plain[q]?.[r] ?? -1)),
+      );
+      t.deepEqual(
+        [...nearestFour.index],
+        few.flatMap((order) => order.slice(0, 4)),
       );
     }
   });
