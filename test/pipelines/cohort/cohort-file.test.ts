@@ -1,12 +1,13 @@
 import test from 'ava';
 import { cohortHeader, readCohort, writeCohort } from '../../../pipelines/cohort/cohort-file.ts';
+import type { Cohort } from '../../../pipelines/patients/cohort-columns.ts';
 import { assembleRows } from './event-tables.ts';
 
-const written = async () => {
+const written = async (change: (cohort: Cohort) => Cohort = (cohort) => cohort) => {
   const files = new Map<string, Uint8Array>();
-  const { cohort, splits, dropped } = await assembleRows('demo', {
-    split: { validation: 0.08, holdout: 0.2 },
-  });
+  const assembled = await assembleRows('demo', { split: { validation: 0.08, holdout: 0.2 } });
+  const { splits, dropped } = assembled;
+  const cohort = change(assembled.cohort);
   const write = async (file: string, content: string | Uint8Array) => {
     files.set(file, new Uint8Array(Buffer.from(content)));
   };
@@ -23,6 +24,21 @@ test('a cohort survives the round trip, as views on the bytes read', async (t) =
   t.deepEqual(read, cohort);
   t.is(read.codes.dx.indices.buffer, (files.get('cohort.arrow') as Uint8Array).buffer);
   t.deepEqual(cohortHeader.parse(await artifact.json('cohort.json')), header);
+});
+
+test('a source without lab tests, procedures or languages is read back like any other', async (t) => {
+  const none = (visits: number) => ({ offsets: new Int32Array(visits + 1), indices: new Int32Array(0) });
+  const { cohort, artifact } = await written((whole) => ({
+    ...whole,
+    codes: { ...whole.codes, lab: none(whole.hadmIds.length), px: none(whole.hadmIds.length) },
+    labValues: new Float32Array(0),
+    dictionary: { ...whole.dictionary, lab: [], px: [] },
+    demographics: {
+      ...whole.demographics,
+      language: { kind: 'categorical', levels: [], values: new Int32Array(whole.subjectIds.length).fill(-1) },
+    },
+  }));
+  t.deepEqual(await readCohort(artifact), cohort);
 });
 
 test('the same events give the same bytes', async (t) => {
