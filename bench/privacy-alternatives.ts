@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { startBackend } from '../infra/backend.ts';
-import { type KeySets, keySize, type SharedKeys } from '../pipelines/metrics/privacy/engine/key-sets.ts';
+import { type KeySets, keySize, type SharedKeys } from '../pipelines/metrics/statistics/key-sets.ts';
 
 /** The part of WebAssembly that is used here; its types come with the browser's, which are not loaded. */
 declare const WebAssembly: {

@@ -11,7 +11,6 @@ import { drain, type Steps } from '../pipelines/kernel/steps.ts';
 import { attributeInference } from '../pipelines/metrics/privacy/engine/attribute-inference.ts';
 import { copies } from '../pipelines/metrics/privacy/engine/copies.ts';
 import { densityRatioAttack } from '../pipelines/metrics/privacy/engine/density-ratio.ts';
-import { keysFor } from '../pipelines/metrics/privacy/engine/distance-rows.ts';
 import { identityDisclosure } from '../pipelines/metrics/privacy/engine/identity-disclosure.ts';
 import { localLikelihoodAttack } from '../pipelines/metrics/privacy/engine/local-likelihood.ts';
 import {
@@ -19,8 +18,9 @@ import {
   datasetAttack,
   datasetAttackScores,
 } from '../pipelines/metrics/privacy/engine/membership.ts';
-import { nearest } from '../pipelines/metrics/privacy/engine/nearest.ts';
 import { nnaa } from '../pipelines/metrics/privacy/engine/nnaa.ts';
+import { keysFor } from '../pipelines/metrics/statistics/distance-rows.ts';
+import { nearest } from '../pipelines/metrics/statistics/nearest.ts';
 import type { PrivacyCohorts } from '../pipelines/metrics/statistics/samples.ts';
 import type { VisitColumns } from '../pipelines/patients/visit-columns.ts';
 import { type Alternative, byMatrixProduct, byPopcount, byVectorPopcount } from './privacy-alternatives.ts';

@@ -139,8 +139,40 @@ const evaluateInto = async (
     code: await codeOf(metrics, model !== undefined),
     engine,
   };
-  await folder.publish(evaluationFiles(evaluation, setting));
-  return evaluation;
+  const { data, files } = evaluationFiles(evaluation, setting);
+  await folder.publish(files);
+  return { ...evaluation, data };
+};
+
+/** Evaluates, shows the result and returns what `--json` prints, and the checks that failed. */
+export const evaluateTo = async (given: Options, io: CommandIo) => {
+  const { metrics: all } = await import('../../pipelines/metrics/registry.ts');
+  const { evaluationFileNames } = await import('../../pipelines/exchange/evaluate/evaluation-report.ts');
+  const { headlineOf } = await import('../../pipelines/metrics/score-cohort.ts');
+  const { leaderboard } = await import('../demo/leaderboard.ts');
+  const metrics = chosenMetrics(given, all);
+  const folder = await outputFolder(given.out, evaluationFileNames, given.force);
+  try {
+    const evaluation = await evaluateInto(folder, metrics, given, io);
+    const { card, baseline, sides, notes, data } = evaluation;
+    const report = join(resolve(given.out), 'report.html');
+    const verdict = data.verdict.sentence;
+    printCohorts(evaluation, io);
+    io.out(
+      `\nAgainst the real training patients:\n${leaderboard([card, ...(baseline ? [baseline.card] : [])])}\n\nreport   ${report}\nverdict  ${verdict}`,
+    );
+    const { generator, cohorts } = card;
+    const headline = headlineOf(card);
+    const beside = baseline ? { baseline: headlineOf(baseline.card) } : {};
+    const failed = data.checks
+      .filter(({ verdicts }) =>
+        verdicts.some((found) => found.generator === generator && found.outcome === 'failed'),
+      )
+      .map(({ short }) => short);
+    return { generator, headline, ...beside, cohorts, sides, notes, report, verdict, failed };
+  } finally {
+    await folder.discard();
+  }
 };
 
 export const evaluateCommand = defineCommand({
@@ -148,27 +180,5 @@ export const evaluateCommand = defineCommand({
   summary: 'score any synthetic cohort in files against real ones, without a server',
   positionals: z.object({}),
   options,
-  async run(given, io) {
-    const { metrics: all } = await import('../../pipelines/metrics/registry.ts');
-    const { evaluationFileNames } = await import('../../pipelines/exchange/evaluate/evaluation-report.ts');
-    const { headlineOf } = await import('../../pipelines/metrics/score-cohort.ts');
-    const { leaderboard } = await import('../demo/leaderboard.ts');
-    const metrics = chosenMetrics(given, all);
-    const folder = await outputFolder(given.out, evaluationFileNames, given.force);
-    try {
-      const evaluation = await evaluateInto(folder, metrics, given, io);
-      const { card, baseline, sides, notes } = evaluation;
-      const page = join(resolve(given.out), 'report.html');
-      printCohorts(evaluation, io);
-      io.out(
-        `\nAgainst the real training patients:\n${leaderboard([card, ...(baseline ? [baseline.card] : [])])}\n\nreport  ${page}`,
-      );
-      const { generator, cohorts } = card;
-      const headline = headlineOf(card);
-      const beside = baseline ? { baseline: headlineOf(baseline.card) } : {};
-      return { generator, headline, ...beside, cohorts, sides, notes, report: page };
-    } finally {
-      await folder.discard();
-    }
-  },
+  run: evaluateTo,
 });

@@ -15,6 +15,7 @@ import { followToEnd, startRun } from '../cli/temporal-run.ts';
 import { connectClient } from '../connect.ts';
 import { type Stack, startStack } from '../stack.ts';
 import { createFileStore } from '../store/fs.ts';
+import { inventedConfig, plantCopies } from './invented.ts';
 import { compareBigrams, leaderboard, readCards } from './leaderboard.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -68,7 +69,9 @@ const showScores = async (snapshot: RunSnapshot, folder: string, io: CommandIo) 
   return { ...results, cards };
 };
 
-/** `npm run demo`: server, workers, a run of infra/demo.yaml, its leaderboard and report; then all is stopped. */
+/**
+ * `npm run demo`: server, workers, a run of infra/demo.yaml, its leaderboard and report; then all is stopped.
+ */
 export const demoCommand = defineCommand({
   name: 'demo',
   summary:
@@ -81,9 +84,19 @@ export const demoCommand = defineCommand({
       .string()
       .default(join(root, 'infra', 'demo.yaml'))
       .describe('run config'),
+    invented: z
+      .int()
+      .min(100)
+      .max(100_000)
+      .optional()
+      .describe(
+        'run on so many invented patients instead, enough for a report with answers; then on a cohort with planted copies, which must fail',
+      ),
   }),
-  async run({ keep, folder, config }, io) {
+  async run({ keep, folder: asked, config: real, invented }, io) {
     const started = performance.now();
+    const folder = invented === undefined ? asked : join(asked, `invented-${invented}`);
+    const config = invented === undefined ? real : await inventedConfig(folder, invented, io);
     const storeFolder = join(folder, 'store');
     const run = await loadConfig(config, storeFolder);
     await mkdir(folder, { recursive: true });
@@ -95,6 +108,7 @@ export const demoCommand = defineCommand({
       try {
         const snapshot = await runDemo(client, stack, run, io);
         const result = await showScores(snapshot, folder, io);
+        const planted = invented === undefined ? undefined : await plantCopies(snapshot, folder, io);
         io.out(`Took ${durationText((performance.now() - started) / 1000)}.`);
         if (keep) {
           io.out(
@@ -102,7 +116,7 @@ export const demoCommand = defineCommand({
           );
           await Promise.race([io.signal.aborted || once(io.signal, 'abort'), stack.broken]);
         }
-        return { ...snapshot, ...result };
+        return { ...snapshot, ...result, planted };
       } finally {
         await client.connection.close();
       }

@@ -8,8 +8,8 @@ import { table } from '../cli/table.ts';
 
 /**
  * The metrics on which a model of sequences must beat one that knows no context, by their R² per visit. Per
- * patient the sequential one is mostly sampling noise on the demo's 78 training patients: repeated draws from one
- * model differ by more than the models do.
+ * patient the sequential one is mostly sampling noise on the demo's 78 training patients: repeated draws from
+ * one model differ by more than the models do.
  */
 const cooccurrenceMetrics = {
   'code-pairs': 'same-visit co-occurrence',
@@ -40,7 +40,10 @@ export const leaderboard = (cards: readonly Scorecard[]): string =>
     ]),
   );
 
-/** The judged scores of one generator and of the run's baseline, as sentences, and whether it is strictly ahead. */
+/**
+ * The judged scores of one generator and of the run's baseline, as sentences, and whether it is strictly
+ * ahead.
+ */
 export const compareBigrams = (
   cards: readonly Scorecard[],
   generator: string,

@@ -33,9 +33,9 @@ export const float32Column = (values: Float32Array): Data<Float32> =>
   makeData({ type: new Float32(), length: values.length, nullCount: 0, data: values });
 
 /**
- * Ragged rows over `child`; `offsets` has one more entry than there are rows. They are copied: the writer of Arrow
- * takes two buffers in a row that are views of the same memory for one, as those of two lists with the same offsets
- * and nothing in them are, and the file then lacks one.
+ * Ragged rows over `child`; `offsets` has one more entry than there are rows. They are copied: the writer of
+ * Arrow takes two buffers in a row that are views of the same memory for one, as those of two lists with the
+ * same offsets and nothing in them are, and the file then lacks one.
  */
 export const listColumn = <T extends DataType>(child: Data<T>, offsets: Int32Array): Data<List<T>> =>
   makeData({

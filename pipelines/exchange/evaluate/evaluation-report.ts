@@ -3,7 +3,7 @@ import { canonicalJson } from '../../../schemas/canonical-json.ts';
 import type { Scorecard } from '../../../schemas/scorecard.ts';
 import { scorecardText } from '../../metrics/scorecard-file.ts';
 import { reportPage } from '../../report/page.ts';
-import { assembleReport, type LineageStep } from '../../report/report-data.ts';
+import { assembleReport, type LineageStep, type ReportData } from '../../report/report-data.ts';
 import type { Evaluation } from './evaluate-cohorts.ts';
 
 /** What the report says of how it was made, beside what the evaluation knows itself. */
@@ -56,13 +56,13 @@ export const evaluationFileNames = ['scorecard.json', 'baseline.json', 'report.h
 export type EvaluationFile = (typeof evaluationFileNames)[number];
 
 /**
- * Scorecard, page and its numbers as text. The same evaluation and setting give the same bytes; no path of
+ * Scorecard, page and its numbers as text, and the numbers themselves. The same evaluation and setting give the same bytes; no path of
  * this machine is in them. Small groups are reported in none of them.
  */
 export const evaluationFiles = (
   evaluation: Evaluation,
   setting: EvaluationSetting,
-): Partial<Record<EvaluationFile, string>> => {
+): { data: ReportData; files: Partial<Record<EvaluationFile, string>> } => {
   const { card, series, baseline, vocabulary, curve } = evaluation;
   const { title, suppressBelow } = setting;
   const data = assembleReport({
@@ -73,10 +73,11 @@ export const evaluationFiles = (
     curves: curve ? [{ generator: card.generator, curve }] : [],
     lineage: lineageOf(evaluation, setting),
   });
-  return {
+  const files = {
     'scorecard.json': scorecardText(card),
     ...(baseline && { 'baseline.json': scorecardText(baseline.card) }),
     'report.html': reportPage(data),
     'report.json': `${JSON.stringify(data, null, 2)}\n`,
   };
+  return { data, files };
 };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { phase } from '../../kernel/steps.ts';
 import { defineMetric } from '../metric.ts';
+import type { Distance } from '../statistics/distance-rows.ts';
 import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
 import type { AttackResult } from './engine/attack-scores.ts';
-import type { Distance } from './engine/distance-rows.ts';
 import { calibratedDatasetAttack, datasetAttack } from './engine/membership.ts';
 
 const calibrated: AttackVariant = {

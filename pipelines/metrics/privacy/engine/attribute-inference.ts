@@ -8,9 +8,9 @@ import {
   VisitColumnsBuilder,
 } from '../../../patients/visit-columns.ts';
 import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
+import { distanceRows, keysFor, never } from '../../statistics/distance-rows.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { type PrivacyCohorts, sample, tooFewPatients, withVisits } from '../../statistics/samples.ts';
-import { distanceRows, keysFor, never } from './distance-rows.ts';
 
 export interface AttributeOptions {
   seed: number;

@@ -1,7 +1,7 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
-import { type DistanceTask, distanceRows, type KeyCosts, never } from './distance-rows.ts';
-import type { KeySets, SharedKeys } from './key-sets.ts';
-import { nearest } from './nearest.ts';
+import { type DistanceTask, distanceRows, type KeyCosts, never } from '../../statistics/distance-rows.ts';
+import type { KeySets, SharedKeys } from '../../statistics/key-sets.ts';
+import { nearest } from '../../statistics/nearest.ts';
 
 /** Costs are whole numbers, so that no sum depends on its order: so many to a nat. */
 const perNat = 64;

@@ -6,11 +6,11 @@ import {
   type Interval,
   quantile,
 } from '../../statistics/bootstrap.ts';
+import { keysFor, never } from '../../statistics/distance-rows.ts';
+import { type KeySets, keySize } from '../../statistics/key-sets.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
+import { nearestFew } from '../../statistics/nearest.ts';
 import { type PrivacyCohorts, tooFewPatients, withCodes } from '../../statistics/samples.ts';
-import { keysFor, never } from './distance-rows.ts';
-import { type KeySets, keySize } from './key-sets.ts';
-import { nearestFew } from './nearest.ts';
 
 export interface CopyOptions {
   seed: number;

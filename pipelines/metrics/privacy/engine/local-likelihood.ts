@@ -1,10 +1,10 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
+import { keysFor } from '../../statistics/distance-rows.ts';
+import { nearestFew } from '../../statistics/nearest.ts';
 import { type PrivacyCohorts, tooFewPatients } from '../../statistics/samples.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
 import { type Candidates, candidatesOf, ofBoth } from './candidates.ts';
 import { codeKernel, logKernelSums, pairKernel } from './code-kernel.ts';
-import { keysFor } from './distance-rows.ts';
-import { nearestFew } from './nearest.ts';
 
 interface LocalLikelihoodOptions extends ScoreOptions {
   /** Most members attacked, and as many non-members. */

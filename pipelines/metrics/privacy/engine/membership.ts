@@ -1,5 +1,7 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount } from '../../../patients/visit-columns.ts';
+import { type Distance, keysFor } from '../../statistics/distance-rows.ts';
+import { nearest } from '../../statistics/nearest.ts';
 import type { AttackScores } from '../../statistics/roc.ts';
 import {
   type PrivacyCohorts,
@@ -10,8 +12,6 @@ import {
 } from '../../statistics/samples.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
 import { type Candidates, candidatesOf, ofBoth } from './candidates.ts';
-import { type Distance, keysFor } from './distance-rows.ts';
-import { nearest } from './nearest.ts';
 
 interface DatasetAttackOptions extends ScoreOptions {
   /** `halo` for the reference script's numbers, `codes` for PyHealth's. */

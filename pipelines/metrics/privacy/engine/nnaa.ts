@@ -1,7 +1,9 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount } from '../../../patients/visit-columns.ts';
 import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
+import { type Distance, keysFor } from '../../statistics/distance-rows.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
+import { nearest, nearestBothWays } from '../../statistics/nearest.ts';
 import {
   type PrivacyCohorts,
   sample,
@@ -9,8 +11,6 @@ import {
   withCodes,
   withVisits,
 } from '../../statistics/samples.ts';
-import { type Distance, keysFor } from './distance-rows.ts';
-import { nearest, nearestBothWays } from './nearest.ts';
 
 /**
  * `corrected`: symmetric distance with labels, the patient itself left out, exact copies count.

@@ -248,7 +248,7 @@ test('a cohort called marginal, by its file or its header, is no baseline; one i
     t.like(scored.card, { generator: 'marginal', baseline: undefined });
     t.like(scored.baseline?.card, { generator: 'marginal (baseline)', baseline: true });
     const setting = { title: 'Evaluation', suppressBelow: 0, params: {}, code: '', engine: '' };
-    const page = JSON.parse(evaluationFiles(scored, setting)['report.json'] ?? '');
+    const page = JSON.parse(evaluationFiles(scored, setting).files['report.json'] ?? '');
     t.deepEqual(
       page.generators.map(({ name, isBaseline }: ReportGenerator) => [name, isBaseline]),
       [

@@ -5,12 +5,8 @@ import {
   distances,
   keysFor,
   never,
-} from '../../../../pipelines/metrics/privacy/engine/distance-rows.ts';
-import {
-  nearest,
-  nearestBothWays,
-  nearestFew,
-} from '../../../../pipelines/metrics/privacy/engine/nearest.ts';
+} from '../../../../pipelines/metrics/statistics/distance-rows.ts';
+import { nearest, nearestBothWays, nearestFew } from '../../../../pipelines/metrics/statistics/nearest.ts';
 import { columnsOf, type Patient, recordsOf } from '../../../helpers/patients.ts';
 import { firstHundred, haloGolden, pyhealthGolden, split } from './golden-cohorts.ts';
 

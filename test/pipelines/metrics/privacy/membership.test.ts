@@ -2,11 +2,11 @@ import test from 'ava';
 import { drain } from '../../../../pipelines/kernel/steps.ts';
 import { scoreAttack } from '../../../../pipelines/metrics/privacy/engine/attack-scores.ts';
 import { densityRatioAttack } from '../../../../pipelines/metrics/privacy/engine/density-ratio.ts';
-import { type Distance, distances } from '../../../../pipelines/metrics/privacy/engine/distance-rows.ts';
 import {
   datasetAttack,
   datasetAttackScores,
 } from '../../../../pipelines/metrics/privacy/engine/membership.ts';
+import { type Distance, distances } from '../../../../pipelines/metrics/statistics/distance-rows.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
 import { selectPatients } from '../../../../pipelines/patients/visit-columns.ts';
 import { columnsOf, recordsOf } from '../../../helpers/patients.ts';

@@ -1,5 +1,5 @@
-import type { Steps } from '../../../kernel/steps.ts';
-import type { VisitColumns } from '../../../patients/visit-columns.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { VisitColumns } from '../../patients/visit-columns.ts';
 import { type KeySets, keySize, prefixSize, type SharedKeys, shareKeys } from './key-sets.ts';
 
 /**

@@ -4,7 +4,7 @@ import {
   recordRange,
   type VisitColumns,
   visitsOf,
-} from '../../../patients/visit-columns.ts';
+} from '../../patients/visit-columns.ts';
 
 /**
  * Patients as sets of dense keys. A key is a label, or a code at a visit position: the third visit of one

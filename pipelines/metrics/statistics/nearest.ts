@@ -1,4 +1,4 @@
-import type { Steps } from '../../../kernel/steps.ts';
+import type { Steps } from '../../kernel/steps.ts';
 import { type DistanceTask, distanceRows, never, type RowVisitor } from './distance-rows.ts';
 import type { KeySets } from './key-sets.ts';
 
