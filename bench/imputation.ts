@@ -6,14 +6,8 @@
  *
  *   node bench/imputation.ts [--small] [--without-labels] [--seed 1] [FOLDER]
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
-import { assembleCohort } from '../pipelines/cohort/assemble-cohort.ts';
-import { cohortTables } from '../pipelines/cohort/assemble-sql.ts';
 import type { ImputeRequest, Sampler } from '../pipelines/generation/generator.ts';
 import { splitColumns } from '../pipelines/generation/training-data.ts';
 import { generators } from '../pipelines/generators/registry.ts';
@@ -21,11 +15,8 @@ import { drainAsync } from '../pipelines/kernel/steps.ts';
 import imputationPerplexity from '../pipelines/metrics/similarity/imputation-perplexity.ts';
 import { kindOfTokens } from '../pipelines/patients/kind-tokens.ts';
 import type { VisitColumns } from '../pipelines/patients/visit-columns.ts';
-import { extractTables } from '../pipelines/sources/extract-tables.ts';
-import { mimicIii } from '../pipelines/sources/mimic-iii.ts';
-import { tokenizeCohort } from '../pipelines/tokens/tokenize-cohort.ts';
 import { tokenKinds } from '../schemas/ehr.ts';
-import { stages } from '../schemas/stages/index.ts';
+import { demoFolder, tokensOf } from './demo-cohort.ts';
 
 const { values, positionals } = parseArgs({
   options: {
@@ -35,28 +26,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const source = positionals[0] ?? fileURLToPath(new URL('../test/fixtures/mimic3-demo', import.meta.url));
-
-const last = async <T>(work: AsyncGenerator<unknown, T>): Promise<T> => {
-  let turn = await work.next();
-  while (!turn.done) turn = await work.next();
-  return turn.value;
-};
-
-/** The cohort of a run with default parameters. */
-const readTokens = async () => {
-  const scratch = await mkdtemp(join(tmpdir(), 'imputation-'));
-  try {
-    const draft = { path: (file: string) => join(scratch, file) };
-    await last(extractTables(mimicIii, source, draft));
-    const paths = cohortTables.map((table) => [table, draft.path(`${table}.parquet`)]);
-    const rules = stages.assemble.params.parse({});
-    const { cohort } = await last(assembleCohort(Object.fromEntries(paths), rules, draft));
-    return tokenizeCohort(cohort, stages.tokenize.params.parse({})).tokens;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-};
+const source = positionals[0] ?? demoFolder;
 
 /** Columns without every third code of each visit; these are to be predicted. */
 const halfHidden = (columns: VisitColumns): { shown: VisitColumns; hidden: Set<string> } => {
@@ -148,7 +118,7 @@ const recalls = async (sampler: Sampler, columns: VisitColumns, kinds: Uint8Arra
 };
 
 const { device, library } = await startBackend();
-const { vocabulary, ...tokens } = await readTokens();
+const { vocabulary, ...tokens } = await tokensOf(source);
 const cohort = { vocabulary, ...tokens };
 const [train, validation, heldOut] = (['train', 'validation', 'holdout'] as const).map((split) =>
   splitColumns(cohort, split),

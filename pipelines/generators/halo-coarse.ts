@@ -60,6 +60,7 @@ const fit = async (data: TrainingData, config: CoarseConfig, seed: number) => {
   const sizes = coarseWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const fresh = freshCoarse(architecture, seed, data);
   const initial = biased ? fromPrevalence(layout, data.train, coarseHead, fresh) : fresh;
+  const dropping = new RandomSource(seed, 'dropout');
   return fitRecords<CoarseNetwork>({
     ...{ name: 'halo-coarse', data, seed, settings, layout, limitGib: config.memoryGib },
     memory: (batches, keepsBest) => coarseMemory(architecture, sizes, batches, keepsBest),
@@ -70,7 +71,8 @@ const fit = async (data: TrainingData, config: CoarseConfig, seed: number) => {
       new CoarseNetwork(await openOps(), architecture, (weight) => ({ value: initial(weight) })),
     rebuild: ({ ops }, state) => new CoarseNetwork(ops, architecture, state),
     parameters: () => sizes.reduce((a, b) => a + b),
-    learn: (network, records, { update }) => network.learn(records, update),
+    learn: (network, records, { step, update }) =>
+      network.learn(records, update, { rate: settings.dropout, source: dropping, step }),
     loss: (network, records) => network.loss(records),
     fitted: (network, weightsOf) => savedModel(network, weightsOf, { architecture }),
     bias: biased ? { tensor: coarseHead.bias, at: 0 } : undefined,

@@ -1,3 +1,6 @@
+import type { RandomSource } from '../../kernel/random.ts';
+import type { Ops, Tensor } from '../ops/ops.ts';
+
 /** Words that are drawn and thrown away, so that near seeds are far apart. */
 const discarded = 12;
 
@@ -22,4 +25,29 @@ export const dropUnits = (out: Float32Array, seeds: Float64Array, rate: number):
     out[at++] = factors[(word >>> 16) & 255] as number;
     out[at++] = factors[word >>> 24] as number;
   }
+};
+
+/** Units set to zero in training, to the nearest 1/256; `step` addresses the draws. */
+export interface Dropout {
+  rate: number;
+  source: RandomSource;
+  step: number;
+}
+
+/** A mask of zeros and 1 / (1 − rate), of a shape; another one at each call. */
+export type Drop = (shape: readonly number[]) => Tensor;
+
+/** Masks in the order in which they are requested; nothing where the rate is zero. */
+export const dropMasks = (ops: Ops, dropout: Dropout | undefined): Drop | undefined => {
+  if (!dropout || dropout.rate === 0) return undefined;
+  const { rate, source, step } = dropout;
+  const seeds = new Float64Array(4);
+  let site = 0;
+  return (shape) => {
+    site += 1;
+    source.fill(seeds, 0, 4, step, site);
+    const mask = new Float32Array(shape.reduce((product, width) => product * width, 1));
+    dropUnits(mask, seeds, rate);
+    return ops.upload(mask, shape);
+  };
 };

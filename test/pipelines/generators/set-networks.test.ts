@@ -30,7 +30,12 @@ type Initial = (weight: TrainableWeight) => Float32Array;
 interface Tested<S> {
   fresh: Initial;
   open(initial: Initial): Promise<TrainableNetwork & SetNetwork<S>>;
-  learn(network: TrainableNetwork, records: readonly RecordSets[], update: Update): Promise<number>;
+  learn(
+    network: TrainableNetwork,
+    records: readonly RecordSets[],
+    update: Update,
+    dropout: number,
+  ): Promise<number>;
   loss(network: TrainableNetwork, records: readonly RecordSets[]): Promise<{ sum: number; cells: number }>;
 }
 
@@ -62,11 +67,11 @@ const lstm: Tested<Parameters<LstmNetwork['free']>[0][number][]> = {
     const network = new LstmNetwork(await openOps(), lstmSize, (weight) => ({ value: initial(weight) }));
     return network;
   },
-  learn: async (network, batch, update) =>
+  learn: async (network, batch, update, rate) =>
     asLstm(network).learn(
       batch,
       { step: 0, epoch: 0, update },
-      { rate: 0, source: new RandomSource(1, 'dropout') },
+      { rate, source: new RandomSource(1, 'dropout') },
     ),
   loss: async (network, batch) => asLstm(network).loss(batch),
 };
@@ -74,45 +79,47 @@ const coarse: Tested<Parameters<CoarseNetwork['select']>[0]> = {
   fresh: spread,
   open: async (initial) =>
     new CoarseNetwork(await openOps(), coarseSize, (weight) => ({ value: initial(weight) })),
-  learn: (network, batch, update) => asCoarse(network).learn(batch, update),
+  learn: (network, batch, update, rate) =>
+    asCoarse(network).learn(batch, update, { rate, source: new RandomSource(1, 'dropout'), step: 0 }),
   loss: (network, batch) => asCoarse(network).loss(batch),
 };
 
 const check = <S>(name: string, tested: Tested<S>): void => {
-  test.serial(`${name}: gradients agree with finite differences`, async (t) => {
-    const network = await tested.open(spread);
-    const batch = records([3, 8, 1, 2]);
-    const gradients = new Map<string, Float32Array>();
-    await tested.learn(network, batch, (parameter, gradient) =>
-      gradients.set(parameter.name, network.ops.download(gradient)),
-    );
-    const step = 1 / 128;
-    t.is(gradients.size, network.weights.length);
-    for (const weight of network.weights) {
-      const gradient = gradients.get(weight.name) as Float32Array;
-      const steepest = gradient.reduce(
-        (at, slope, i) => (Math.abs(slope) > Math.abs(gradient[at] as number) ? i : at),
-        0,
-      );
-      const lossAt = async (shift: number): Promise<number> => {
-        const moved = await tested.open((other) => {
-          const values = spread(other);
-          if (other.name === weight.name) values[steepest] = (values[steepest] as number) + shift;
-          return values;
-        });
-        const { sum, cells } = await tested.loss(moved, batch);
-        moved.dispose();
-        return sum / cells;
-      };
-      const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
-      const expected = gradient[steepest] as number;
-      t.true(
-        Math.abs(slope - expected) < 0.02 * Math.abs(expected) + 2e-5,
-        `${weight.name}: ${slope}, ${expected}`,
-      );
-    }
-    network.dispose();
-  });
+  for (const rate of [0, 0.25])
+    test.serial(`${name}: gradients agree with finite differences, dropout ${rate}`, async (t) => {
+      const network = await tested.open(spread);
+      const batch = records([3, 8, 1, 2]);
+      const gradients = new Map<string, Float32Array>();
+      const keep: Update = ({ name: of }, gradient) => gradients.set(of, network.ops.download(gradient));
+      await tested.learn(network, batch, keep, rate);
+      const step = 1 / 128;
+      t.is(gradients.size, network.weights.length);
+      for (const weight of network.weights) {
+        const gradient = gradients.get(weight.name) as Float32Array;
+        const steepest = gradient.reduce(
+          (at, slope, i) => (Math.abs(slope) > Math.abs(gradient[at] as number) ? i : at),
+          0,
+        );
+        const lossAt = async (shift: number): Promise<number> => {
+          const moved = await tested.open((other) => {
+            const values = spread(other);
+            if (other.name === weight.name) values[steepest] = (values[steepest] as number) + shift;
+            return values;
+          });
+          const { sum, cells } = await tested.loss(moved, batch);
+          const loss = rate === 0 ? sum / cells : await tested.learn(moved, batch, () => {}, rate);
+          moved.dispose();
+          return loss;
+        };
+        const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+        const expected = gradient[steepest] as number;
+        t.true(
+          Math.abs(slope - expected) < 0.02 * Math.abs(expected) + 2e-5,
+          `${weight.name}: ${slope}, ${expected}`,
+        );
+      }
+      network.dispose();
+    });
 
   test.serial(`${name}: read set by set, records have the log-odds of whole ones`, async (t) => {
     const network = await tested.open(spread);
@@ -258,7 +265,15 @@ const sampled = async (name: string, config: object) => {
 
 for (const [name, config] of Object.entries({
   lstm: { layers: 1, width: 24, learningRate: 0.01, epochs: 60, batch: 16, dropout: 0 },
-  'halo-coarse': { layers: 1, heads: 2, embedding: 24, learningRate: 0.01, epochs: 60, batch: 16 },
+  'halo-coarse': {
+    layers: 1,
+    heads: 2,
+    embedding: 24,
+    learningRate: 0.01,
+    epochs: 60,
+    batch: 16,
+    dropout: 0,
+  },
 }))
   test.serial(`${name}: learns what follows what from visit to visit, which marginals cannot`, async (t) => {
     const [learned, marginal] = [await sampled(name, config), await sampled('marginal', {})];

@@ -9,6 +9,7 @@ import type { RecordSets } from '../../../generation/record-sets.ts';
 import { layoutOf } from '../../../generation/record-sets.ts';
 import { Pace } from '../../../kernel/pace.ts';
 import type { KeysValues } from '../../../nn/layers/attention.ts';
+import { type Dropout, dropMasks } from '../../../nn/layers/dropout.ts';
 import { deliver, type Update } from '../../../nn/layers/layers.ts';
 import { multiHotLoss } from '../../../nn/networks/set-sequences.ts';
 import type { Ops, Tensor, Variable, VariableState } from '../../../nn/ops/ops.ts';
@@ -81,28 +82,35 @@ export class CoarseNetwork implements TrainableNetwork {
     return this.architecture.biased ? ops.add(product, this.variable(coarseHead.bias)) : product;
   }
 
-  async #forward(records: readonly RecordSets[]) {
+  async #forward(records: readonly RecordSets[], dropout?: Dropout) {
     const { ops } = this;
     const batch = packSets(records);
     const inputs = inputsOf(ops, batch);
-    const transformer = await transformerForward(this, this.#transformer, inputs);
-    const histories = transformer.finalNorm.out; // [H, E]
+    const drop = dropMasks(ops, dropout);
+    const transformer = await transformerForward(this, this.#transformer, inputs, drop);
+    const { out } = transformer.finalNorm;
+    const mask = drop?.(out.shape);
+    const histories = mask ? ops.multiply(out, mask) : out; // [H, E]
     const historyOf = ops.uploadIndices(batch.historyOf);
     const logits = ops.gather(this.#logits(histories), historyOf); // [N, W]
-    return { batch, inputs, transformer, histories, historyOf, logits };
+    return { batch, inputs, transformer, mask, histories, historyOf, logits };
   }
 
   /** Forward and backward; gives the mean loss of a cell. */
-  learn(records: readonly RecordSets[], update: Update): Promise<number> {
+  learn(records: readonly RecordSets[], update: Update, dropout?: Dropout): Promise<number> {
     const { ops, pace } = this;
     const pass = { ops, pace, update };
     return ops.scope(async () => {
-      const { batch, inputs, transformer, histories, historyOf, logits } = await this.#forward(records);
+      const { batch, inputs, transformer, mask, histories, historyOf, logits } = await this.#forward(
+        records,
+        dropout,
+      );
       const { sum, cells, slopes } = multiHotLoss(ops, logits, batch.targets);
       const own = ops.uploadIndices(Int32Array.from(batch.historyOf.keys()));
       const d = ops.segmentSumGradient(slopes(), historyOf, own, batch.histories); // [H, W]
       const weight = this.variable(coarseHead.weight);
-      const dHistories = ops.matMul(d, weight, { transposeB: true });
+      const dRead = ops.matMul(d, weight, { transposeB: true });
+      const dHistories = mask ? ops.multiply(dRead, mask) : dRead;
       deliver(pass, weight, ops.matMul(histories, d, { transposeA: true }));
       if (this.architecture.biased) deliver(pass, this.variable(coarseHead.bias), ops.sumRows(d));
       await transformerBackward(pass, this.#transformer, inputs, transformer, dHistories);

@@ -44,8 +44,11 @@ export const headBackward = async (
   const codes = head.blocks.slice(0, codeBlocks);
   const dCodeHidden = await secondLayerBackward(layer, codes, trace.codeHidden, codeLogits, dBefore); // [H, E+C]
   const all = units + (trace.ownHidden.shape[1] as number);
-  const dTail = ops.reluGradient(dOwnHidden, trace.ownHidden); // [N, W-1-C]
-  const dSum = ops.concat([ops.reluGradient(dCodeHidden, trace.codeHidden), sumByHistory(dTail)], 1); // [H, E+W-1]
+  const through = (d: Tensor, hidden: Tensor, mask: Tensor | undefined) =>
+    ops.reluGradient(mask ? ops.multiply(d, mask) : d, hidden);
+  const dTail = through(dOwnHidden, trace.ownHidden, trace.masks?.[1]); // [N, W-1-C]
+  const dHead = through(dCodeHidden, trace.codeHidden, trace.masks?.[0]); // [H, E+C]
+  const dSum = ops.concat([dHead, sumByHistory(dTail)], 1); // [H, E+W-1]
   deliver(pass, head.hiddenBias, ops.sumRows(dSum));
   const dHistory = ops.slice(dSum, [0, 0], [count, width]); // [H, E]
   const dCodes = ops.slice(dSum, [0, width], [count, all - width]); // [H, W-1]

@@ -8,6 +8,7 @@
  */
 
 import { layoutOf } from '../../../generation/record-sets.ts';
+import type { Drop } from '../../../nn/layers/dropout.ts';
 import type { Forward } from '../../../nn/layers/layers.ts';
 import type { Operand, Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
 import type { Architecture } from './architecture.ts';
@@ -93,6 +94,8 @@ export const tokensByBlock = (ops: Ops, head: Head, { targets, historyOf }: Batc
   });
 
 export interface HeadTrace extends HeadInputs {
+  /** Of `codeHidden` and `ownHidden`; none where nothing is dropped. */
+  masks: readonly [Tensor, Tensor] | undefined;
   codeHidden: Tensor; // [H, E+C] after the relu
   ownHidden: Tensor; // [N, W-1-C] after the relu: at the columns of labels and special tokens
   codeLogits: Tensor; // [H, C]
@@ -136,6 +139,7 @@ export const headForward = async (
   { ops, pace }: Forward,
   head: Head,
   inputs: HeadInputs,
+  drop?: Drop,
 ): Promise<HeadTrace> => {
   const { histories, historyOf, tokens } = inputs;
   const [count, width] = histories.shape as [number, number];
@@ -149,12 +153,14 @@ export const headForward = async (
     const all = ops.concat([fromHistory, codes ? ops.add(toCodes, codes) : toCodes], 1);
     return ops.add(all, head.hiddenBias); // [H, E+W-1]
   });
-  const codeHidden = ops.relu(ops.slice(sum, [0, 0], [count, units])); // [H, E+C]
+  const masks = drop && ([drop([count, units]), drop([rows, (sum.shape[1] as number) - units])] as const);
+  const keep = (hidden: Tensor, side: 0 | 1) => (masks ? ops.multiply(hidden, masks[side]) : hidden);
+  const codeHidden = ops.tidy(() => keep(ops.relu(ops.slice(sum, [0, 0], [count, units])), 0)); // [H, E+C]
   const ownHidden = ops.tidy(() => {
     const rest = ops.slice(sum, [0, units], [count, (sum.shape[1] as number) - units]);
     const shared = ops.gather(rest, historyOf); // [N, W-1-C]
     const own = codeSum(ops, head.blocks.slice(codeBlocks), tokens.slice(codeBlocks), rows);
-    return ops.relu(own ? ops.add(shared, own) : shared);
+    return keep(ops.relu(own ? ops.add(shared, own) : shared), 1);
   });
   await pace.rest();
   const logits: Tensor[] = [];
@@ -170,7 +176,7 @@ export const headForward = async (
     ops.tidy(() => ops.add(ops.concat(parts, 1), ops.slice(head.logitBias, [from], [to - from])));
   const codeLogits = join(logits.slice(0, codeBlocks), 0, head.codes);
   const otherLogits = join(logits.slice(codeBlocks), head.codes, head.logitBias.shape[0] as number);
-  return { ...inputs, codeHidden, ownHidden, codeLogits, otherLogits };
+  return { ...inputs, masks, codeHidden, ownHidden, codeLogits, otherLogits };
 };
 
 /** The hidden units a block's logits read: those before it, and those at its own columns but the last. */

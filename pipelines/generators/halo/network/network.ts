@@ -8,6 +8,7 @@
 import { layoutOf } from '../../../generation/record-sets.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { Pace } from '../../../kernel/pace.ts';
+import { type Dropout, dropMasks } from '../../../nn/layers/dropout.ts';
 import type { Backward, Update } from '../../../nn/layers/layers.ts';
 import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
 import type { Architecture } from './architecture.ts';
@@ -104,16 +105,17 @@ export class HaloNetwork {
     return toReference(this.architecture, this.weights, valuesOf, this.pace);
   }
 
-  async #forward(batch: Batch): Promise<Trace> {
+  async #forward(batch: Batch, dropout?: Dropout): Promise<Trace> {
     const { ops } = this;
     const inputs = inputsOf(ops, batch);
-    const transformer = await transformerForward(this, this.transformer, inputs);
+    const drop = dropMasks(ops, dropout);
+    const transformer = await transformerForward(this, this.transformer, inputs, drop);
     const inputsOfHead = {
       histories: transformer.finalNorm.out,
       historyOf: ops.uploadIndices(batch.historyOf),
       tokens: tokensByBlock(ops, this.head, batch),
     };
-    return { inputs, transformer, head: await headForward(this, this.head, inputsOfHead) };
+    return { inputs, transformer, head: await headForward(this, this.head, inputsOfHead, drop) };
   }
 
   /** Teacher-forced logits [N, W], row-major on our side. */
@@ -144,11 +146,11 @@ export class HaloNetwork {
   }
 
   /** Forward and backward; every parameter's gradient goes to `update` once. Gives the normalized loss. */
-  learn(batch: Batch, scale: LossScale, update: Update): Promise<number> {
+  learn(batch: Batch, scale: LossScale, update: Update, dropout?: Dropout): Promise<number> {
     const { ops, pace } = this;
     const pass: Backward = { ops, pace, update };
     return ops.scope(async () => {
-      const { inputs, transformer, head } = await this.#forward(batch);
+      const { inputs, transformer, head } = await this.#forward(batch, dropout);
       const cells = lossCells(batch, this.#width, scale);
       const { loss, dLogits } = summedLoss(ops, batch, head, scale.positiveWeight);
       const byHistory = rowsByHistory(ops, batch);

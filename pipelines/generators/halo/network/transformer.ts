@@ -15,6 +15,7 @@ import {
   type RowGrid,
   selectCache,
 } from '../../../nn/layers/attention.ts';
+import type { Drop } from '../../../nn/layers/dropout.ts';
 import {
   type Backward,
   deliver,
@@ -102,6 +103,8 @@ interface BlockTrace {
   gelu: GeluTrace;
 }
 export interface TransformerTrace {
+  /** Of the embedded sets [H, E]; none where nothing is dropped. */
+  mask: Tensor | undefined;
   blocks: BlockTrace[];
   finalNorm: NormTrace;
 }
@@ -127,10 +130,13 @@ export const transformerForward = async (
   { ops, pace }: Forward,
   model: Transformer,
   inputs: DeviceInputs,
+  drop?: Drop,
 ): Promise<TransformerTrace> => {
   const rows = inputs.positions.shape[0] as number;
   const embedded = ops.segmentSum(model.tokens, inputs.tokens, inputs.rows, rows); // [H, E]
-  let x = ops.add(embedded, ops.gather(model.positions, inputs.positions)); // [H, E]
+  const mask = drop?.(embedded.shape);
+  const read = mask ? ops.multiply(embedded, mask) : embedded;
+  let x = ops.add(read, ops.gather(model.positions, inputs.positions)); // [H, E]
   const blocks: BlockTrace[] = [];
   for (const block of model.blocks) {
     const input = x;
@@ -139,7 +145,7 @@ export const transformerForward = async (
     blocks.push(trace);
     await pace.rest();
   }
-  return { blocks, finalNorm: layerNorm(ops, model.finalNorm, x) };
+  return { mask, blocks, finalNorm: layerNorm(ops, model.finalNorm, x) };
 };
 
 const blockBackward = (
@@ -179,7 +185,8 @@ export const transformerBackward = async (
   const [width] = model.tokens.shape as [number];
   const dPositions = ops.segmentSumGradient(dx, inputs.positions, inputs.ownRow, positions);
   deliver(pass, model.positions, dPositions);
-  deliver(pass, model.tokens, ops.segmentSumGradient(dx, inputs.tokens, inputs.rows, width));
+  const dEmbedded = trace.mask ? ops.multiply(dx, trace.mask) : dx;
+  deliver(pass, model.tokens, ops.segmentSumGradient(dEmbedded, inputs.tokens, inputs.rows, width));
 };
 
 /**

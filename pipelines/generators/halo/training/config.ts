@@ -17,6 +17,14 @@ const sizeKeys = {
   layers: size.optional().describe('transformer blocks'),
   heads: size.optional().describe('attention heads; must divide `embedding`'),
   embedding: size.optional().describe('width of a visit’s history'),
+  dropout: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .optional()
+    .describe(
+      'share of units dropped in training: of embedded visits, and of those that the output layer reads',
+    ),
   ...recordKeys,
 };
 
@@ -55,16 +63,18 @@ export type HaloSettings = {
   [K in Exclude<keyof HaloConfig, 'memoryGib'>]-?: NonNullable<HaloConfig[K]>;
 };
 
-interface Preset extends TrainingPreset, Pick<HaloSettings, 'layers' | 'heads' | 'embedding' | 'start'> {}
+interface Preset
+  extends TrainingPreset,
+    Pick<HaloSettings, 'layers' | 'heads' | 'embedding' | 'dropout' | 'start'> {}
 
 /** The paper's experiment setup, with the sizes of the reference's config.py. */
 const paper: Preset = {
-  ...{ layers: 12, heads: 12, embedding: 768, batch: 48, learningRate: 1e-4, weightDecay: 0 },
+  ...{ layers: 12, heads: 12, embedding: 768, batch: 48, dropout: 0, learningRate: 1e-4, weightDecay: 0 },
   ...{ epochs: 50, patience: 50, schedule: 'constant', start: 'random', calibration: 0 },
 };
 
 const shared = { batch: 48, schedule: 'cosine', start: 'prevalence', calibration: 4 } as const;
-const small = { ...shared, layers: 2, heads: 4, embedding: 128, learningRate: 1e-3 };
+const small = { ...shared, layers: 2, heads: 4, embedding: 128, dropout: 0, learningRate: 1e-3 };
 
 /**
  * The first is tuned on the MIMIC-III demo, the others on 1,000 and 2,000, 5,000, and 12,000 and 20,000

@@ -47,6 +47,7 @@ export const fitHalo = async (
     positiveWeight: settings.positiveWeight,
     maxVisits,
   };
+  const dropping = new RandomSource(seed, 'dropout');
   return fitRecords<HaloNetwork>({
     ...{ name: 'halo', data, seed, settings, limitGib: config.memoryGib, advice: adviceOf(settings) },
     layout: layoutOf(architecture),
@@ -60,7 +61,8 @@ export const fitHalo = async (
     },
     rebuild: ({ ops }, initial) => HaloNetwork.build(ops, architecture, blockColumns, initial),
     parameters: (network) => network.parameters,
-    learn: (network, records, { update }) => network.learn(packSets(records), scale, update),
+    learn: (network, records, { step, update }) =>
+      network.learn(packSets(records), scale, update, { rate: settings.dropout, source: dropping, step }),
     loss: (network, records) => network.loss(packSets(records), scale),
     fitted: async ({ weights, pace }, weightsOf) => ({
       arrays: await toReference(architecture, weights, ({ name }) => weightsOf(name), pace),

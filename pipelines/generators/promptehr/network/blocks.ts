@@ -16,6 +16,7 @@ import {
   crossKeysValues,
   type RowGrid,
 } from '../../../nn/layers/attention.ts';
+import type { Drop } from '../../../nn/layers/dropout.ts';
 import {
   type ExactGeluTrace,
   exactGelu,
@@ -107,9 +108,6 @@ export const decoderBlocksOf = (
       crossNorm: at('encoder_attn_layer_norm'),
     };
   });
-
-/** A mask of zeros and 1 / (1 − rate), of a shape. */
-export type Drop = (shape: readonly number[]) => Tensor;
 
 interface ResidualTrace {
   norm: NormTrace;

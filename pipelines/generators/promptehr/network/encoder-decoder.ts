@@ -4,6 +4,7 @@
  * tokens of the shared table.
  */
 
+import type { Drop } from '../../../nn/layers/dropout.ts';
 import {
   type Backward,
   deliver,
@@ -20,7 +21,6 @@ import type { PromptArchitecture } from './architecture.ts';
 import {
   type DecoderBlock,
   type DecoderTrace,
-  type Drop,
   decoderBlock,
   decoderBlockBackward,
   decoderBlocksOf,

@@ -2,35 +2,9 @@
  * One step of learning: forward, backward, and the updates; with a limit on the gradients' norm, held until
  * known.
  */
-
-import type { RandomSource } from '../../../kernel/random.ts';
-import { dropUnits } from '../../../nn/layers/dropout.ts';
 import { deliver, type Gradients, type Update } from '../../../nn/layers/layers.ts';
 import type { Ops, Tensor, Variable } from '../../../nn/ops/ops.ts';
-import type { Drop } from './blocks.ts';
 import type { SharedGradient } from './span-heads.ts';
-
-/** Units of embeddings and block outputs set to zero, to the nearest 1/256; `step` addresses the draws. */
-export interface Dropout {
-  rate: number;
-  source: RandomSource;
-  step: number;
-}
-
-/** Masks in the order in which they are requested; nothing where the rate is zero. */
-export const dropMasks = (ops: Ops, dropout: Dropout | undefined): Drop | undefined => {
-  if (!dropout || dropout.rate === 0) return undefined;
-  const { rate, source, step } = dropout;
-  const seeds = new Float64Array(4);
-  let site = 0;
-  return (shape) => {
-    site += 1;
-    source.fill(seeds, 0, 4, step, site);
-    const mask = new Float32Array(shape.reduce((product, width) => product * width, 1));
-    dropUnits(mask, seeds, rate);
-    return ops.upload(mask, shape);
-  };
-};
 
 /** The whole table's gradient from the rows that were used, in one sum. */
 export const deliverShared = (pass: Gradients, table: Variable, used: readonly SharedGradient[]): void => {

@@ -5,6 +5,7 @@
  */
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { Pace } from '../../../kernel/pace.ts';
+import { type Dropout, dropMasks } from '../../../nn/layers/dropout.ts';
 import type { Backward, Update } from '../../../nn/layers/layers.ts';
 import { freeTrace } from '../../../nn/layers/trace.ts';
 import type { Ops, Variable, VariableState } from '../../../nn/ops/ops.ts';
@@ -22,7 +23,7 @@ import {
   encoderOf,
   type SideTrace,
 } from './encoder-decoder.ts';
-import { type Dropout, deliverShared, dropMasks, HeldGradients } from './learning-step.ts';
+import { deliverShared, HeldGradients } from './learning-step.ts';
 import { type PromptInputs, promptInputs } from './prompts.ts';
 import { lossRows, type Prompts, type Sequences, type SpanBatch, sequenceCount } from './sequences.ts';
 import { contextRows, groupsOf, type SideRows, type SpanRows, spanRows } from './side-rows.ts';

@@ -15,6 +15,7 @@ import { initialValues } from '../../../../../pipelines/generators/halo/training
 import halo from '../../../../../pipelines/generators/halo.ts';
 import { Pace } from '../../../../../pipelines/kernel/pace.ts';
 import { RandomSource } from '../../../../../pipelines/kernel/random.ts';
+import type { Update } from '../../../../../pipelines/nn/layers/layers.ts';
 import { openOps } from '../../../../../pipelines/nn/ops/open-ops.ts';
 import type { VisitColumns } from '../../../../../pipelines/patients/visit-columns.ts';
 import { recordsOf } from '../../../../helpers/patients.ts';
@@ -105,53 +106,58 @@ test.serial('untrained from prevalence, it is the independent marginals', async 
   fitting.dispose();
 });
 
-test.serial('gradients agree with finite differences at sizes that divide nothing evenly', async (t) => {
-  const architecture = {
-    layers: 1,
-    heads: 3,
-    embedding: 9,
-    codes: 12,
-    labels: 2,
-    maxVisits: 3,
-    positions: 7,
-  };
-  const { train } = planted();
-  const draw = initialValues(architecture, new RandomSource(1, 'weights'), train, 'random');
-  const network = await HaloNetwork.build(await openOps(), architecture, 5, (part) => ({
-    value: draw(part),
-  }));
-  const batch = packPatients(layoutOf(architecture), train, Int32Array.of(3, 8, 1), 3);
-  const scale = { normalization: 'cells', positiveWeight: 2, maxVisits: 3 } as const;
-  const gradients = new Map<string, Float32Array>();
-  await network.learn(batch, scale, ({ name }, gradient) =>
-    gradients.set(name, network.ops.download(gradient)),
+for (const rate of [0, 0.25])
+  test.serial(
+    `gradients agree with finite differences at sizes that divide nothing evenly, dropout ${rate}`,
+    async (t) => {
+      const architecture = {
+        layers: 1,
+        heads: 3,
+        embedding: 9,
+        codes: 12,
+        labels: 2,
+        maxVisits: 3,
+        positions: 7,
+      };
+      const { train } = planted();
+      const draw = initialValues(architecture, new RandomSource(1, 'weights'), train, 'random');
+      const network = await HaloNetwork.build(await openOps(), architecture, 5, (part) => ({
+        value: draw(part),
+      }));
+      const batch = packPatients(layoutOf(architecture), train, Int32Array.of(3, 8, 1), 3);
+      const scale = { normalization: 'cells', positiveWeight: 2, maxVisits: 3 } as const;
+      const gradients = new Map<string, Float32Array>();
+      const dropout = { rate, source: new RandomSource(1, 'dropout'), step: 0 };
+      const keep: Update = ({ name }, gradient) => gradients.set(name, network.ops.download(gradient));
+      await network.learn(batch, scale, keep, dropout);
+      const step = 1 / 128;
+      for (const part of network.weights) {
+        const gradient = gradients.get(part.name) as Float32Array;
+        const steepest = gradient.reduce(
+          (at, g, i) => (Math.abs(g) > Math.abs(gradient[at] as number) ? i : at),
+          0,
+        );
+        const lossAt = async (shift: number): Promise<number> => {
+          const moved = await HaloNetwork.build(await openOps(), architecture, 5, (other) => {
+            const value = draw(other);
+            if (other.name === part.name) value[steepest] = (value[steepest] as number) + shift;
+            return { value };
+          });
+          const { sum, cells } = await moved.loss(batch, scale);
+          const loss = rate === 0 ? sum / cells : await moved.learn(batch, scale, () => {}, dropout);
+          moved.dispose();
+          return loss;
+        };
+        const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+        const expected = gradient[steepest] as number;
+        t.true(
+          Math.abs(slope - expected) < 0.02 * Math.abs(expected) + 2e-5,
+          `${part.name}: ${slope}, ${expected}`,
+        );
+      }
+      network.dispose();
+    },
   );
-  const step = 1 / 128;
-  for (const part of network.weights) {
-    const gradient = gradients.get(part.name) as Float32Array;
-    const steepest = gradient.reduce(
-      (at, g, i) => (Math.abs(g) > Math.abs(gradient[at] as number) ? i : at),
-      0,
-    );
-    const lossAt = async (shift: number): Promise<number> => {
-      const moved = await HaloNetwork.build(await openOps(), architecture, 5, (other) => {
-        const value = draw(other);
-        if (other.name === part.name) value[steepest] = (value[steepest] as number) + shift;
-        return { value };
-      });
-      const { sum, cells } = await moved.loss(batch, scale);
-      moved.dispose();
-      return sum / cells;
-    };
-    const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
-    const expected = gradient[steepest] as number;
-    t.true(
-      Math.abs(slope - expected) < 0.02 * Math.abs(expected) + 2e-5,
-      `${part.name}: ${slope}, ${expected}`,
-    );
-  }
-  network.dispose();
-});
 
 test.serial('a step lets the event loop turn', async (t) => {
   const pace = new Pace();
