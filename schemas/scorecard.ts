@@ -26,6 +26,10 @@ export const metricRow = z.object({
     .describe('95 % of `holdout`, by resampling patients'),
   n: z.int().describe('how many patients, pairs or codes the value is computed over'),
   interval: z.tuple([z.number(), z.number()]).optional().describe('95 %, by resampling patients'),
+  pValue: z
+    .number()
+    .optional()
+    .describe('probability of as strong a result without a leak, by permuting members and non-members'),
   better: z.enum(['higher', 'lower', 'closer-to-real']),
   range: range.optional().describe('what values are possible, where it is not the range of the metric'),
   patients: z

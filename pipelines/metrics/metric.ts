@@ -27,6 +27,8 @@ export interface MetricInput<Options = unknown> {
   model?: () => Promise<Sampler>;
   /** Rows of the other metrics of the family; empty unless `needs` names them. */
   rows: readonly ScoredRow[];
+  /** What the other metrics of the family permuted, by metric. */
+  permuted?: Readonly<Record<string, Permuted>>;
   /** Settings by the metric's own schema, every default filled in. */
   options: Options;
   seed: number;
@@ -43,6 +45,7 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
       | 'holdout'
       | 'holdoutInterval'
       | 'interval'
+      | 'pValue'
       | 'better'
       | 'range'
       | 'note'
@@ -67,12 +70,20 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
 /** A row without the name of the generator it is about. */
 export type ScoredRow = Omit<MetricRow, 'generator'>;
 
+/**
+ * Attacks by the prefix of their rows: evidence of a leak as it was found, then as it is with the members
+ * permuted, permutation by permutation. See privacy/engine/permuted-attacks.ts.
+ */
+export type Permuted = Record<string, { auc: number[]; fewFalsePositives: number[] }>;
+
 /** A plot's data: equally long columns. Tokens index the vocabulary. */
 export type Series = Record<string, number[] | string[]>;
 
 export interface MetricResult {
   rows: PartialRow[];
   series?: Record<string, Series>;
+  /** Attacks under permutations of who is a member, for metrics that sum up the others; in no scorecard. */
+  permuted?: Permuted;
 }
 
 /** At once, or by steps with safe points between them; whatever may take seconds gives steps. */

@@ -2,12 +2,12 @@ import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
 import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
 import { inContentOrder } from '../patients/content-order.ts';
 import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
-import type { Metric, MetricInput } from './metric.ts';
+import type { Metric, MetricInput, Permuted } from './metric.ts';
 import { metricOptions, openEnded, type ScoredMetric, scoreMetric } from './score-metric.ts';
 import { sharedPatients } from './shared-patients.ts';
 
 /** The parties of a scoring, and what is to be computed. */
-export interface Scoring extends Omit<MetricInput, 'rows' | 'options'> {
+export interface Scoring extends Omit<MetricInput, 'rows' | 'permuted' | 'options'> {
   generator: string;
   metrics: readonly Metric[];
   /** The training patients the generator has learned from, where these are not all of `train`. */
@@ -73,14 +73,16 @@ export async function* scoreCohort(
     rows: [],
   };
   const series: ScorecardSeries = {};
+  const permuted: Record<string, Permuted> = {};
   for (const [index, metric] of ordered.entries()) {
     const options = metricOptions(metric, given[metric.name]);
     const parties = dependsOnTrainingPatients(metric) ? asFitted : cohorts;
-    const rows = needsRows(metric) ? card.rows : [];
-    const compute = () => scoreMetric(metric, { ...parties, options, rows }, suppressBelow);
+    const others = needsRows(metric) ? { rows: card.rows, permuted } : { rows: [] };
+    const compute = () => scoreMetric(metric, { ...parties, options, ...others }, suppressBelow);
     const work = needsRows(metric) ? compute() : keep(metric, options, compute);
     const found = yield* asyncPhase(metric.name, index, ordered.length, work);
     for (const row of found.rows) card.rows.push({ ...row, generator });
+    if (found.permuted) permuted[metric.name] = found.permuted;
     if (Object.keys(found.series).length > 0) series[metric.name] = found.series;
     yield { step: index + 1, of: ordered.length, phase: metric.name };
   }

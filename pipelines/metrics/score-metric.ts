@@ -15,10 +15,13 @@ import type {
 import { suppressedRow, suppressedSeries } from './small-groups.ts';
 import { divide } from './statistics/samples.ts';
 
-/** What a metric computed: complete rows, and the data of its plots. */
+/** What a metric computed: complete rows, the data of its plots, and what metrics that sum up need of it. */
 export const scoredMetric = z.object({
   rows: z.array(metricRow.omit({ generator: true })),
   series: metricSeries,
+  permuted: z
+    .record(z.string(), z.object({ auc: z.array(z.number()), fewFalsePositives: z.array(z.number()) }))
+    .optional(),
 });
 export type ScoredMetric = z.output<typeof scoredMetric>;
 
@@ -93,7 +96,11 @@ export async function* scoreMetric(
   if (missing.length > 0) return { rows: unmet(metric, missing), series: {} };
   const reference = standIn(metric, input);
   const phases = reference ? 2 : 1;
-  const { rows, series = {} } = yield* asyncPhase(metric.name, 0, phases, settled(metric.compute(input)));
+  const {
+    rows,
+    series = {},
+    permuted,
+  } = yield* asyncPhase(metric.name, 0, phases, settled(metric.compute(input)));
   const other = reference
     ? yield* asyncPhase(`${metric.name}, real patients`, 1, phases, settled(metric.compute(reference)))
     : undefined;
@@ -101,5 +108,6 @@ export async function* scoreMetric(
   return {
     rows: rows.map((row) => suppressedRow(complete(metric, row), standIns.get(row.row), suppressBelow)),
     series: suppressedSeries(series, suppressBelow),
+    permuted,
   };
 }

@@ -26,7 +26,12 @@ export interface Rule {
   limitIs: string;
   /** Fewer test cases are inconclusive, whatever the interval. */
   leastN?: number;
-  /** A rate that fewer non-members cannot resolve is inconclusive; the row marks it `unresolved`. */
+  /**
+   * A failure is judged by the row's p-value, not by its interval: of a maximum over several attacks, for which
+   * an interval that holds is too wide to fail anything. The text is what the p-value is about: `the AUC`.
+   */
+  permuted?: string;
+  /** A rate that fewer non-members cannot resolve never passes; the row marks it `unresolved`. */
   leastOthers?: number;
   /** What the test cases are: `predicted visits`. */
   casesAre?: string;
@@ -73,6 +78,7 @@ const privacyRules: Particular[] = [
     limit: 0.5,
     bound: 0.6,
     limitIs: 'guessing',
+    permuted: 'the AUC',
     isNeeded: true,
   },
   {
@@ -83,6 +89,7 @@ const privacyRules: Particular[] = [
     limit: 0.01,
     bound: 0.05,
     limitIs: 'guessing at a 1% false positive rate',
+    permuted: 'the members found at whichever false positive rate up to 10% is most telling',
     isShare: true,
     leastOthers: 100,
   },

@@ -1,7 +1,7 @@
 import type { MetricRow } from '../../schemas/scorecard.ts';
 import { decimal } from '../kernel/number-format.ts';
 import { type Rule, rulesOf } from './check-rules.ts';
-import { type Finding, judge } from './judge.ts';
+import { type Finding, judge, permutationLevel } from './judge.ts';
 import { type MetricTable, tableRow } from './metric-tables.ts';
 
 /** The result of one check for one generator. */
@@ -27,19 +27,33 @@ export interface Check {
 
 /** The rule in words, from the fields that decide it. */
 const ruleText = (rule: Rule, checks: number): string => {
-  const { better, limit, bound, limitIs, isMargin, leastN, casesAre, less, realFirst, leastOthers } = rule;
+  const {
+    better,
+    limit,
+    bound,
+    limitIs,
+    isMargin,
+    permuted,
+    leastN,
+    casesAre,
+    less,
+    realFirst,
+    leastOthers,
+  } = rule;
   const [wrong, right] = better === 'lower' ? ['above', 'below'] : ['below', 'above'];
   const edge = decimal(limit);
   const whole = checks > 1 ? `whole interval, widened for ${checks} checks,` : 'whole interval';
   const sentences = [
     less &&
       `Judged is the difference from ${less.is}, with the spread of both as if they were independent, which is the cautious way.`,
-    isMargin
-      ? `Passed if the whole interval lies ${right} ${decimal(bound)}, failed if the ${whole} lies ${wrong}, inconclusive otherwise. ${edge} is as good as ${limitIs}.`
-      : limit === bound
-        ? `Failed if the ${whole} lies ${wrong} ${edge} (${limitIs}), passed if the plain one lies ${right}, inconclusive otherwise.`
-        : `Failed if the ${whole} lies ${wrong} ${edge} (${limitIs}). Passed if the plain one does not, and ends ${right} ${decimal(bound)}. Inconclusive otherwise.`,
-    leastOthers !== undefined && `Inconclusive on fewer than ${leastOthers} non-members.`,
+    permuted !== undefined
+      ? `Judged is p, the probability that the best of all attacks is as strong where nothing leaks, by ${permuted}, with members and non-members permuted. Failed if p is at most ${(permutationLevel / checks).toPrecision(2)}${checks > 1 ? ` (${permutationLevel} over ${checks} checks)` : ''}, passed if it is above ${permutationLevel} and the interval ends below ${decimal(bound)}, inconclusive otherwise.`
+      : isMargin
+        ? `Passed if the whole interval lies ${right} ${decimal(bound)}, failed if the ${whole} lies ${wrong}, inconclusive otherwise. ${edge} is as good as ${limitIs}.`
+        : limit === bound
+          ? `Failed if the ${whole} lies ${wrong} ${edge} (${limitIs}), passed if the plain one lies ${right}, inconclusive otherwise.`
+          : `Failed if the ${whole} lies ${wrong} ${edge} (${limitIs}). Passed if the plain one does not, and ends ${right} ${decimal(bound)}. Inconclusive otherwise.`,
+    leastOthers !== undefined && `Never passed on fewer than ${leastOthers} non-members.`,
     leastN !== undefined && `Inconclusive on fewer than ${leastN} ${casesAre}.`,
     realFirst && `Inconclusive unless real patients certainly beat ${realFirst.trivialIs}.`,
   ];

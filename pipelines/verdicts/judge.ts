@@ -1,5 +1,10 @@
 import { decimal } from '../kernel/number-format.ts';
-import { independentDifference, widened, wilsonInterval } from '../metrics/statistics/normal.ts';
+import {
+  independentDifference,
+  normalQuantile,
+  widened,
+  wilsonInterval,
+} from '../metrics/statistics/normal.ts';
 import { casesOf, type RealFirst, type Rule } from './check-rules.ts';
 import { cellOfGenerator, type MetricTable, type TableRow, tableRow } from './metric-tables.ts';
 
@@ -61,7 +66,7 @@ const judgedOf = (rule: Rule, tables: readonly MetricTable[], generator: string)
   if (value === null) return lack(null, note ?? 'not defined');
   if (cell.unresolved) {
     const few = note ?? 'too few patients for a verdict';
-    const why = rule.leastOthers ? `${few} A verdict needs ${rule.leastOthers} non-members or more` : few;
+    const why = rule.leastOthers ? `${few} A pass needs ${rule.leastOthers} non-members or more` : few;
     return { ...lack(value, why), interval: cell.interval, timesPatients: undefined };
   }
   const exact = rule.isShare && cell.interval && !hasWidth(cell.interval) && n > 0;
@@ -118,6 +123,44 @@ const realFails = (
 const shrunk = (half: number, room: number): number =>
   room > 0 ? (half / room) ** 2 : Number.POSITIVE_INFINITY;
 
+/** p-values up to this count as a leak, divided by the number of checks that are made at once. */
+export const permutationLevel = 0.05;
+
+/** As `judge`, for a rule whose failures follow from a permutation test. */
+const judgePermuted = (
+  rule: Rule,
+  tables: readonly MetricTable[],
+  generator: string,
+  checks: number,
+): Finding => {
+  const cell = cellOfGenerator(tableRow(tables, rule.metric, rule.row), generator);
+  const { value = null, interval, pValue } = cell ?? {};
+  // What too few patients can resolve is no pass; but a leak that they show all the same is one.
+  if (value !== null && pValue !== undefined && pValue <= permutationLevel / checks)
+    return { outcome: 'failed', value, interval, why: `p = ${pValue.toPrecision(2)}` };
+  const judged = judgedOf(rule, tables, generator);
+  if ('outcome' in judged) return judged;
+  const found = (outcome: Outcome, why: string, timesPatients?: number | null): Finding => ({
+    ...{ outcome, value: judged.value, interval: judged.interval, why },
+    timesPatients,
+  });
+  if (pValue === undefined)
+    return found('unknown', 'without a permutation test, chance cannot be excluded', null);
+  const p = `p = ${pValue.toPrecision(2)}`;
+  if (pValue <= permutationLevel) {
+    const needed = normalQuantile(1 - permutationLevel / checks) / normalQuantile(1 - pValue);
+    return found(
+      'unknown',
+      `unlikely by chance by itself (${p}), not when ${checks} checks are made at once`,
+      needed ** 2,
+    );
+  }
+  const over = judged.interval[1] - judged.value;
+  if (judged.interval[1] <= rule.bound) return found('passed', p);
+  const times = shrunk(over, rule.bound - judged.value);
+  return found('unknown', `the interval is too wide (${p})`, Number.isFinite(times) ? times : null);
+};
+
 /**
  * Compares one generator's number with a rule. A failure is judged by the interval widened for `checks` checks,
  * of which one is enough to fail a generator; a pass by the plain one, because a generator passes only if all
@@ -129,6 +172,7 @@ export const judge = (
   generator: string,
   checks: number,
 ): Finding => {
+  if (rule.permuted !== undefined) return judgePermuted(rule, tables, generator, checks);
   const judged = judgedOf(rule, tables, generator);
   if ('outcome' in judged) return judged;
   const { value, interval } = judged;

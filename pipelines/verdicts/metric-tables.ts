@@ -11,6 +11,8 @@ export interface Cell {
   value: number | null;
   n: number;
   interval?: [number, number];
+  /** Probability of as strong a result without a leak, by permutation. */
+  pValue?: number;
   note?: string;
   /** Too few patients for the value to be compared with a limit. */
   unresolved?: true;
@@ -42,11 +44,12 @@ export interface MetricTable {
   leftOut: number;
 }
 
-const cellOf = ({ generator, value, n, interval, note, unresolved }: MetricRow): Cell => ({
+const cellOf = ({ generator, value, n, interval, pValue, note, unresolved }: MetricRow): Cell => ({
   generator,
   value,
   n,
   ...(interval === undefined ? {} : { interval }),
+  ...(pValue === undefined ? {} : { pValue }),
   ...(note === undefined ? {} : { note }),
   ...(unresolved && { unresolved }),
 });

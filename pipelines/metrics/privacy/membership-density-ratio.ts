@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineMetric } from '../metric.ts';
-import { attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import { attackResult, ours } from './engine/attack-rows.ts';
 import { densityRatioAttack } from './engine/density-ratio.ts';
 
 /** DOMIAS (van Breugel et al., AISTATS 2023), with a kernel on records: docs/privacy-metrics.md. */
@@ -20,6 +20,6 @@ export default defineMetric({
   *compute({ train, holdout, synthetic, seed, replicates, options: { size } }) {
     const options = { seed, replicates, size };
     const attack = yield* densityRatioAttack({ train, test: holdout, synthetic }, options);
-    return { rows: attackRows(attack, ours), series: rocSeries([[ours, attack]]) };
+    return attackResult([[ours, attack]]);
   },
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineMetric } from '../metric.ts';
-import { attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import { attackResult, ours } from './engine/attack-rows.ts';
 import { localLikelihoodAttack } from './engine/local-likelihood.ts';
 
 /** Gen-LRA (Ward, Wang and Cheng 2024): docs/privacy-metrics.md. */
@@ -25,6 +25,6 @@ export default defineMetric({
   *compute({ train, holdout, synthetic, seed, replicates, options: { size, neighbors } }) {
     const options = { seed, replicates, size, neighbors };
     const attack = yield* localLikelihoodAttack({ train, test: holdout, synthetic }, options);
-    return { rows: attackRows(attack, ours), series: rocSeries([[ours, attack]]) };
+    return attackResult([[ours, attack]]);
   },
 });

@@ -4,7 +4,7 @@ import { lengthHistogram, patientCount, type VisitColumns } from '../../patients
 import { defineMetric, type MetricInput } from '../metric.ts';
 import { modelScores, noScores, truncationNote } from '../rows/model-scores.ts';
 import { sample } from '../statistics/samples.ts';
-import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import { type AttackVariant, attackResult, ours } from './engine/attack-rows.ts';
 import { attackMissing, scoreAttack } from './engine/attack-scores.ts';
 
 const published: AttackVariant = {
@@ -55,7 +55,7 @@ export default defineMetric({
       holdout: sample(input.holdout, size, seed, 'test'),
     };
     const scores = yield* modelScores({ model: input.model, ...attacked });
-    if (!scores) return { rows: attackRows(attackMissing(noScores), ours) };
+    if (!scores) return attackResult([[ours, attackMissing(noScores)]]);
     const { train, holdout } = scores;
     const attack = (members: Float64Array, nonMembers: Float64Array) =>
       scoreAttack({ members, nonMembers }, { seed, replicates });
@@ -85,9 +85,6 @@ export default defineMetric({
       ]);
     if (train.reference && holdout.reference)
       found.push([published, attack(train.reference.logProbability, holdout.reference.logProbability)]);
-    return {
-      rows: found.flatMap(([variant, result]) => attackRows(result, variant)),
-      series: rocSeries(found),
-    };
+    return attackResult(found);
   },
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { phase } from '../../kernel/steps.ts';
 import { defineMetric } from '../metric.ts';
 import type { Distance } from '../statistics/distance-rows.ts';
-import { type AttackVariant, attackRows, ours, rocSeries } from './engine/attack-rows.ts';
+import { type AttackVariant, attackResult, ours } from './engine/attack-rows.ts';
 import type { AttackResult } from './engine/attack-scores.ts';
 import { calibratedDatasetAttack, datasetAttack } from './engine/membership.ts';
 
@@ -52,9 +52,6 @@ export default defineMetric({
     }
     const steps = calibratedDatasetAttack(cohorts, { seed, replicates, size });
     found.splice(1, 0, [calibrated, yield* phase('calibrated', variants.length, variants.length + 1, steps)]);
-    return {
-      rows: found.flatMap(([variant, attack]) => attackRows(attack, variant)),
-      series: rocSeries(found),
-    };
+    return attackResult(found);
   },
 });

@@ -1,12 +1,6 @@
 import { z } from 'zod';
 import { defineMetric } from '../metric.ts';
-import {
-  type AttackVariant,
-  attackRows,
-  ours,
-  rocSeries,
-  trainedOnTargetsPrefix,
-} from './engine/attack-rows.ts';
+import { type AttackVariant, attackResult, ours, trainedOnTargetsPrefix } from './engine/attack-rows.ts';
 import type { AttackResult } from './engine/attack-scores.ts';
 import { defined, recordTrainingOptions } from './engine/record-training-options.ts';
 import { attackerTrainingDefaults, shadowAttack } from './engine/shadow-attack.ts';
@@ -60,9 +54,6 @@ export default defineMetric({
       [ours, apart],
       [published, asPublished],
     ];
-    return {
-      rows: found.flatMap(([variant, attack]) => attackRows(attack, variant)),
-      series: rocSeries(found),
-    };
+    return attackResult(found);
   },
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { RandomSource } from '../../../pipelines/kernel/random.ts';
 import { drain } from '../../../pipelines/kernel/steps.ts';
-import type { PartialRow } from '../../../pipelines/metrics/metric.ts';
+import type { MetricResult, PartialRow } from '../../../pipelines/metrics/metric.ts';
 import { agreement } from '../../../pipelines/metrics/rows/agreement.ts';
 import { recordView, visitView } from '../../../pipelines/metrics/rows/agreement-rows.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
@@ -31,7 +31,8 @@ for (const metric of [
   lengthsByModality,
   labels,
 ]) {
-  const rows = (replicates: number, seed = 1) => drain(metric.compute({ ...given, seed, replicates })).rows;
+  const rows = (replicates: number, seed = 1) =>
+    drain<MetricResult>(metric.compute({ ...given, seed, replicates })).rows;
 
   test(`${metric.name}: an interval around every value; by seed alone; none without resamples`, (t) => {
     const found = rows(40);

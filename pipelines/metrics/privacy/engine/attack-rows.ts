@@ -1,4 +1,4 @@
-import type { PartialRow, Series } from '../../metric.ts';
+import type { MetricResult, PartialRow, Series } from '../../metric.ts';
 import { measureRow } from '../../rows/measure-row.ts';
 import { type AttackResult, falsePositiveRates } from './attack-scores.ts';
 
@@ -20,7 +20,7 @@ export const trainedOnTargetsPrefix = 'reference-promptehr-';
 const percent = (rate: number): string => `${100 * rate}`;
 
 /** Rows of one membership attack: the whole curve in three ways, then what one threshold reaches. */
-export const attackRows = (attack: AttackResult, { prefix, title, note }: AttackVariant): PartialRow[] => {
+const attackRows = (attack: AttackResult, { prefix, title, note }: AttackVariant): PartialRow[] => {
   const more = { note };
   const row = (name: string, heading: string, about: string) => ({
     row: `${prefix}${name}`,
@@ -75,9 +75,19 @@ export const attackRows = (attack: AttackResult, { prefix, title, note }: Attack
 };
 
 /** The ROC curves of several variants, for a plot each: rates, no patients. */
-export const rocSeries = (attacks: readonly [AttackVariant, AttackResult][]): Record<string, Series> =>
+const rocSeries = (attacks: readonly [AttackVariant, AttackResult][]): Record<string, Series> =>
   Object.fromEntries(
     attacks
       .filter(([, { curve }]) => curve.falsePositive.length > 0)
       .map(([{ prefix }, { curve }]) => [`${prefix}roc`, curve]),
   );
+
+/** What a metric gives of its attacks: rows, curves, and what they would be if nothing leaked. */
+export const attackResult = (attacks: readonly [AttackVariant, AttackResult][]) =>
+  ({
+    rows: attacks.flatMap(([variant, attack]) => attackRows(attack, variant)),
+    series: rocSeries(attacks),
+    permuted: Object.fromEntries(
+      attacks.flatMap(([{ prefix }, { permuted }]) => (permuted ? [[prefix, permuted]] : [])),
+    ),
+  }) satisfies MetricResult;

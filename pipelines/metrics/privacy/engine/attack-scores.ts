@@ -11,10 +11,11 @@ import {
   thinCurve,
   truePositiveRateAt,
 } from '../../statistics/roc.ts';
+import { type PermutedAttack, permutedAttack } from './permuted-attacks.ts';
 
 export interface ScoreOptions {
   seed: number;
-  /** Bootstrap replicates; 0 for no intervals. */
+  /** Bootstrap replicates; 0 for no intervals, and no permutations either. */
   replicates: number;
   /** Most points the ROC curve keeps. */
   curvePoints?: number;
@@ -44,6 +45,11 @@ export interface AttackResult {
   atBest: ThresholdResult;
   /** Corners of the ROC curve from (0, 0) to (1, 1); rates, no patients. */
   curve: { falsePositive: number[]; truePositive: number[] };
+  /**
+   * The same attack with members and non-members permuted; absent where it cannot be made, or without
+   * replicates.
+   */
+  permuted?: PermutedAttack;
 }
 
 type Four<T> = [T, T, T, T];
@@ -132,5 +138,6 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
     atMedian: threshold(middle, 0),
     atBest: threshold(bestStep(steps), 4),
     curve: thinCurve(steps, options.curvePoints ?? 200),
+    permuted: options.replicates > 0 ? permutedAttack(scores, options.seed) : undefined,
   };
 }

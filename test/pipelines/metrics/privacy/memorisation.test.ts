@@ -159,7 +159,12 @@ test('each number of the strongest attack is the largest over all attacks, which
     row('membership-model', 'calibrated-tpr-at-1-percent', 0.4),
   ];
   const parties = { train, validation: noPatients, holdout, synthetic };
-  const input = { ...parties, vocabulary, rows, options: {}, seed: 0, replicates: 0 };
+  const evidence = (...found: number[]) => ({ auc: found, fewFalsePositives: found.map((z) => 2 * z) });
+  const permuted = {
+    'membership-nearest': { '': evidence(3, 1, 4, 0) },
+    'membership-model': { 'calibrated-': evidence(2, 0, 0, 5) },
+  };
+  const input = { ...parties, vocabulary, rows, permuted, options: {}, seed: 0, replicates: 0 };
   const found = (await drainAsync(scoreMetric(metric, input, 0))).rows;
   t.deepEqual(
     found.map(({ row: name, value }) => [name, value]),
@@ -171,5 +176,10 @@ test('each number of the strongest attack is the largest over all attacks, which
   t.regex(found[0]?.note ?? '', /^The strongest of 2 by this number: membership-nearest\./);
   t.regex(found[1]?.note ?? '', /: membership-model, calibrated\./);
   const [low] = found[0]?.interval ?? [1];
-  t.true(low < 0.7, 'the interval is wider than that of one attack');
+  t.true(low < 0.7, 'the lower end is lower than that of one attack');
+  t.is(found[0]?.interval?.[1], 0.8 + 0.05, 'the highest end of any');
+  t.is(found[0]?.pValue, 3 / 4, 'the maximum is 3, then 1, 4 and 5');
+  t.is(found[1]?.pValue, 3 / 4);
+  const untested = await drainAsync(scoreMetric(metric, { ...input, permuted: {} }, 0));
+  t.is(untested.rows[0]?.pValue, undefined);
 });
