@@ -51,6 +51,17 @@
     tip.hidden = true;
   });
 
+  // Browsers that do not open the folds around a link's target by themselves.
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let fold = target?.closest('details:not([open])');
+    if (!fold) return;
+    for (; fold; fold = target.closest('details:not([open])')) fold.open = true;
+    target.scrollIntoView();
+  };
+  window.addEventListener('hashchange', reveal);
+  reveal();
+
   const sortKey = (cell) => {
     if (cell.dataset.value === undefined) return cell.textContent.trim().toLowerCase();
     return cell.dataset.value === '' ? Number.NEGATIVE_INFINITY : Number(cell.dataset.value);
@@ -68,6 +79,8 @@
     status.textContent = `sorted by ${button.textContent.trim()}, ${down ? 'descending' : 'ascending'}`;
   };
   for (const head of document.querySelectorAll('th[data-sort]')) {
+    // Two or three rows are compared at a glance, and every button is one more stop of the Tab key.
+    if (head.closest('table').tBodies[0].rows.length < 4) continue;
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'sort';

@@ -14,11 +14,13 @@ export interface Section {
   body: Markup;
 }
 
-/** Name of a generator with its color, and a badge where it is the baseline. */
-export const generatorName = (data: ReportData, name: string): Markup => {
-  const generator = data.generators.find((candidate) => candidate.name === name);
-  return html`<span class="generator"><i class="swatch" style="background:${generator?.color ?? 'var(--soft)'}"></i>${name}</span>${generator?.isBaseline === true && html` <span class="badge">baseline</span>`}`;
-};
+/** Name of a generator with its color. */
+export const coloredName = (data: ReportData, name: string): Markup =>
+  html`<span class="generator"><i class="swatch" style="background:${generatorNamed(data, name)?.color ?? 'var(--soft)'}"></i>${name}</span>`;
+
+/** The same, with a badge where it is the baseline. */
+export const generatorName = (data: ReportData, name: string): Markup =>
+  html`${coloredName(data, name)}${generatorNamed(data, name)?.isBaseline === true && html` <span class="badge">baseline</span>`}`;
 
 export const generatorNamed = (data: ReportData, name: string): ReportGenerator | undefined =>
   data.generators.find((candidate) => candidate.name === name);
@@ -32,6 +34,12 @@ export const table = (
 ): Markup => html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
 <table class="${kind}"><caption class="hidden">${label}</caption><thead>${head}</thead><tbody>${rows}</tbody></table></div>`;
 
+/**
+ * What few readers need, closed behind one line that states what is inside; print leaves it out. Links into it open it.
+ */
+export const fold = (summary: string | Markup, body: Markup, id = ''): Markup =>
+  html`<details class="fold"${id && html` id="${id}"`}><summary>${summary}</summary>${body}</details>`;
+
 /** A column heading that the page's script makes sortable. */
 export const heading = (text: string | Markup, hint = '', kind = ''): Markup =>
   html`<th scope="col" class="${kind}" data-sort${hint && html` title="${hint}"`}>${text}</th>`;
@@ -40,7 +48,7 @@ export const heading = (text: string | Markup, hint = '', kind = ''): Markup =>
 export const numberCell = (value: number | null, shown: string | Markup, kind = ''): Markup =>
   html`<td class="number ${kind}" data-value="${value ?? ''}">${shown}</td>`;
 
-const arrows = { higher: '↑', lower: '↓', 'closer-to-real': '≈' };
+export const arrows = { higher: '↑', lower: '↓', 'closer-to-real': '≈' };
 const directions = {
   higher: 'higher is better',
   lower: 'lower is better',

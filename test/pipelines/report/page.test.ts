@@ -71,7 +71,8 @@ for (const [name, run] of Object.entries(runs)) {
       for (const head of table.querySelectorAll('th'))
         t.regex(head.getAttribute('scope') ?? '', /^(row|col|colgroup)$/);
     }
-    t.is(document.querySelectorAll('.scroll:not([tabindex="0"])').length, 0, 'tables scroll by keyboard');
+    const scrolling = '.scroll:not([tabindex="0"]):not(:has(.leaderboard))';
+    t.is(document.querySelectorAll(scrolling).length, 0, 'tables scroll by keyboard');
   });
 }
 
@@ -108,11 +109,20 @@ test('a cohort built around real patients fails a check, also where privacy was 
 
 test('the baseline and the holdout are marked, and the best co-occurrence leads', (t) => {
   const { document } = parseHTML(pageOf(exampleRun(2)));
-  const rows = [...document.querySelectorAll('.leaderboard tbody tr')];
-  t.deepEqual(
-    rows.map((row) => row.querySelector('th')?.textContent?.trim()),
-    ['halo', 'marginal baseline', 'promptehr', 'real training reference', 'real holdout reference'],
+  const rows = [...document.querySelectorAll('.leaderboard')].map((table) =>
+    [...table.querySelectorAll('tbody th')].map((name) => name.firstElementChild?.textContent),
   );
+  const generators = ['halo', 'marginal', 'promptehr'];
+  t.deepEqual(rows, [
+    [...generators, 'real holdout'],
+    [...generators, 'real training'],
+    [...generators, 'real holdout'],
+  ]);
+  t.regex(
+    document.querySelector('.leaderboard tr.baseline')?.textContent ?? '',
+    /marginalbaseline, [\d,]+ patients/,
+  );
+  t.regex(document.querySelector('.leaderboard tr.holdout')?.textContent ?? '', /reference, [\d,]+ patients/);
 });
 
 test('text from data cannot become markup', (t) => {
@@ -150,14 +160,45 @@ test('scorecards of several families make one row of the leaderboard', (t) => {
   t.deepEqual([...new Set(data.headlines.map(({ family }) => family))], ['similarity', 'utility', 'privacy']);
   t.is(data.headlines.find(({ family }) => family === 'privacy')?.metric, 'strongest-attack');
   const { document } = parseHTML(reportPage(data));
-  const groups = [...document.querySelectorAll('.leaderboard th[scope=colgroup]')];
+  const captions = [...document.querySelectorAll('.leaderboard caption')];
   t.deepEqual(
-    groups.map((group) => group.textContent),
+    captions.map((caption) => caption.textContent?.split(' ')[0]),
     ['Similarity', 'Utility', 'Privacy'],
   );
-  const columns = document.querySelectorAll('.leaderboard thead tr:last-child th').length;
-  t.is(columns, 2 + data.headlines.length);
-  for (const row of document.querySelectorAll('.leaderboard tbody tr')) t.is(row.children.length, columns);
+  const columns = [...document.querySelectorAll('.leaderboard')].map((table) => {
+    const heads = table.querySelectorAll('thead th').length;
+    for (const row of table.querySelectorAll('tbody tr')) t.is(row.children.length, heads);
+    return heads - 1;
+  });
+  t.is(
+    columns.reduce((sum, count) => sum + count, 0),
+    data.headlines.length,
+  );
+});
+
+test('a family with many numbers shows those of checks, folds the rest, and states what has no value', (t) => {
+  const data = assembleReport(exampleRun(1));
+  const [first] = data.headlines;
+  if (!first) return t.fail();
+  const copies = Array.from({ length: 20 }, (_, i) => ({ ...first, row: `copy-${i}`, heading: `Copy ${i}` }));
+  const values = first.values.map((value) => ({ ...value, value: null, note: 'Too few patients.' }));
+  const absent = { ...first, row: 'absent', heading: 'Absent', values };
+  const others = data.headlines.filter(({ family }) => family !== 'similarity');
+  const checked = data.headlines.filter(({ metric }) => metric === 'code-pairs');
+  const { document } = parseHTML(
+    reportPage({ ...data, headlines: [...copies, absent, ...checked, ...others] }),
+  );
+  const [shown, ...folded] = [...document.querySelectorAll('.leaderboard')].filter((table) =>
+    table.querySelector('caption')?.textContent?.startsWith('Similarity'),
+  );
+  t.is(shown?.querySelectorAll('thead th').length, 9);
+  t.is(shown?.closest('details'), null);
+  t.true(shown?.textContent?.includes(checked[0]?.heading ?? '?'));
+  t.is(folded.length, 2);
+  for (const table of folded) t.is(table.closest('details')?.hasAttribute('open'), false);
+  const text = document.querySelector('#leaderboard')?.textContent ?? '';
+  t.regex(text, /13 further numbers of similarity/);
+  t.regex(text, /Could not be computed: Absent \(Too few patients\)\./);
 });
 
 test('a copier fails every privacy check, and intervals stand beside their numbers', (t) => {
@@ -173,7 +214,7 @@ test('a copier fails every privacy check, and intervals stand beside their numbe
     tally,
     /halo: .*\d passed, .*7 failed, .*1 inconclusive\. Failed: strongest attack; .*exact copies/s,
   );
-  t.regex(document.querySelector('.leaderboard .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
+  t.regex(document.querySelector('.leaderboard td .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
 
 test('the verdict comes first, and the page and report.json state the same', (t) => {
