@@ -3,22 +3,15 @@ import { readFileSync } from 'node:fs';
 import { counted, integer, listed, sentence } from '../kernel/number-format.ts';
 import { html, inlineJson, type Markup, trusted } from './markup.ts';
 import type { ReportData } from './report-data.ts';
-import { allNumbers } from './sections/all-numbers.ts';
 import { checked, missingFamilies } from './sections/checks.ts';
-import { definitions } from './sections/definitions.ts';
-import { frequencySection } from './sections/frequencies.ts';
-import { labels } from './sections/labels.ts';
+import { details, licence } from './sections/details.ts';
 import { leaderboard } from './sections/leaderboard.ts';
-import { lengths } from './sections/lengths.ts';
-import { licence } from './sections/licence.ts';
-import { lineage } from './sections/lineage.ts';
-import { perplexities } from './sections/perplexities.ts';
 import { privacy } from './sections/privacy.ts';
-import { copyButton, type Section } from './sections/section.ts';
+import type { Section } from './sections/section.ts';
+import { similarity } from './sections/similarity.ts';
 import { training } from './sections/training.ts';
 import { trainingSize } from './sections/training-size.ts';
 import { utility } from './sections/utility.ts';
-import { values } from './sections/values.ts';
 import { verdict } from './sections/verdict.ts';
 
 const style = [
@@ -42,18 +35,12 @@ const sectionsOf = (data: ReportData): Section[] => {
     verdict(data),
     leaderboard(data),
     checked(data),
-    ...(hasCards ? data.frequencies.map((plot) => frequencySection(data, plot)) : []),
-    hasCards && lengths(data),
-    hasCards && values(data),
-    hasCards && labels(data),
-    hasCards && perplexities(data),
+    hasCards && similarity(data),
     hasCards && utility(data),
     hasCards && privacy(data),
     hasCards && trainingSize(data),
     data.curves.length > 0 && training(data),
-    hasCards && allNumbers(data),
-    hasCards && definitions(data),
-    lineage(data),
+    details(data),
     licence(data),
   ].filter((section) => section !== false && section !== null);
 };
@@ -118,8 +105,8 @@ export const reportPage = (data: ReportData): string => {
 <style>${trusted(style)}</style>
 </head>
 <body>
-<a class="skip" href="#leaderboard">Skip to the numbers</a>
-<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${strangersWarning(data)}${warning(data)}${data.generators.length > 0 && copyButton('', 'everything')}</header>
+<a class="skip" href="#verdict">Skip to the verdict</a>
+<header><p class="brand">Understudy</p><h1>${data.title}</h1><p class="subtitle">${subtitle(data)}</p>${strangersWarning(data)}${warning(data)}</header>
 <nav aria-label="Contents"><ul>${sections.map(({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`)}</ul></nav>
 <main>${sections.map(
     ({

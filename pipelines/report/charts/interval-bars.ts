@@ -20,16 +20,21 @@ export interface BarScale {
   format: (value: number) => string;
   /** What the ticks are: `real holdout`. */
   referenceIs: string;
+  /** Labels above their bars instead of beside them: they may be long. */
+  isLabelAbove?: boolean;
 }
 
 const rowHeight = 25;
+const rowHeightWithLabel = 36;
 
 /** `0.400` as `0.4`: ticks are round. */
 const withoutZeros = (text: string): string => text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
 
 /** A label as far as there is room: names of branches often differ at the end alone, so the middle goes. */
-const fitting = (label: string): string =>
-  label.length > 15 ? `${label.slice(0, 7)}…${label.slice(-7)}` : label;
+const fitting = (label: string, most: number): string => {
+  const half = Math.floor(most / 2);
+  return label.length > most ? `${label.slice(0, half)}…${label.slice(-half)}` : label;
+};
 
 /** The smallest domain with round ends that holds all values, intervals, references and `also`. */
 export const domainOf = (bars: readonly IntervalBar[], also: readonly number[]): [number, number] => {
@@ -56,15 +61,15 @@ const tip = ({ label, value, interval, reference }: IntervalBar, { format, refer
 
 /** One row a generator: a pale bar, a dot at its value, a line for its interval, a tick for its reference. */
 export const intervalBars = (bars: readonly IntervalBar[], scale: BarScale, caption: Caption): Markup => {
-  const { domain, base, line, format } = scale;
+  const { domain, base, line, format, isLabelAbove = false } = scale;
   const known = bars.filter(({ value }) => value !== null);
   const title = (bar: IntervalBar) => tip(bar, scale);
   const y = 'label';
   return draw(
     {
       width: 340,
-      height: 42 + bars.length * rowHeight,
-      marginLeft: 98,
+      height: 42 + bars.length * (isLabelAbove ? rowHeightWithLabel : rowHeight),
+      marginLeft: isLabelAbove ? 10 : 98,
       marginRight: 48,
       marginTop: line ? 18 : 6,
       marginBottom: 24,
@@ -75,15 +80,19 @@ export const intervalBars = (bars: readonly IntervalBar[], scale: BarScale, capt
         label: null,
         tickFormat: (value: number) => withoutZeros(format(value)),
       },
-      y: { type: 'band', domain: bars.map(({ label }) => label), axis: null, padding: 0.3 },
+      y: {
+        type: 'band',
+        domain: bars.map(({ label }) => label),
+        axis: null,
+        ...(isLabelAbove ? { paddingInner: 0.6, paddingOuter: 0.4, align: 1 } : { padding: 0.3 }),
+      },
       marks: [
         ruleX([base], { stroke: 'var(--grid)' }),
         text(bars, {
           y,
-          text: ({ label }: IntervalBar) => fitting(label),
+          text: ({ label }: IntervalBar) => fitting(label, isLabelAbove ? 58 : 14),
           frameAnchor: 'left',
-          textAnchor: 'end',
-          dx: -7,
+          ...(isLabelAbove ? { textAnchor: 'start', dx: -7, dy: -14 } : { textAnchor: 'end', dx: -7 }),
         }),
         barX(known, { y, x1: base, x2: 'value', fill: 'color', fillOpacity: 0.28, title }),
         ...(line

@@ -1,4 +1,4 @@
-import { decimal, integer } from '../../kernel/number-format.ts';
+import { counted, decimal, integer, listed } from '../../kernel/number-format.ts';
 import {
   cellOfGenerator,
   isReference,
@@ -8,15 +8,14 @@ import {
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
 import {
-  copyButton,
   defined,
   direction,
   familyTitles,
+  fold,
   generatorName,
   heading,
   leftOutSentence,
   numberCell,
-  type Section,
   table,
   withInterval,
 } from './section.ts';
@@ -47,35 +46,75 @@ const rowOf = (data: ReportData, metric: MetricTable, row: TableRow): Markup => 
   )}</tr>`;
 };
 
-const metricTable = (data: ReportData, metric: MetricTable): Markup =>
-  html`<h4 id="metric-${metric.metric}"><a href="#define-${metric.metric}">${metric.title}</a> <code>${metric.metric}</code></h4>${
-    metric.rows.length > 0 &&
+const hasValue = ({ values }: TableRow): boolean => values.some(({ value }) => value !== null);
+
+/** Numbers without a value, counted by reason: a cohort too small for labels misses hundreds. */
+export const missingByReason = (metrics: readonly MetricTable[]) => {
+  const reasons = new Map<string, { count: number; generators: Set<string> }>();
+  for (const { value, generator, note = 'no reason given' } of metrics.flatMap(({ rows }) =>
+    rows.flatMap(({ values }) => values),
+  )) {
+    if (value !== null) continue;
+    const reason = reasons.get(note) ?? { count: 0, generators: new Set<string>() };
+    reason.count++;
+    reason.generators.add(generator);
+    reasons.set(note, reason);
+  }
+  return [...reasons]
+    .map(([why, { count, generators }]) => ({ why, count, generators: [...generators] }))
+    .sort((a, b) => b.count - a.count);
+};
+
+const missing = (metric: MetricTable): Markup | false => {
+  const reasons = missingByReason([metric]);
+  return (
+    reasons.length > 0 &&
+    html`<p class="note">Could not be computed:</p><ul class="note">${reasons.map(
+      ({ why, count, generators }) =>
+        html`<li>${counted(count, 'number')} of ${listed(generators)}: ${why}</li>`,
+    )}</ul>`
+  );
+};
+
+/** Rows that no generator has a value in are counted by reason, not listed. */
+const metricTable = (data: ReportData, metric: MetricTable): Markup => {
+  const rows = metric.rows.filter(hasValue);
+  const shown = { ...metric, rows };
+  return html`<h4 id="metric-${metric.metric}"><a href="#define-${metric.metric}">${metric.title}</a> <code>${metric.metric}</code></h4>${
+    rows.length > 0 &&
     table(
       metric.title,
-      html`<tr>${heading('Number')}${has('real', metric) && heading('Real', 'the same quantity of the real training split', 'number')}${data.generators.map(
+      html`<tr>${heading('Number')}${has('real', shown) && heading('Real', 'the same quantity of the real training split', 'number')}${data.generators.map(
         ({ name }) => heading(generatorName(data, name), '', 'number'),
-      )}${has('holdout', metric) && heading('Holdout', 'real-vs-real reference: real holdout patients in place of the synthetic ones', 'number')}${heading(
+      )}${has('holdout', shown) && heading('Holdout', 'real-vs-real reference: real holdout patients in place of the synthetic ones', 'number')}${heading(
         'n',
         'how many patients, visits or keys it is computed over',
         'number quiet',
       )}</tr>`,
-      metric.rows.map((row) => rowOf(data, metric, row)),
+      rows.map((row) => rowOf(data, shown, row)),
       'numbers',
     )
-  }${metric.leftOut > 0 && html`<p class="note">${leftOutSentence(metric.leftOut, 'row', data.suppressBelow)}</p>`}`;
+  }${missing(metric)}${metric.leftOut > 0 && html`<p class="note">${leftOutSentence(metric.leftOut, 'row', data.suppressBelow)}</p>`}`;
+};
 
-/** Every row of every scorecard, family by family; each leads to its definition. */
-export const allNumbers = (data: ReportData): Section => ({
-  id: 'numbers',
-  title: 'All numbers',
-  short: 'All numbers',
-  body: html`<p>Rows in gray, “the paper's way” and the like, repeat a published computation where ours differs. n is what a number is computed over: patients, visits, or the codes and pairs that either cohort has.</p>${copyButton('metrics', 'all numbers')}${(
+/** How many numbers there are, and how many of them could not be computed: `252 numbers, 20 not computed`. */
+const numberCount = (metrics: readonly MetricTable[]): string => {
+  const values = metrics.flatMap(({ rows }) => rows.flatMap((row) => row.values));
+  const without = values.filter(({ value }) => value === null).length;
+  return `${counted(values.length, 'number')}${without > 0 ? `, of which ${integer(without)} could not be computed` : ''}`;
+};
+
+/** Every row of every scorecard, a fold for each family; each leads to its definition. */
+export const allNumbers = (data: ReportData): Markup =>
+  html`<p>Rows in gray, “the paper's way” and the like, repeat a published computation where ours differs. n is what a number is computed over: patients, visits, or the codes and pairs that either cohort has.</p>${(
     ['similarity', 'utility', 'privacy'] as const
   ).map((family) => {
     const tables = data.metrics.filter((metric) => metric.family === family);
     return (
       tables.length > 0 &&
-      html`<h3>${familyTitles[family]}</h3>${tables.map((metric) => metricTable(data, metric))}`
+      fold(
+        `${familyTitles[family]}: ${counted(tables.length, 'metric')}, ${numberCount(tables)}`,
+        html`${tables.map((metric) => metricTable(data, metric))}`,
+      )
     );
-  })}`,
-});
+  })}`;

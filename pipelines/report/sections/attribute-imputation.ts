@@ -7,7 +7,7 @@ import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
 import { barsFigure } from './bars-figure.ts';
 import { legend } from './membership.ts';
-import { generatorName, generatorNamed } from './section.ts';
+import { fold, generatorName, generatorNamed } from './section.ts';
 
 const name = 'attribute-imputation';
 
@@ -74,20 +74,40 @@ const panel = (data: ReportData, found: BeliefPanel, i: number): Markup => {
 <figure><figcaption>${generatorName(data, generator)}<span class="value">by threshold</span></figcaption>${sweepChart(sweepsOf(found, own), sweep)}</figure>`;
 };
 
-/**
- * Whether a code of a patient can be inferred from the rest of the record; nothing where it was not measured.
- */
-export const attributeImputation = (data: ReportData): Markup | false => {
-  const metric = data.metrics.find((table) => table.metric === name);
-  if (!metric) return false;
+/** The numbers of the attack as bars; none where it was not made. */
+export const imputationFigures = (data: ReportData): Markup[] => {
+  const about = data.metrics.find(({ metric }) => metric === name)?.about;
+  return [
+    ...barsFigure(data, {
+      metric: name,
+      row: 'excess',
+      title: 'AUC advantage, imputation',
+      about: `${about ?? ''} One code is hidden at a time, in all visits. The advantage is over the same attack on patients outside the training set.`,
+      base: 0,
+      line: { at: 0, label: 'no advantage' },
+    }),
+    ...barsFigure(data, {
+      metric: name,
+      row: 'auc',
+      title: 'AUC of predicted codes, imputation',
+      about:
+        'The black tick is the control: the same attack by a model of real patients outside the training set, instead of a model of the synthetic ones.',
+      base: 0.5,
+      line: { at: 0.5, label: 'guessing' },
+    }),
+  ];
+};
+
+/** Its curves, and its rates by threshold, in a fold. */
+export const imputationCurves = (data: ReportData): Markup | false => {
   const lines = new Map(
     data.beliefs.flatMap(({ curves }) => curves.map((curve) => [curve.title, lineOf(curve, 'var(--ink)')])),
   );
-  const bars = (row: string, title: string, base: number, label: string) =>
-    barsFigure(data, { metric: name, row, title, base, line: { at: base, label } });
-  return html`<h3>Attribute inference (imputation): can a code be inferred from the rest of the record?</h3><p>${metric.about} One code of a training patient is hidden at a time, in all visits. The black tick is the control: the same attack by a model of real patients outside the training set, instead of a model of the synthetic ones. The AUC advantage is over the same attack on patients outside the training set.</p>
-<div class="panels">${bars('excess', 'AUC advantage', 0, 'no advantage')}${bars('auc', 'AUC of predicted codes', 0.5, 'guessing')}</div>${
+  return (
     data.beliefs.length > 0 &&
-    html`${legend([...lines.values()])}<div class="panels">${data.beliefs.map((found, i) => panel(data, found, i))}</div><p class="note">By threshold: solid lines are true positives (hidden codes that are predicted), dashed lines are false positives, gray lines are the control.</p>`
-  }`;
+    fold(
+      'Attribute inference (imputation): ROC curves, and rates by threshold',
+      html`${legend([...lines.values()])}<div class="panels">${data.beliefs.map((found, i) => panel(data, found, i))}</div><p class="note">By threshold: solid lines are true positives (hidden codes that are predicted), dashed lines are false positives, gray lines are the control.</p>`,
+    )
+  );
 };

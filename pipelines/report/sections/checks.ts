@@ -1,9 +1,10 @@
-import { counted, decimal, integer, listed, percent } from '../../kernel/number-format.ts';
+import { counted, decimal, integer, percent } from '../../kernel/number-format.ts';
 import type { Check, Verdict } from '../../verdicts/checks.ts';
 import type { Outcome } from '../../verdicts/judge.ts';
 import type { Headline } from '../../verdicts/ranking.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
+import { missingByReason } from './all-numbers.ts';
 import {
   between,
   copyButton,
@@ -109,35 +110,17 @@ const tally = (data: ReportData, name: string): Markup => {
   }</li>`;
 };
 
-/** Reasons listed in full: those of the most numbers. */
-const listedReasons = 6;
-
-/**
- * Numbers that could not be computed, one line per metric and reason: a cohort too small for labels misses
- * hundreds.
- */
-const undefinedNumbers = (data: ReportData): Markup | false => {
-  const reasons = new Map<string, { title: string; why: string; count: number; generators: Set<string> }>();
-  let [all, missing] = [0, 0];
-  for (const { title, rows } of data.metrics)
-    for (const { value, generator, note } of rows.flatMap(({ values }) => values)) {
-      all++;
-      if (value !== null) continue;
-      missing++;
-      const why = note ?? 'No reason given.';
-      const key = `${title}\n${why}`;
-      const reason = reasons.get(key) ?? { title, why, count: 0, generators: new Set() };
-      reason.count++;
-      reason.generators.add(generator);
-      reasons.set(key, reason);
-    }
-  if (missing === 0) return false;
-  const shown = [...reasons.values()].sort((a, b) => b.count - a.count).slice(0, listedReasons);
-  const rest = reasons.size - shown.length;
-  return html`<li>Of ${counted(all, 'number')}, ${integer(missing)} could not be computed: ${shown.map(
-    ({ title, why, count, generators }) =>
-      html`<br>${title}, ${counted(count, 'number')} of ${listed([...generators])}: ${why}`,
-  )}${rest > 0 && html`<br>… and for ${counted(rest, 'other reason')}, each listed in the table of all numbers`}</li>`;
+/** Numbers that could not be computed, by their most frequent reason; the fold of all numbers has every reason. */
+const undefinedNumbers = ({ metrics }: ReportData): Markup | false => {
+  const [first, ...others] = missingByReason(metrics);
+  if (!first) return false;
+  const all = metrics.flatMap(({ rows }) => rows.flatMap(({ values }) => values)).length;
+  const missing = [first, ...others].reduce((sum, { count }) => sum + count, 0);
+  return html`<li>Of ${counted(all, 'number')}, ${integer(missing)} could not be computed${
+    others.length > 0
+      ? `, for ${counted(others.length + 1, 'reason')}; most often (${counted(first.count, 'number')})`
+      : ''
+  }: ${first.why.replace(/\.$/, '')}. <a href="#numbers">Every reason</a></li>`;
 };
 
 /** The families of metrics that no scorecard holds. */

@@ -3,7 +3,7 @@ import { isReference, type MetricTable, type Range, type TableRow } from '../../
 import { definitionsOf } from '../definitions.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
-import { familyTitles, type Section } from './section.ts';
+import { familyTitles, fold } from './section.ts';
 
 const rangeWords = ([low, high]: Range): string => {
   if (low === null && high === null) return 'any number';
@@ -42,15 +42,17 @@ const metricDefinitions = (table: MetricTable): Markup =>
     table,
   ).map((found) => definition(table, found))}</dl></div>`;
 
-/** What every number on the page means, metric by metric. */
-export const definitions = (data: ReportData): Section => ({
-  id: 'definitions',
-  title: 'Definitions',
-  short: 'Definitions',
-  body: html`<p>An interval holds 95% of the values that resampling patients gives; it does not include the variation between synthetic cohorts of the same model. ↑ higher is better, ↓ lower, ≈ closer to the real value.</p>${(
+/** What every number on the page means, metric by metric, a fold for each family. */
+export const definitions = (data: ReportData): Markup =>
+  html`<p>An interval holds 95% of the values that resampling patients gives; it does not include the variation between synthetic cohorts of the same model. ↑ higher is better, ↓ lower, ≈ closer to the real value.</p>${(
     ['similarity', 'utility', 'privacy'] as const
   ).map((family) => {
     const tables = data.metrics.filter((metric) => metric.family === family);
-    return tables.length > 0 && html`<h3>${familyTitles[family]}</h3>${tables.map(metricDefinitions)}`;
-  })}`,
-});
+    return (
+      tables.length > 0 &&
+      fold(
+        `${familyTitles[family]}: definitions of ${counted(tables.length, 'metric')}`,
+        html`${tables.map(metricDefinitions)}`,
+      )
+    );
+  })}`;

@@ -4,15 +4,17 @@ import { html, type Markup } from '../markup.ts';
 import type { Frequency, FrequencyPlot } from '../plot-data.ts';
 import type { ReportData } from '../report-data.ts';
 import {
+  coloredName,
   copyButton,
-  generatorName,
+  fold,
   generatorNamed,
   heading,
   leftOutSentence,
   numberCell,
-  type Section,
+  panels,
   scaleSwitch,
   table,
+  valueIn,
 } from './section.ts';
 
 /** Scorecards hold the points of at most this many pairs. */
@@ -27,7 +29,7 @@ const modalityNames: Record<string, string> = {
 };
 
 const legend = (data: ReportData): Markup =>
-  html`<ul class="legend" aria-label="Colors">${Object.keys(data.vocabulary.modalities).map(
+  html`<ul class="legend" aria-label="Colors of codes">${Object.keys(data.vocabulary.modalities).map(
     (modality) =>
       html`<li><i class="swatch" style="background:var(--${modality})"></i>${modalityNames[modality] ?? modality}</li>`,
   )}</ul>`;
@@ -48,37 +50,35 @@ const pointsOf = (points: readonly Frequency[], color: string): ScatterPoint[] =
 const widest = (points: readonly Frequency[]): Frequency[] =>
   [...points].sort((a, b) => Math.abs(b.synthetic - b.real) - Math.abs(a.synthetic - a.real)).slice(0, 8);
 
-const furthest = (panel: FrequencyPlot['panels'][number]): Markup =>
-  html`<details><summary>Furthest off</summary>${table(
-    `Furthest off, ${panel.generator}`,
-    html`<tr>${heading('Name')}${heading('Real', 'share of real patients', 'number')}${heading('Synthetic', 'share of synthetic patients', 'number')}</tr>`,
-    widest(panel.points).map(
-      ({ name, real, synthetic }) =>
-        html`<tr><th scope="row">${name}</th>${numberCell(real, percent(real))}${numberCell(synthetic, percent(synthetic))}</tr>`,
+const furthest = (plot: FrequencyPlot, panel: FrequencyPlot['panels'][number]): Markup =>
+  fold(
+    html`Furthest off<span class="hidden">: ${plot.title}, ${panel.generator}</span>`,
+    table(
+      `Furthest off: ${plot.title}, ${panel.generator}`,
+      html`<tr>${heading('Name')}${heading('Real', 'share of real patients', 'number')}${heading('Synthetic', 'share of synthetic patients', 'number')}</tr>`,
+      widest(panel.points).map(
+        ({ name, real, synthetic }) =>
+          html`<tr><th scope="row">${name}</th>${numberCell(real, percent(real))}${numberCell(synthetic, percent(synthetic))}</tr>`,
+      ),
     ),
-  )}</details>`;
+  );
 
-const r2Of = (data: ReportData, metric: string, generator: string): number | null =>
-  data.metrics
-    .find((candidate) => candidate.metric === metric)
-    ?.rows.find(({ row }) => row === 'record-r2')
-    ?.values.find((value) => value.generator === generator)?.value ?? null;
-
-const panelFigure = (data: ReportData, plot: FrequencyPlot, index: number, least: number): Markup => {
-  const panel = plot.panels[index];
-  if (!panel) return html``;
-  const r2 = r2Of(data, plot.metric, panel.generator);
+const panelFigure = (
+  data: ReportData,
+  plot: FrequencyPlot,
+  panel: FrequencyPlot['panels'][number],
+  index: number,
+  least: number,
+): Markup => {
+  const r2 = valueIn(data, plot.metric, 'record-r2', panel.generator);
   const points = pointsOf(panel.points, generatorNamed(data, panel.generator)?.color ?? 'currentColor');
   const id = `${plot.metric}-${index}`;
   const caption = {
     title: `${plot.title}, ${panel.generator}: share of real against share of synthetic patients`,
     description: `${counted(panel.points.length, 'point')}, R² ${r2 === null ? 'not defined' : decimal(r2)}. On the diagonal both cohorts agree.`,
   };
-  const drawn =
-    points.length === 0
-      ? html`<p class="empty">Nothing to show: none occurs in ${data.suppressBelow} or more real patients.</p>`
-      : html`<div class="log">${scatter(points, 'log', least, { id: `${id}-log`, ...caption })}</div><div class="linear">${scatter(points, 'linear', least, { id: `${id}-linear`, ...caption })}</div>`;
-  return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">R² ${r2 === null ? '–' : decimal(r2)}</span></figcaption>${drawn}<p class="note">${integer(panel.points.length)} of ${counted(panel.keys, plot.keys === 'codes' ? 'code' : 'pair')} shown</p>${points.length > 0 && furthest(panel)}</figure>`;
+  const what = plot.keys === 'codes' ? 'code' : 'pair';
+  return html`<figure><figcaption>${coloredName(data, panel.generator)}<span class="value">R² ${r2 === null ? '–' : decimal(r2)}, ${integer(panel.points.length)} of ${counted(panel.keys, what)}</span></figcaption><div class="log">${scatter(points, 'log', least, { id: `${id}-log`, ...caption })}</div><div class="linear">${scatter(points, 'linear', least, { id: `${id}-linear`, ...caption })}</div>${furthest(plot, panel)}</figure>`;
 };
 
 const leftOut = (data: ReportData, plot: FrequencyPlot): Markup => {
@@ -89,18 +89,25 @@ const leftOut = (data: ReportData, plot: FrequencyPlot): Markup => {
     plot.keys !== 'codes' &&
     sampled &&
     ' Pairs were sampled, frequent ones densely, before they were counted here.'
-  } R² is computed over every ${what}.</p>`;
+  }</p>`;
 };
 
-/** One scatter section: a panel per generator, on shared axes. */
-export const frequencySection = (data: ReportData, plot: FrequencyPlot): Section => {
+/** One kind of frequency: a panel per generator, on shared axes; generators without a point are named. */
+const plotRow = (data: ReportData, plot: FrequencyPlot): Markup => {
   const least = smallestShare(plot.panels.flatMap(({ points }) => pointsOf(points, '')));
-  return {
-    id: `plot-${plot.metric}`,
-    title: plot.title,
-    short: { codes: 'Prevalence', pairs: 'Same visit', sequences: 'Consecutive visits' }[plot.keys],
-    body: html`<p>${plot.about} Every dot is one ${plot.keys === 'codes' ? 'code' : 'pair of codes'}, a larger one several with the same shares; below the diagonal it is too rare among synthetic patients, above it too frequent. Point at a dot for names.</p>
-<div class="toolbar">${scaleSwitch(plot.metric)}${plot.keys === 'codes' && [legend(data), copyButton(`frequencies:${plot.metric}`, 'the points')]}</div>
-<div class="panels">${plot.panels.map((_, i) => panelFigure(data, plot, i, least))}</div>${leftOut(data, plot)}`,
-  };
+  const drawn = plot.panels.filter(({ points }) => points.length > 0);
+  const empty = plot.panels.length - drawn.length;
+  return html`<div id="plot-${plot.metric}"><h4>${plot.title}</h4><p class="about">${plot.about}</p>${panels(
+    drawn.map((panel, i) => panelFigure(data, plot, panel, i, least)),
+    'generator',
+  )}${
+    empty > 0 &&
+    html`<p class="note">Not shown for ${counted(empty, 'generator')}: none occurs in ${data.suppressBelow} or more real patients.</p>`
+  }${leftOut(data, plot)}</div>`;
 };
+
+/** Shares of codes and of pairs of codes, real against synthetic. */
+export const frequencies = (data: ReportData): Markup | false =>
+  data.frequencies.length > 0 &&
+  html`<h3>How frequent are codes, and which occur together?</h3><p>Every dot is one code, or one pair of codes; a larger dot is several with the same shares. Below the diagonal it is too rare among synthetic patients, above it too frequent. Point at a dot for names. R² is computed over every code or pair, also those not shown.</p>
+<div class="toolbar">${scaleSwitch('frequencies')}${legend(data)}${data.frequencies.filter(({ keys }) => keys === 'codes').map(({ metric }) => copyButton(`frequencies:${metric}`, 'the points'))}</div>${data.frequencies.map((plot) => plotRow(data, plot))}`;

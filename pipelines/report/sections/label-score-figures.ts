@@ -2,7 +2,7 @@ import { counted, decimal, listed } from '../../kernel/number-format.ts';
 import { type LabelMark, labelScores, type MarkNames } from '../charts/label-scores.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
-import type { LabelScorePlot, UnmeasuredLabel } from '../utility-plots.ts';
+import type { LabelScorePlot } from '../utility-plots.ts';
 import { generatorName, generatorNamed } from './section.ts';
 
 /** Which arrangement is which mark, and what it is called. */
@@ -46,12 +46,13 @@ const marksOf = (
 const legend = ({ bar, dot, ring }: Role): Markup =>
   html`<ul class="legend" aria-label="Marks"><li><i class="swatch" style="background:var(--real-soft)"></i>${bar[1]}</li><li><i class="swatch" style="background:var(--baseline)"></i>${dot[1]}</li><li><i class="swatch ring"></i>${ring[1]}</li><li>dashed: guessing</li></ul>`;
 
-/** Labels with the same reason share a sentence. */
-const unmeasuredList = (unmeasured: readonly UnmeasuredLabel[]): Markup | false => {
-  const reasons = Map.groupBy(unmeasured, ({ why }) => why);
+/** Labels that could not be measured, by reason: the labels of all generators that share it. */
+const unmeasuredList = ({ panels }: LabelScorePlot): Markup | false => {
+  const all = panels.flatMap(({ unmeasured }) => unmeasured);
+  const reasons = Map.groupBy(all, ({ why }) => why);
   return (
-    unmeasured.length > 0 &&
-    html`<details><summary>${counted(unmeasured.length, 'label')} not measured</summary><ul>${[...reasons].map(([why, labels]) => html`<li>${listed(labels.map(({ label }) => label))}: ${why}</li>`)}</ul></details>`
+    all.length > 0 &&
+    html`<p class="note">Not measured:</p><ul class="note">${[...reasons].map(([why, labels]) => html`<li>${listed([...new Set(labels.map(({ label }) => label))])}: ${why}</li>`)}</ul>`
   );
 };
 
@@ -69,23 +70,21 @@ export const labelScoreFigures = (data: ReportData, metric: string): Markup | fa
   );
   const low = Math.min(...values) >= 0.4 ? 0.4 : Math.min(...values) >= 0.2 ? 0.2 : 0;
   const names = { bar: role.bar[1], dot: role.dot[1], ring: role.ring[1] };
-  return html`${legend(role)}<div class="panels">${drawn.map(({ panel, marks }, i) => {
-    const { generator, unmeasured, leftOut } = panel;
-    const caption = {
-      id: `labels-${metric}-${i}`,
-      title: `${plot.title} label by label, ${generator}`,
-      description: marks
-        .map(
-          ({ label, bar, dot }) =>
-            `${label}: ${names.bar} ${decimal(bar)}${dot === undefined ? '' : `, ${names.dot} ${decimal(dot)}`}`,
-        )
-        .join('; '),
-    };
-    const color = generatorNamed(data, generator)?.color ?? 'currentColor';
-    return html`<figure><figcaption>${generatorName(data, generator)}</figcaption>${
-      marks.length === 0
-        ? html`<p class="empty">No label could be measured in every way.</p>`
-        : labelScores(marks, low, color, names, caption)
-    }${unmeasuredList(unmeasured)}${leftOut > 0 && html`<p class="note">Not named: ${counted(leftOut, 'label')} that fewer than ${data.suppressBelow} real patients have.</p>`}</figure>`;
-  })}</div>`;
+  const figures = drawn
+    .filter(({ marks }) => marks.length > 0)
+    .map(({ panel: { generator, leftOut }, marks }, i) => {
+      const caption = {
+        id: `labels-${metric}-${i}`,
+        title: `${plot.title} label by label, ${generator}`,
+        description: marks
+          .map(
+            ({ label, bar, dot }) =>
+              `${label}: ${names.bar} ${decimal(bar)}${dot === undefined ? '' : `, ${names.dot} ${decimal(dot)}`}`,
+          )
+          .join('; '),
+      };
+      const color = generatorNamed(data, generator)?.color ?? 'currentColor';
+      return html`<figure><figcaption>${generatorName(data, generator)}</figcaption>${labelScores(marks, low, color, names, caption)}${leftOut > 0 && html`<p class="note">Not named: ${counted(leftOut, 'label')} that fewer than ${data.suppressBelow} real patients have.</p>`}</figure>`;
+    });
+  return html`${figures.length > 0 && html`${legend(role)}<div class="panels">${figures}</div>`}${unmeasuredList(plot)}`;
 };

@@ -1,9 +1,9 @@
-import { percent } from '../../kernel/number-format.ts';
+import { counted, percent } from '../../kernel/number-format.ts';
 import type { MetricTable } from '../../verdicts/metric-tables.ts';
 import { type LabelBar, labelBars } from '../charts/bars.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
-import { generatorName, generatorNamed, leftOutSentence, type Section } from './section.ts';
+import { fold, generatorName, generatorNamed, leftOutSentence } from './section.ts';
 
 const barsOf = (data: ReportData, { rows }: MetricTable): LabelBar[] =>
   rows
@@ -19,17 +19,14 @@ const barsOf = (data: ReportData, { rows }: MetricTable): LabelBar[] =>
     }))
     .sort((a, b) => b.real - a.real);
 
-const figures = (data: ReportData, metric: MetricTable): Markup => {
-  const bars = barsOf(data, metric);
-  if (bars.length === 0)
-    return html`<p class="empty">No label is common enough among real patients to be shown.</p>`;
+const figures = (metric: MetricTable, bars: readonly LabelBar[]): Markup => {
   const most = Math.max(
     ...bars.flatMap(({ real, synthetic }) => [real, ...synthetic.map(({ share }) => share)]),
   );
   const top = Math.min(1, Math.max(0.2, Math.ceil(most * 5) / 5));
-  const columns = bars.length > 8 ? 2 : 1;
+  const columns = bars.length > 16 ? 3 : bars.length > 8 ? 2 : 1;
   const size = Math.ceil(bars.length / columns);
-  return html`<div class="panels wide">${Array.from({ length: columns }, (_, i) => {
+  return html`<div class="panels">${Array.from({ length: columns }, (_, i) => {
     const part = bars.slice(i * size, (i + 1) * size);
     const caption = {
       id: `${metric.metric}-${i}`,
@@ -41,19 +38,22 @@ const figures = (data: ReportData, metric: MetricTable): Markup => {
 };
 
 /** Prevalence of every label, all generators on one bar. */
-export const labels = (data: ReportData): Section | null => {
+export const labels = (data: ReportData): Markup | false => {
   const metric = data.metrics.find(
     ({ family, rows, leftOut }) =>
       family === 'similarity' && (leftOut > 0 || rows.some((row) => row.patients !== undefined)),
   );
-  if (!metric) return null;
-  return {
-    id: 'labels',
-    title: 'Labels',
-    short: 'Labels',
-    body: html`<p>${metric.about} The pale bar is the share of real training patients, a dot the share in a synthetic cohort: it should sit on the end of the bar.</p>
-<ul class="legend" aria-label="Colors"><li><i class="swatch" style="background:var(--real-soft)"></i>real</li>${data.generators.map(
-      ({ name }) => html`<li>${generatorName(data, name)}</li>`,
-    )}</ul>${figures(data, metric)}<p class="note">${leftOutSentence(metric.leftOut, 'label', data.suppressBelow)}</p>`,
-  };
+  if (!metric) return false;
+  const bars = barsOf(data, metric);
+  const note = html`<p class="note">${bars.length === 0 && 'No label is common enough among real patients to be shown. '}${leftOutSentence(metric.leftOut, 'label', data.suppressBelow)}</p>`;
+  return html`<h3>How frequent are labels?</h3><p>${metric.about}</p>${
+    bars.length > 0 &&
+    fold(
+      `${metric.title}: ${counted(bars.length, 'label')}`,
+      html`<p>The pale bar is the share of real training patients, a dot the share in a synthetic cohort: it should sit on the end of the bar.</p>
+<ul class="legend" aria-label="Colors of dots"><li><i class="swatch" style="background:var(--real-soft)"></i>real</li>${data.generators.map(
+        ({ name }) => html`<li>${generatorName(data, name)}</li>`,
+      )}</ul>${figures(metric, bars)}`,
+    )
+  }${note}`;
 };

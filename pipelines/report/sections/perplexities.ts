@@ -1,7 +1,7 @@
 import { isReference, type MetricTable, type TableRow } from '../../verdicts/metric-tables.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
-import { generatorName, type Section } from './section.ts';
+import { fold, generatorName } from './section.ts';
 import { sideBySide } from './side-by-side.ts';
 
 const kindNames: Readonly<Record<string, string>> = {
@@ -40,21 +40,16 @@ const absences = (data: ReportData, columns: readonly [TableRow, string][]): Mar
   );
 };
 
-/**
- * Perplexities of real visits under the models, in the layout of PromptEHR's Table 2; null where there are
- * none.
- */
-export const perplexities = (data: ReportData): Section | null => {
+/** Perplexities of real visits under the models, in the layout of PromptEHR's Table 2; nothing where there are none. */
+export const perplexities = (data: ReportData): Markup | false => {
   const metric = data.metrics.find(({ metric: name }) => name === 'imputation-perplexity');
   const columns = metric ? columnsOf(metric) : [];
-  if (!metric || columns.length === 0) return null;
+  if (!metric || columns.length === 0) return false;
   const notes = absences(data, columns);
   const published = metric.rows.some(isReference);
-  return {
-    id: 'perplexities',
-    title: 'Prediction of codes',
-    short: 'Perplexities',
-    body: html`<p>${metric.about} lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. The perplexity of a uniform guess is the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code. By marginals: the ratio to the perplexity of independent marginals, patient by patient. Below 1 the model predicts better; the difference is significant where the whole interval is below 1.</p>
+  return html`<div id="perplexities"><h3>How well does the model predict the codes of real visits?</h3><p>${metric.about}</p>${fold(
+    'Perplexities of real visits, by kind of code',
+    html`<p>lpl: given the visits before. mpl: given the other kinds of codes of the same visit as well. The perplexity of a uniform guess is the number of codes of a kind; 1 would be certainty. Medians over patients who have such a code. By marginals: the ratio to the perplexity of independent marginals, patient by patient. Below 1 the model predicts better; the difference is significant where the whole interval is below 1.</p>
 ${sideBySide(data, 'Perplexities of real visits', metric.metric, columns)}${notes.length > 0 && html`<ul class="note">${notes}</ul>`}<p class="note">These numbers are about the model, not about its synthetic cohort. Details of each number: <a href="#metric-${metric.metric}">all numbers</a>${published && ', where rows in gray repeat what the published code computes instead'}.</p>`,
-  };
+  )}</div>`;
 };

@@ -1,6 +1,6 @@
 import { counted, decimal } from '../../kernel/number-format.ts';
 import type { Outcome } from '../../verdicts/judge.ts';
-import type { MetricTable, TableRow } from '../../verdicts/metric-tables.ts';
+import { cellOfGenerator, type MetricTable, type TableRow, tableRow } from '../../verdicts/metric-tables.ts';
 import { definitionOf } from '../definitions.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData, ReportGenerator } from '../report-data.ts';
@@ -39,6 +39,23 @@ export const table = (
  */
 export const fold = (summary: string | Markup, body: Markup, id = ''): Markup =>
   html`<details class="fold"${id && html` id="${id}"`}><summary>${summary}</summary>${body}</details>`;
+
+/**
+ * Small multiples side by side: the first few, and the others in a fold, so that a run with many generators or metrics
+ * does not bury what comes after.
+ */
+export const panels = (figures: readonly Markup[], what: string, kind = ''): Markup | false => {
+  const most = 6;
+  const grid = (some: readonly Markup[]) => html`<div class="panels ${kind}">${some}</div>`;
+  if (figures.length === 0) return false;
+  if (figures.length <= most) return grid(figures);
+  const others = figures.slice(most);
+  return html`${grid(figures.slice(0, most))}${fold(`${counted(others.length, `further ${what}`)}`, grid(others))}`;
+};
+
+/** A generator's value of a row; null where it has none. */
+export const valueIn = (data: ReportData, metric: string, row: string, generator: string): number | null =>
+  cellOfGenerator(tableRow(data.metrics, metric, row), generator)?.value ?? null;
 
 /** A column heading that the page's script makes sortable. */
 export const heading = (text: string | Markup, hint = '', kind = ''): Markup =>

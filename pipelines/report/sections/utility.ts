@@ -1,15 +1,13 @@
-import { decimal } from '../../kernel/number-format.ts';
-import { cellOfGenerator, type MetricTable, tableRow } from '../../verdicts/metric-tables.ts';
+import { decimal, listed } from '../../kernel/number-format.ts';
+import { type MetricTable, tableRow } from '../../verdicts/metric-tables.ts';
 import { mixChart } from '../charts/mixes.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
-import { barsFigure } from './bars-figure.ts';
+import { missingByReason } from './all-numbers.ts';
+import { barsFigure, otherFigures } from './bars-figure.ts';
 import { labelScoreFigures } from './label-score-figures.ts';
-import { generatorName, generatorNamed, leadOf, type Section } from './section.ts';
+import { fold, generatorName, generatorNamed, panels, type Section, valueIn } from './section.ts';
 import { sideBySide } from './side-by-side.ts';
-
-const utilityMetric = (data: ReportData, name: string): MetricTable | undefined =>
-  data.metrics.find(({ family, metric }) => family === 'utility' && metric === name);
 
 /** Rows of a metric by name with the heading of each, those that are there. */
 const rowsNamed = ({ rows }: MetricTable, names: Readonly<Record<string, string>>) =>
@@ -18,8 +16,14 @@ const rowsNamed = ({ rows }: MetricTable, names: Readonly<Record<string, string>
     return row ? [[row, text] as const] : [];
   });
 
-const phenotypeFigures = (data: ReportData, metric: string): Markup => {
-  const figure = (row: string, title: string) =>
+const phenotypeFigures = (data: ReportData, metric: string): Markup[] =>
+  (
+    [
+      ['synthetic-auc', 'Trained on synthetic'],
+      ['augmented-auc', 'Trained on both'],
+      ['real-on-synthetic-auc', 'Trained on real, tested on synthetic'],
+    ] as const
+  ).flatMap(([row, title]) =>
     barsFigure(data, {
       metric,
       row,
@@ -29,13 +33,18 @@ const phenotypeFigures = (data: ReportData, metric: string): Markup => {
       line: { at: 0.5, label: 'guessing' },
       tick: 'real',
       referenceIs: 'trained on real patients',
-    });
-  return html`<div class="panels">${figure('synthetic-auc', 'Trained on synthetic')}${figure('augmented-auc', 'Trained on both')}${figure('real-on-synthetic-auc', 'Trained on real, tested on synthetic')}</div>`;
+    }),
+  );
+
+const grid = (figures: readonly Markup[]): Markup | false =>
+  figures.length > 0 && html`<div class="panels">${figures}</div>`;
+
+const labelByLabel = (data: ReportData, metric: MetricTable): Markup | false => {
+  const figures = labelScoreFigures(data, metric.metric);
+  return figures !== false && fold(`${metric.title}, label by label`, figures);
 };
 
-const phenotyping = (data: ReportData): Markup | false => {
-  const metric = utilityMetric(data, 'phenotyping');
-  if (!metric) return false;
+const phenotyping = (data: ReportData, metric: MetricTable): Markup => {
   const gaps = rowsNamed(metric, {
     'gap-synthetic-auc': 'Synthetic, AUC',
     'gap-synthetic-f1': 'F1',
@@ -44,27 +53,25 @@ const phenotyping = (data: ReportData): Markup | false => {
     'gap-augmented-f1': 'F1',
     'gap-augmented-accuracy': 'accuracy',
   });
-  return html`<h3>Phenotyping: do classifiers of labels learn from synthetic patients?</h3><p>${metric.about} AUC on real test patients, mean over labels; the black tick is the same classifier trained on real patients.</p>
-${phenotypeFigures(data, metric.metric)}${
-  gaps.length > 0 &&
-  html`<h4>Difference to training on real patients</h4><p>0 is as good as real patients, below 0 is worse.</p>${sideBySide(data, 'Difference to training on real patients', metric.metric, gaps)}`
-}<h4>Label by label</h4>${labelScoreFigures(data, metric.metric)}`;
+  return html`<h3>Phenotyping: do classifiers of labels learn from synthetic patients?</h3><p>${metric.about} AUC on real test patients, mean over labels; the black tick is the same classifier trained on real patients.</p>${grid(phenotypeFigures(data, metric.metric))}${
+    gaps.length > 0 &&
+    fold(
+      'Difference to training on real patients',
+      html`<p>0 is as good as real patients, below 0 is worse.</p>${sideBySide(data, 'Difference to training on real patients', metric.metric, gaps)}`,
+    )
+  }${labelByLabel(data, metric)}`;
 };
 
-const published = (data: ReportData): Markup | false => {
-  const metric = utilityMetric(data, 'phenotyping-as-published');
-  return (
-    metric !== undefined &&
-    html`<details><summary>The paper's variant, which leaks</summary><p><strong>Not the headline.</strong> ${metric.about}</p>${phenotypeFigures(data, metric.metric)}${labelScoreFigures(data, metric.metric)}</details>`
+const published = (data: ReportData, metric: MetricTable): Markup =>
+  fold(
+    "Phenotyping: the paper's variant, which leaks",
+    html`<p><strong>Not the headline.</strong> ${metric.about}</p>${grid(phenotypeFigures(data, metric.metric))}${labelScoreFigures(data, metric.metric)}`,
   );
-};
 
-const rare = (data: ReportData): Markup | false => {
-  const metric = utilityMetric(data, 'rare-conditions');
-  if (!metric) return false;
+const rare = (data: ReportData, metric: MetricTable): Markup => {
   const figure = (row: string, title: string) =>
     barsFigure(data, { metric: metric.metric, row, title, base: 0, line: { at: 0, label: 'no gain' } });
-  return html`<h3>Do synthetic patients help where a label is rare?</h3><p>${metric.about}</p><div class="panels">${figure('gain-augmented-auc', 'AUC gained by synthetic patients')}${figure('gain-balanced-auc', 'AUC gained by real patients')}</div><h4>Label by label</h4>${labelScoreFigures(data, metric.metric)}`;
+  return html`<h3>Do synthetic patients help where a label is rare?</h3><p>${metric.about}</p>${grid([...figure('gain-augmented-auc', 'AUC gained by synthetic patients'), ...figure('gain-balanced-auc', 'AUC gained by real patients')])}${labelByLabel(data, metric)}`;
 };
 
 const mostFrequentAt = (data: ReportData, depth: number): number | null =>
@@ -74,7 +81,7 @@ const mostFrequentAt = (data: ReportData, depth: number): number | null =>
 
 const mixes = (data: ReportData): Markup | false => {
   if (!data.mixes) return false;
-  const { depth, panels } = data.mixes;
+  const { depth, panels: own } = data.mixes;
   const real = tableRow(data.metrics, 'next-visit', `recall-at-${depth}`)?.real ?? null;
   const guess = mostFrequentAt(data, depth);
   const references = [
@@ -82,15 +89,15 @@ const mixes = (data: ReportData): Markup | false => {
     ...(guess === null ? [] : [{ at: guess, label: 'most frequent codes' }]),
   ];
   const all = [
-    ...panels.flatMap((panel) => panel.mixes.map(({ recall }) => recall)),
+    ...own.flatMap((panel) => panel.mixes.map(({ recall }) => recall)),
     ...references.map(({ at }) => at),
   ];
   const domain: [number, number] = [
     Math.max(0, Math.floor(Math.min(...all) * 20 - 0.5) / 20),
     Math.min(1, Math.ceil(Math.max(...all) * 20 + 0.5) / 20),
   ];
-  return html`<h4>Recall@${depth} by what was trained on</h4><div class="panels">${panels.map((panel, i) => {
-    const own = cellOfGenerator(tableRow(data.metrics, 'next-visit', `recall-at-${depth}`), panel.generator);
+  const figures = own.map((panel, i) => {
+    const recall = valueIn(data, 'next-visit', `recall-at-${depth}`, panel.generator);
     const caption = {
       id: `mixes-${i}`,
       title: `Recall@${depth} of next visits by training patients, ${panel.generator}`,
@@ -99,48 +106,65 @@ const mixes = (data: ReportData): Markup | false => {
         .join('; '),
     };
     const color = generatorNamed(data, panel.generator)?.color ?? 'currentColor';
-    return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">${own?.value == null ? '' : decimal(own.value)}</span></figcaption>${mixChart(panel.mixes, color, references, domain, caption)}</figure>`;
-  })}</div>`;
+    return html`<figure><figcaption>${generatorName(data, panel.generator)}<span class="value">${recall === null ? '' : decimal(recall)}</span></figcaption>${mixChart(panel.mixes, color, references, domain, caption)}</figure>`;
+  });
+  return html`<h4>Recall@${depth} by what was trained on</h4>${panels(figures, 'generator')}`;
 };
 
-const nextVisit = (data: ReportData): Markup | false => {
-  const metric = utilityMetric(data, 'next-visit');
-  if (!metric) return false;
+const nextVisit = (data: ReportData, metric: MetricTable): Markup => {
   const rows = metric.rows.filter(({ row }) => /^recall-at-\d+$/.test(row));
-  return html`<h3>Can the next visit be predicted?</h3><p>${metric.about} Recall@k is the share of the next visit's codes among the k codes to which the predictor assigns the highest probabilities. The black tick is the predictor trained on real patients; the dashed line always predicts the most frequent codes.</p>
-<div class="panels">${rows.map(({ row }) => {
-    const depth = Number(row.replace(/^\D+/, ''));
-    const guess = mostFrequentAt(data, depth);
-    return barsFigure(data, {
-      metric: metric.metric,
-      row,
-      title: `Recall@${depth}`,
-      base: 0,
-      tick: 'real',
-      referenceIs: 'trained on real patients',
-      ...(guess === null ? {} : { line: { at: guess, label: 'most frequent codes' } }),
-    });
-  })}</div>${mixes(data)}`;
+  return html`<h3>Can the next visit be predicted?</h3><p>${metric.about} Recall@k is the share of the next visit's codes among the k codes to which the predictor assigns the highest probabilities. The black tick is the predictor trained on real patients; the dashed line always predicts the most frequent codes.</p>${grid(
+    rows.flatMap(({ row }) => {
+      const guess = mostFrequentAt(data, Number(row.replace(/^\D+/, '')));
+      return barsFigure(data, {
+        metric: metric.metric,
+        row,
+        title: `Recall@${row.replace(/^\D+/, '')}`,
+        base: 0,
+        tick: 'real',
+        referenceIs: 'trained on real patients',
+        line: guess === null ? undefined : { at: guess, label: 'most frequent codes' },
+      });
+    }),
+  )}${mixes(data)}`;
 };
 
-const known = new Set(['phenotyping', 'phenotyping-as-published', 'rare-conditions', 'next-visit']);
+/** What is shown of a metric that this page knows; the others have their headline as bars. */
+const figuresOf: Readonly<Record<string, (data: ReportData, metric: MetricTable) => Markup>> = {
+  phenotyping,
+  'phenotyping-as-published': published,
+  'rare-conditions': rare,
+  'next-visit': nextVisit,
+};
 
-/** Headline rows of metrics without a figure of their own on this page. */
-const others = (data: ReportData): Markup[] =>
-  data.metrics
-    .filter(({ family, metric }) => family === 'utility' && !known.has(metric))
-    .map(
-      (metric) =>
-        html`<h3>${metric.title}</h3><p>${metric.about}</p><div class="panels">${leadOf(data, metric).map(({ row, title }) => barsFigure(data, { metric: metric.metric, row, title, base: 0, tick: 'real', referenceIs: 'real patients' }))}</div>`,
-    );
+const isComputed = ({ rows }: MetricTable): boolean =>
+  rows.some(({ values }) => values.some(({ value }) => value !== null));
+
+/** Metrics of which nothing could be computed are one sentence with its reasons. */
+const notComputed = (metrics: readonly MetricTable[]): Markup | false =>
+  metrics.length > 0 &&
+  html`<p><strong>Could not be computed:</strong> ${listed(metrics.map(({ title }) => title))}. ${missingByReason(
+    metrics,
+  )
+    .slice(0, 3)
+    .map(({ why }) => `${why.replace(/\.$/, '')}. `)}</p>`;
 
 /** What the synthetic cohorts are useful for; null where it was not measured. */
 export const utility = (data: ReportData): Section | null => {
-  if (!data.metrics.some(({ family }) => family === 'utility')) return null;
+  const measured = data.metrics.filter(({ family }) => family === 'utility');
+  if (measured.length === 0) return null;
+  const computed = measured.filter(isComputed);
   return {
     id: 'utility',
     title: 'Utility',
     short: 'Utility',
-    body: html`<p>Predictors are trained on synthetic patients and tested on real ones that no generator has seen.</p>${phenotyping(data)}${published(data)}${rare(data)}${nextVisit(data)}${others(data)}`,
+    body: html`<p>Predictors are trained on synthetic patients and tested on real ones that no generator has seen.</p>${notComputed(
+      measured.filter((metric) => !isComputed(metric)),
+    )}${Object.entries(figuresOf).map(([name, figures]) =>
+      computed.filter(({ metric }) => metric === name).map((metric) => figures(data, metric)),
+    )}${otherFigures(
+      data,
+      computed.filter(({ metric }) => !(metric in figuresOf)),
+    )}`,
   };
 };

@@ -5,17 +5,14 @@ import { type ValueAxes, valueScatter } from '../charts/value-scatter.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportData } from '../report-data.ts';
 import type { GapPanel, LabPanel, TestPoint } from '../value-plots.ts';
-import { generatorName, generatorNamed, leftOutSentence, type Section } from './section.ts';
+import { fold, generatorName, generatorNamed, leftOutSentence, panels, valueIn } from './section.ts';
 
 const colorOf = (data: ReportData, generator: string): string =>
   generatorNamed(data, generator)?.color ?? 'currentColor';
 
 const rowValue = (data: ReportData, metric: string, row: string, generator: string): string => {
-  const value = data.metrics
-    .find((candidate) => candidate.metric === metric)
-    ?.rows.find((candidate) => candidate.row === row)
-    ?.values.find((candidate) => candidate.generator === generator)?.value;
-  return value === null || value === undefined ? '–' : decimal(value);
+  const value = valueIn(data, metric, row, generator);
+  return value === null ? '–' : decimal(value);
 };
 
 const share: ValueAxes = {
@@ -41,14 +38,13 @@ interface Figure {
 const figureOf = (data: ReportData, { generator, value }: Figure, body: Markup): Markup =>
   html`<figure><figcaption>${generatorName(data, generator)}<span class="value">${value}</span></figcaption>${body}</figure>`;
 
-const nothing = html`<p class="empty">Nothing to show.</p>`;
-
+/** Empty where no point can be shown. */
 const scatterFigure = (
   data: ReportData,
   figure: Figure,
   points: readonly TestPoint[],
   axes: ValueAxes,
-): Markup => {
+): Markup[] => {
   const drawn =
     axes.scale === 'log' ? points.filter(({ real, synthetic }) => real > 0 && synthetic > 0) : points;
   const left = points.length - drawn.length;
@@ -57,13 +53,15 @@ const scatterFigure = (
     title: `${figure.title}, ${figure.generator}`,
     description: `${counted(drawn.length, 'lab test')}, ${figure.value}. On the diagonal both cohorts agree.`,
   };
-  const body =
-    drawn.length === 0 ? nothing : valueScatter(drawn, colorOf(data, figure.generator), axes, caption);
-  return figureOf(
-    data,
-    figure,
-    html`${body}${left > 0 && html`<p class="note">${counted(left, 'test')} with a mean of 0 or less cannot be shown on a logarithmic axis.</p>`}`,
-  );
+  if (drawn.length === 0) return [];
+  const chart = valueScatter(drawn, colorOf(data, figure.generator), axes, caption);
+  return [
+    figureOf(
+      data,
+      figure,
+      html`${chart}${left > 0 && html`<p class="note">${counted(left, 'test')} with a mean of 0 or less cannot be shown on a logarithmic axis.</p>`}`,
+    ),
+  ];
 };
 
 const labFigures = (data: ReportData): Markup => {
@@ -92,8 +90,14 @@ const labFigures = (data: ReportData): Markup => {
       points,
       mean,
     );
-  return html`<h3>Lab tests done</h3><p>Every dot is one lab test: the share of real visits in which it was done against the share of synthetic ones.</p><div class="panels">${data.labs.map(presence)}</div>
-<h3>Mean lab values</h3><p>The mean of each test’s values, each in its own unit. The shift is by how many real standard deviations a mean is off, averaged over tests.</p><div class="panels">${data.labs.map(means)}</div><p class="note">${leftOutSentence(most, 'lab test', data.suppressBelow)}</p>`;
+  const [ofPresence, ofMeans] = [data.labs.flatMap(presence), data.labs.flatMap(means)];
+  return html`${
+    ofPresence.length > 0 &&
+    html`<h4>Lab tests done</h4><p class="about">Every dot is one lab test: the share of real visits in which it was done against the share of synthetic ones.</p>${panels(ofPresence, 'generator')}`
+  }${
+    ofMeans.length > 0 &&
+    html`<h4>Mean lab values</h4><p class="about">The mean of each test’s values, each in its own unit. The shift is by how many real standard deviations a mean is off, averaged over tests.</p>${panels(ofMeans, 'generator')}`
+  }<p class="note">${leftOutSentence(most, 'lab test', data.suppressBelow)}</p>`;
 };
 
 const roundUp = (value: number): number => {
@@ -101,7 +105,8 @@ const roundUp = (value: number): number => {
   return Math.ceil(value / unit) * unit;
 };
 
-const barFigure = (data: ReportData, { generator, bars }: GapPanel, i: number): Markup => {
+const barFigure = (data: ReportData, { generator, bars }: GapPanel, i: number): Markup[] => {
+  if (bars.length === 0) return [];
   const most = Math.max(
     0.2,
     ...data.gaps.flatMap((panel) => panel.bars.flatMap(({ real, synthetic }) => [real, synthetic])),
@@ -124,10 +129,11 @@ const barFigure = (data: ReportData, { generator, bars }: GapPanel, i: number): 
     'days',
     caption,
   );
-  return figureOf(data, { ...caption, generator, value }, bars.length === 0 ? nothing : chart);
+  return [figureOf(data, { ...caption, generator, value }, chart)];
 };
 
-const lineFigure = (data: ReportData, { generator, byLength }: GapPanel, i: number): Markup => {
+const lineFigure = (data: ReportData, { generator, byLength }: GapPanel, i: number): Markup[] => {
+  if (byLength.length === 0) return [];
   const top = roundUp(
     Math.max(
       1,
@@ -145,21 +151,31 @@ const lineFigure = (data: ReportData, { generator, byLength }: GapPanel, i: numb
     ),
   };
   const value = `off by ${rowValue(data, 'visit-gaps', 'by-length', generator)} days`;
-  const chart = byLength.length === 0 ? nothing : gapLines(byLength, colorOf(data, generator), top, caption);
-  return figureOf(data, { ...caption, generator, value }, chart);
+  const chart = gapLines(byLength, colorOf(data, generator), top, caption);
+  return [figureOf(data, { ...caption, generator, value }, chart)];
 };
 
-const gapFigures = (data: ReportData): Markup =>
-  html`<h3>Days between visits</h3><p>From admission to admission. Pale bars are real, colored ones synthetic.</p><div class="panels">${data.gaps.map((panel, i) => barFigure(data, panel, i))}</div>
-<h3>Days between visits by record length</h3><p>Patients with many visits return sooner. The thick pale line is the mean of real records, the thin one of synthetic ones.</p><div class="panels">${data.gaps.map((panel, i) => lineFigure(data, panel, i))}</div><p class="note">${data.suppressBelow > 1 && `Days and record lengths are grouped, or left out, until each is of at least ${data.suppressBelow} real patients.`}</p>`;
+const gapFigures = (data: ReportData): Markup => {
+  const [bars, lines] = [
+    data.gaps.flatMap((gap, i) => barFigure(data, gap, i)),
+    data.gaps.flatMap((gap, i) => lineFigure(data, gap, i)),
+  ];
+  return html`${
+    bars.length > 0 &&
+    html`<h4>Days between visits</h4><p class="about">From admission to admission. Pale bars are real, colored ones synthetic.</p>${panels(bars, 'generator')}`
+  }${
+    lines.length > 0 &&
+    html`<h4>Days between visits by record length</h4><p class="about">Patients with many visits return sooner. The thick pale line is the mean of real records, the thin one of synthetic ones.</p>${panels(lines, 'generator')}`
+  }${data.suppressBelow > 1 && html`<p class="note">Days and record lengths are grouped, or left out, until each is of at least ${data.suppressBelow} real patients.</p>`}`;
+};
 
 /** Lab values and days between visits, where the vocabulary has ranges for them (HALO, Fig. 4). */
-export const values = (data: ReportData): Section | null => {
-  if (data.labs.length === 0 && data.gaps.length === 0) return null;
-  return {
-    id: 'values',
-    title: 'Lab values and days between visits',
-    short: 'Values',
-    body: html`${data.labs.length > 0 && labFigures(data)}${data.gaps.length > 0 && gapFigures(data)}`,
-  };
-};
+export const values = (data: ReportData): Markup | false =>
+  (data.labs.length > 0 || data.gaps.length > 0) &&
+  html`<div id="values"><h3>Do lab values and the days between visits agree?</h3>${fold(
+    listed([
+      ...(data.labs.length > 0 ? ['lab tests and their values'] : []),
+      ...(data.gaps.length > 0 ? ['days between visits'] : []),
+    ]).replace(/^./, (first) => first.toUpperCase()),
+    html`${data.labs.length > 0 && labFigures(data)}${data.gaps.length > 0 && gapFigures(data)}`,
+  )}</div>`;

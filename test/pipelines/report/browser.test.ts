@@ -22,12 +22,40 @@ for (const [width, dark] of [
     t.teardown(() => rm(folder, { recursive: true, force: true }));
     const file = join(folder, 'report.html');
     await writeFile(file, reportPage(assembleReport(exampleRun(2))));
-    await withPage(browser, file, { width, dark }, async ({ evaluate, errors, requests }) => {
+    await withPage(browser, file, { width, dark }, async ({ evaluate, printedPages, errors, requests }) => {
       t.deepEqual(requests, [`file://${file}`], 'it asks for nothing but itself');
       const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
       t.is(await evaluate<number>(overflow), 0, 'nothing sticks out sideways');
       const background = await evaluate<string>('getComputedStyle(document.body).backgroundColor');
       t.is(background, dark ? 'rgb(19, 21, 25)' : 'rgb(246, 246, 243)');
+
+      if (width > 600) {
+        const height = await evaluate<number>('document.documentElement.scrollHeight');
+        t.true(height <= 20 * 900, `20 screens at most, found ${height} px`);
+        const contents = await evaluate<number>(
+          `document.querySelector('nav ul').scrollWidth - document.querySelector('nav ul').clientWidth`,
+        );
+        t.is(contents, 0, 'the contents fit');
+      }
+      t.is(
+        await evaluate<number>(`document.querySelectorAll('details[open]').length`),
+        0,
+        'folds are closed',
+      );
+      const stops =
+        await evaluate<number>(`[...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')]
+        .filter((element) => element.checkVisibility({ contentVisibilityAuto: true })).length`);
+      t.true(stops < 150, `few stops of the Tab key, found ${stops}`);
+      const opened = await evaluate<boolean>(`new Promise((resolve) => {
+        const definition = document.querySelector('#definitions dt');
+        location.hash = definition.id;
+        setTimeout(() => {
+          const isShown = definition.getBoundingClientRect().height > 0 && definition.closest('details').open;
+          definition.closest('details').open = false;
+          resolve(isShown);
+        }, 100);
+      })`);
+      t.true(opened, 'a link into a fold opens it');
 
       const card = await evaluate<number[]>(`(() => {
         const { bottom } = document.querySelector('.release').getBoundingClientRect();
@@ -48,7 +76,7 @@ for (const [width, dark] of [
       const shown = (scale: string) =>
         `document.querySelector('#plot-code-prevalence .${scale}').getBoundingClientRect().height > 0`;
       t.true(await evaluate<boolean>(shown('log')));
-      await evaluate(`document.querySelector('#plot-code-prevalence input[value=linear]').click()`);
+      await evaluate(`document.querySelector('#similarity input[value=linear]').click()`);
       t.true(await evaluate<boolean>(`${shown('linear')} && !(${shown('log')})`));
 
       const seen = (selector: string) =>
@@ -100,6 +128,12 @@ for (const [width, dark] of [
         setTimeout(() => resolve(button.textContent), 300);
       })`);
       t.regex(copied, /^Cop|^Could not copy/);
+      if (width > 600) {
+        const pages = await printedPages();
+        t.true(pages > 0 && pages <= 15, `15 printed pages at most, found ${pages}`);
+        await evaluate(`document.querySelectorAll('details').forEach((fold) => { fold.open = true; })`);
+        t.true((await printedPages()) > pages, 'what is closed is not printed');
+      }
       t.deepEqual(errors, []);
     });
   });

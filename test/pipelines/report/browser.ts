@@ -125,6 +125,8 @@ interface Message {
 export interface Page {
   /** Value of an expression in the page; a promise is awaited. */
   evaluate<T>(expression: string): Promise<T>;
+  /** How many sheets of paper it prints on. */
+  printedPages(): Promise<number>;
   /** Console errors, uncaught exceptions, refusals of the content policy. */
   errors: string[];
   /** Every address the page asked for. */
@@ -195,7 +197,13 @@ export const withPage = async (
       if (exceptionDetails) throw new Error(JSON.stringify(exceptionDetails));
       return (result as { value: T }).value;
     };
-    await use({ evaluate, errors, requests });
+    const printedPages = async () => {
+      await send('Emulation.clearDeviceMetricsOverride');
+      const { data } = await send('Page.printToPDF', { preferCSSPageSize: true });
+      const pdf = Buffer.from(String(data), 'base64').toString('latin1');
+      return pdf.match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+    };
+    await use({ evaluate, printedPages, errors, requests });
   } finally {
     child.kill('SIGKILL');
     await exited;

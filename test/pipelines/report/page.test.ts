@@ -255,21 +255,28 @@ test('numbers that could not be computed are counted by metric and reason', (t) 
           })),
         },
   );
-  const checked = parseHTML(reportPage({ ...data, metrics })).document.querySelector('#checked')?.textContent;
+  const { document } = parseHTML(reportPage({ ...data, metrics }));
   const values = metrics.flatMap(({ rows }) => rows.flatMap((row) => row.values));
   const own = metrics[0]?.rows.flatMap((row) => row.values).length ?? 0;
   const missing = values.filter(({ value }) => value === null).length;
   t.true(own > 1);
-  t.regex(checked ?? '', new RegExp(`Of ${values.length} numbers, ${missing} could not be computed`));
-  t.is(
-    /could not be computed: (.*?: Too few\.)/.exec(checked ?? '')?.[1],
-    `${metrics[0]?.title}, ${own} numbers of halo and marginal: Too few.`,
+  t.regex(
+    document.querySelector('#checked')?.textContent ?? '',
+    new RegExp(`Of ${values.length} numbers, ${missing} could not be computed.*: Too few\\. Every reason`),
   );
+  const numbers = document.querySelector('#numbers');
+  t.regex(
+    numbers?.querySelector('summary')?.textContent ?? '',
+    new RegExp(`Similarity: .* ${values.length} numbers, of which ${missing} could not be computed`),
+  );
+  t.true(numbers?.textContent?.includes(`${own} numbers of halo and marginal: Too few.`));
+  const heading = document.querySelector(`#metric-${metrics[0]?.metric}`);
+  t.is(heading?.nextElementSibling?.tagName, 'P', 'rows without any value are not listed');
 });
 
 test('every number leads to a definition', (t) => {
   const { document } = parseHTML(pageOf(exampleRun(2)));
-  const rows = [...document.querySelectorAll('#numbers tbody tr th')];
+  const rows = [...document.querySelectorAll('#numbers .numbers tbody tr th')];
   t.true(rows.length > 80);
   for (const row of rows) {
     const target = row.querySelector('a')?.getAttribute('href') ?? '';

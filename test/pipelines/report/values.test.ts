@@ -100,7 +100,7 @@ const pageOf = (input: ReportInput) => {
 test('lab values and gaps have a section: two scatters, bars and lines per generator', async (t) => {
   const { page, document } = pageOf(await run(11));
   const section = document.querySelector('#values');
-  t.is(section?.querySelectorAll('figure').length, 8);
+  t.is(section?.querySelectorAll('details:not([open]) figure').length, 8, 'behind one line');
   t.is(section?.querySelectorAll('svg.plot[role=img]').length, 8);
   const dots = section?.querySelectorAll('#values figure')[2]?.querySelectorAll('circle').length;
   t.is(dots, 12, 'a dot per test');
@@ -120,7 +120,8 @@ test('tests and record lengths of too few real patients are left out, and that i
     [[], []],
   );
   const { document } = pageOf({ ...input, suppressBelow: 9999 });
-  t.regex(document.querySelector('#values')?.textContent ?? '', /Nothing to show.*Left out: 12 lab tests/s);
+  t.regex(document.querySelector('#values')?.textContent ?? '', /Left out: 12 lab tests/);
+  t.is(document.querySelectorAll('#values .empty, #values figure:not(:has(svg))').length, 0);
 });
 
 test('bars of gaps add up to one', async (t) => {
@@ -139,5 +140,5 @@ test('ranges are named with their numbers, and the lineage says the order of the
   t.is(codeName(vocabulary, firstGap), 'gap days since the last admission 0–10 days');
   const { document } = pageOf(await run(11));
   t.regex(document.querySelector('#lineage')?.textContent ?? '', /codes in random order/);
-  t.regex(document.querySelector('#plot-code-prevalence .legend')?.textContent ?? '', /days between visits/);
+  t.regex(document.querySelector('#similarity .legend')?.textContent ?? '', /days between visits/);
 });
