@@ -93,11 +93,17 @@ const readModels = async (
   const curves: ReportInput['curves'] = [];
   const models: FittedModel[] = [];
   for (const ref of distinct(refs)) {
-    const { card, curve } = await readModel(await open(ref));
+    const artifact = await open(ref);
+    const { card, curve } = await readModel(artifact);
+    const { earlyStopping } = artifact.manifest.summary;
     if (!names.has(ref.digest)) addName(names, ref, ownName(names, ref, cohortNameOf(card)));
     for (const name of names.get(ref.digest) ?? []) {
       models.push({ name, branch: branchOf(name), patients: card.subset?.patients });
-      curves.push({ generator: name, curve });
+      curves.push({
+        generator: name,
+        curve,
+        earlyStopping: typeof earlyStopping === 'string' ? earlyStopping : undefined,
+      });
     }
   }
   return { curves, models };

@@ -32,6 +32,13 @@ export interface LineageStep {
   engine: string;
 }
 
+export interface GeneratorCurve {
+  generator: string;
+  curve: LearningCurve;
+  /** As the training reports it: `off: …`, or its rule. */
+  earlyStopping?: string;
+}
+
 /** Everything the report is made of, already opened. Order of cards and models is the order of the run. */
 export interface ReportInput {
   title: string;
@@ -39,7 +46,7 @@ export interface ReportInput {
   vocabulary: Vocabulary;
   cards: { card: Scorecard; series: ScorecardSeries }[];
   /** Learning curves by generator, one point per epoch. */
-  curves: { generator: string; curve: LearningCurve }[];
+  curves: GeneratorCurve[];
   lineage: LineageStep[];
   /** Models in the order of the run; absent: each cohort has one that learned of all training patients. */
   models?: FittedModel[];
@@ -89,7 +96,7 @@ export interface ReportData {
   /** Empty where the vocabulary has no lab values, or no gaps. */
   labs: LabPanel[];
   gaps: GapPanel[];
-  curves: { generator: string; curve: LearningCurve }[];
+  curves: GeneratorCurve[];
   lineage: LineageStep[];
 }
 
