@@ -10,13 +10,11 @@ import { RandomSource } from '../../pipelines/kernel/random.ts';
 
 /** Hidden causes that several conditions share, so that conditions occur together. */
 const causes = 5;
-const codesPerCondition = 10;
-/**
- * Codes of a condition that one patient shows, again at every visit that has it: what the next visit is
- * predicted by.
- */
-const ownCodes = 3;
-const incidentalCodes = 60;
+/** A condition comes in kinds with codes of their own; a patient has one kind of it, at every visit. */
+const kinds = 3;
+const codesPerKind = 2;
+const codesPerCondition = kinds * codesPerKind;
+const incidentalCodes = 20;
 const mostVisits = 8;
 
 const types = ['EMERGENCY', 'ELECTIVE', 'URGENT'];
@@ -100,8 +98,8 @@ const inventPatient = (
   );
   const has = odds.map((p) => next() < p);
   const own = conditions.map(({ codes }) => {
-    const first = Math.floor(next() * codes.length);
-    return Array.from({ length: ownCodes }, (_, k) => codes[(first + 3 * k) % codes.length] as string);
+    const kind = Math.floor(next() * kinds);
+    return codes.slice(kind * codesPerKind, (kind + 1) * codesPerKind);
   });
   let present = conditions.map(({ isChronic }, i) => has[i] === true || (!isChronic && next() < 0.05));
   const visits: InventedVisit[] = [];
@@ -110,10 +108,9 @@ const inventPatient = (
     const codes = new Set<string>();
     present.forEach((is, i) => {
       if (!is) return;
-      for (const code of own[i] as string[]) if (next() < 0.85) codes.add(code);
-      for (const code of conditions[i]?.codes ?? []) if (next() < 0.04) codes.add(code);
+      for (const code of own[i] as string[]) if (next() < 0.9) codes.add(code);
     });
-    for (const [rank, code] of incidental.entries()) if (next() < 0.25 / (1 + rank / 6)) codes.add(code);
+    for (const [rank, code] of incidental.entries()) if (next() < 0.2 / (1 + rank / 6)) codes.add(code);
     if (codes.size === 0) codes.add(pick(incidental));
     visits.push({
       day,

@@ -4,7 +4,7 @@ import type { MetricInput, MetricResult, PartialRow } from '../../metric.ts';
 import { sentence } from '../../rows/measure-row.ts';
 import { classificationRows, gapRows, labelSeries } from './classification-rows.ts';
 import { classifierOptions, leastPositives } from './classifier-options.ts';
-import { type LabelResult, phenotyping, phenotypingDefaults } from './phenotyping.ts';
+import { type LabelResult, type PhenotypingResult, phenotyping, phenotypingDefaults } from './phenotyping.ts';
 import { type Arrangement, arrangements, labelDefinitions } from './phenotyping-sets.ts';
 
 const { sizes } = phenotypingDefaults;
@@ -46,6 +46,28 @@ const labelRows = ({ name, positives, note, results }: LabelResult): PartialRow[
       }),
     );
 
+/** Means over labels, then what is gained or lost against classifiers trained on real patients. */
+const meanRows = (
+  { average, gap }: Pick<PhenotypingResult, 'average' | 'gap'>,
+  prefix: string,
+  over: string,
+): PartialRow[] => [
+  ...order.flatMap((arrangement) =>
+    classificationRows(average[arrangement], {
+      prefix: `${prefix}${arrangement}-`,
+      title: `${trained[arrangement]}, ${over}`,
+      nIs: 'keys',
+      real: arrangement === 'real' ? undefined : average.real,
+    }),
+  ),
+  ...order.flatMap((arrangement) => {
+    const lost = gap[arrangement];
+    const of = prefix === '' ? '' : `, ${over}`;
+    const title = `${trained[arrangement]}, less trained on real ones${of}`;
+    return lost ? gapRows(lost, { prefix: `${prefix}gap-${arrangement}-`, title }) : [];
+  }),
+];
+
 /** HALO's phenotyping as rows: means over labels first, then what is gained or lost, then label by label. */
 export async function* phenotypingResult(
   variant: 'clean' | 'paper',
@@ -60,19 +82,16 @@ export async function* phenotypingResult(
     seed,
     replicates,
   });
-  const averages = order.flatMap((arrangement) =>
-    classificationRows(found.average[arrangement], {
-      prefix: `${arrangement}-`,
-      title: `${trained[arrangement]}, mean over labels`,
-      nIs: 'keys',
-      real: arrangement === 'real' ? undefined : found.average.real,
-    }),
-  );
-  const gaps = order.flatMap((arrangement) => {
-    const gap = found.gap[arrangement];
-    const title = `${trained[arrangement]}, less trained on real ones`;
-    return gap ? gapRows(gap, { prefix: `gap-${arrangement}-`, title }) : [];
-  });
+  const means = [
+    ...meanRows(found, '', 'mean over labels'),
+    ...(found.withoutDefinition
+      ? meanRows(
+          found.withoutDefinition,
+          'no-definition-',
+          'mean over labels without a known definition, whose codes are in the input',
+        )
+      : []),
+  ];
   const bars = labelSeries(
     found.labels.map(({ name, positives, results }) => ({
       name,
@@ -80,5 +99,5 @@ export async function* phenotypingResult(
       values: Object.fromEntries(arrangements.map((a) => [a, results[a].auc])),
     })),
   );
-  return { rows: [...averages, ...gaps, ...found.labels.flatMap(labelRows)], series: { 'label-auc': bars } };
+  return { rows: [...means, ...found.labels.flatMap(labelRows)], series: { 'label-auc': bars } };
 }

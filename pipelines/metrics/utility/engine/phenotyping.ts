@@ -53,9 +53,16 @@ export interface LabelResult {
   results: Record<Arrangement, ClassificationMeasures>;
 }
 
-export interface PhenotypingResult extends Pick<Summary<Arrangement>, 'average' | 'gap'> {
+type Means = Pick<Summary<Arrangement>, 'average' | 'gap'>;
+
+export interface PhenotypingResult extends Means {
   variant: PhenotypingOptions['variant'];
   labels: LabelResult[];
+  /**
+   * Of the clean variant, means over labels whose definition is not known, where there are any: their classifiers see
+   * the codes that make the label, so they are easier, and the other means leave them out.
+   */
+  withoutDefinition?: Means;
 }
 
 const sources = ['real', 'synthetic', 'augmented'] as const;
@@ -131,16 +138,22 @@ export async function* phenotyping(
     for (const [i, { plan }] of planned.entries())
       cells.push(...cellsOf(plan, source, trained[i] as ClassifierScores));
   }
-  const summary = summarize({
-    arrangements,
-    cells,
-    baseline: 'real',
-    cohortSizes: [patientCount(cohorts.test), patientCount(asked)],
-    seed,
-    replicates,
+  const summaryOf = (isPart: (label: number) => boolean) =>
+    summarize({
+      arrangements,
+      cells: cells.filter(({ label }) => isPart(label)),
+      baseline: 'real',
+      cohortSizes: [patientCount(cohorts.test), patientCount(asked)],
+      seed,
+      replicates,
+    });
+  const isOpen = (label: number) => variant === 'clean' && definitions[label] === undefined;
+  const summary = summaryOf((label) => !isOpen(label));
+  const open = plans.some(({ label }) => isOpen(label)) ? summaryOf(isOpen) : undefined;
+  const labels = plans.map((plan) => {
+    const { label } = plan;
+    const own = isOpen(label) && open ? open : summary;
+    return describe(plan, vocabulary.labels[label] as string, definitions[label], variant, own);
   });
-  const labels = plans.map((plan) =>
-    describe(plan, vocabulary.labels[plan.label] as string, definitions[plan.label], variant, summary),
-  );
-  return { variant, labels, average: summary.average, gap: summary.gap };
+  return { variant, labels, average: summary.average, gap: summary.gap, withoutDefinition: open };
 }
