@@ -1,4 +1,5 @@
-import { counted, decimal, integer, percent } from '../../kernel/number-format.ts';
+import { families } from '../../../schemas/scorecard.ts';
+import { counted, decimal, integer, listed, percent } from '../../kernel/number-format.ts';
 import type { Check, Verdict } from '../../verdicts/checks.ts';
 import type { Outcome } from '../../verdicts/judge.ts';
 import type { Headline } from '../../verdicts/ranking.ts';
@@ -7,9 +8,11 @@ import type { ReportData } from '../report-data.ts';
 import { missingByReason } from './all-numbers.ts';
 import {
   between,
+  coloredName,
   copyButton,
   defined,
   familyTitles,
+  fold,
   generatorName,
   outcomeMark,
   outcomeWords,
@@ -32,16 +35,15 @@ const wins = (headline: Headline, name: string, baseline: string): boolean | nul
 const compared = ({ headlines }: ReportData): Headline[] =>
   headlines.filter(({ family, better }) => family !== 'privacy' && better !== 'closer-to-real');
 
-const againstBaseline = (data: ReportData, name: string, baseline: string): Markup => {
+const againstBaseline = (data: ReportData, name: string, baseline: string) => {
   const results = compared(data).map((headline) => ({ headline, won: wins(headline, name, baseline) }));
   const headings = (result: boolean | null) =>
     results.filter(({ won }) => won === result).map(({ headline }) => headline.heading);
   const [ahead, behind, open] = [headings(true), headings(false), headings(null)];
-  return html`<li><strong>${name}</strong> is ahead of the baseline on ${ahead.length} of ${results.length} headline numbers of similarity and utility${
-    ahead.length > 0 && ` (${ahead.join('; ')})`
-  }${behind.length > 0 && html`; <em>not</em> on ${behind.join('; ')}`}${
-    open.length > 0 && `; cannot be compared: ${open.join('; ')}`
-  }.</li>`;
+  const list = html`<li><strong>${name}</strong>${ahead.length > 0 && `: ahead on ${ahead.join('; ')}`}${
+    behind.length > 0 && `${ahead.length > 0 ? ';' : ':'} not on ${behind.join('; ')}`
+  }${open.length > 0 && `; cannot be compared: ${open.join('; ')}`}.</li>`;
+  return { count: `${name} is ahead of the baseline on ${ahead.length} of ${results.length}`, list };
 };
 
 const baselineFindings = (data: ReportData): Markup => {
@@ -49,9 +51,11 @@ const baselineFindings = (data: ReportData): Markup => {
   const baseline = data.generators.find(({ isBaseline }) => isBaseline);
   if (!baseline)
     return html`<p>This run has no baseline. Without independent marginals beside them, the numbers do not show how hard they are to reach.</p>`;
-  return html`<p>The baseline, <strong>${baseline.name}</strong>, samples every code independently of all others (independent marginals). A model that does not beat it has learned nothing about which codes occur together.</p><ul>${models.map(
-    ({ name }) => againstBaseline(data, name, baseline.name),
-  )}</ul>`;
+  const found = models.map(({ name }) => againstBaseline(data, name, baseline.name));
+  return html`<p>The baseline, <strong>${baseline.name}</strong>, samples every code independently of all others (independent marginals). A model that does not beat it has learned nothing about which codes occur together. Of the headline numbers of similarity and utility, without regard to chance, ${listed(found.map(({ count }) => count))}.</p>${
+    found.length > 0 &&
+    fold('On which numbers a model is ahead of the baseline', html`<ul>${found.map(({ list }) => list)}</ul>`)
+  }`;
 };
 
 /** Greatest factor that is worth a number. */
@@ -145,15 +149,64 @@ const staysOpen: Record<string, Markup> = {
 const hasIntervals = (data: ReportData): boolean =>
   data.metrics.some(({ rows }) => rows.some(({ values }) => values.some(({ interval }) => interval)));
 
-const familyChecks = (data: ReportData, family: keyof typeof familyTitles): Markup | false => {
-  const checks = data.checks.filter((check) => check.family === family);
-  const isMeasured = data.metrics.some((metric) => metric.family === family);
-  const note = isMeasured
-    ? checks.length === 0 && 'Measured, without a threshold to pass or fail.'
-    : 'Inconclusive: not measured.';
-  const noted = family !== 'similarity' && note && html`<p class="note">${note}</p>`;
-  if (noted && checks.length === 0) return html`<h3>${familyTitles[family]}</h3>${noted}`;
-  return html`<h3>${familyTitles[family]}</h3>${noted}${family === 'similarity' && baselineFindings(data)}<ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`;
+/** Privacy before utility before similarity: what a release depends on. */
+const urgency = ['privacy', 'utility', 'similarity'] as const;
+const has = ({ verdicts }: Check, outcome: Outcome): boolean =>
+  verdicts.some((verdict) => verdict.outcome === outcome);
+const rank = (check: Check): number => (has(check, 'failed') ? 0 : has(check, 'unknown') ? 1 : 2);
+
+/** Worst finding first: what fails, what is inconclusive, what every generator passes. */
+const worstFirst = (checks: readonly Check[]): Check[] =>
+  [...checks].sort((a, b) => rank(a) - rank(b) || urgency.indexOf(a.family) - urgency.indexOf(b.family));
+
+/** Longer reasons are in the fold of rules and reasons alone. */
+const longestReason = 75;
+
+/** The reason that all inconclusive results of a check share. */
+const sharedReason = ({ verdicts }: Check): string | undefined => {
+  const reasons = new Set(verdicts.filter(({ outcome }) => outcome === 'unknown').map(({ why }) => why));
+  const [only] = reasons;
+  return reasons.size === 1 && only !== undefined && only.length <= longestReason ? only : undefined;
+};
+
+const resultCell = (name: string, verdict: Verdict | undefined, reason: string | undefined): Markup => {
+  if (!verdict)
+    return html`<td role="cell" class="number" data-label="${name}"><abbr title="not judged by this check">–</abbr></td>`;
+  const { outcome, value, interval, why = '' } = verdict;
+  const own = outcome === 'unknown' && reason === undefined && why.length <= longestReason ? why : '';
+  return html`<td role="cell" class="number" data-label="${name}"><span>${outcomeMark(outcome)} ${value === null ? '–' : decimal(value)}${
+    interval && html`<span class="interval">${between(interval)}</span>`
+  }${own !== '' && html`<span class="reason">${own}</span>`}</span></td>`;
+};
+
+const checkRow = (data: ReportData, check: Check): Markup => {
+  const reason = sharedReason(check);
+  return html`<tr role="row"><th scope="row" role="rowheader">${checkTitle(data, check)} <span class="badge">${familyTitles[check.family].toLowerCase()}</span>${
+    has(check, 'failed') && html`<span class="reason">${check.rule}</span>`
+  }${reason !== undefined && html`<span class="reason">Inconclusive: ${reason}</span>`}</th>${data.generators.map(
+    ({ name }) =>
+      resultCell(
+        name,
+        check.verdicts.find(({ generator }) => generator === name),
+        reason,
+      ),
+  )}</tr>`;
+};
+
+const checkTable = (data: ReportData, label: string, checks: readonly Check[]): Markup =>
+  html`<div class="scroll">
+<table role="table" class="board results"><caption class="hidden">${label}</caption><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Check</th>${data.generators.map(
+    ({ name }) => html`<th scope="col" role="columnheader" class="number">${coloredName(data, name)}</th>`,
+  )}</tr></thead><tbody role="rowgroup">${checks.map((check) => checkRow(data, check))}</tbody></table></div>`;
+
+/** A family without checks, or not measured. */
+const familyNote = (data: ReportData, family: Check['family']): string[] => {
+  if (family === 'similarity') return [];
+  if (!data.metrics.some((metric) => metric.family === family))
+    return [`${familyTitles[family]}: inconclusive, not measured.`];
+  return data.checks.some((check) => check.family === family)
+    ? []
+    : [`${familyTitles[family]}: measured, without a threshold to pass or fail.`];
 };
 
 /** How often checks fail by chance, when several are made and one failure is enough. */
@@ -163,19 +216,37 @@ const familyWise = ({ checksAtOnce, generators }: ReportData): string => {
   return ` ${checksAtOnce} checks are made of each generator at once, and one failure is enough, so a check fails only by its 95% interval widened for ${checksAtOnce} checks (Bonferroni, normal approximation). As far as the intervals cover what they state, a generator without any fault then fails some check in at most ${percent(0.025)} of runs${generators.length > 1 ? `, and some of the ${generators.length} generators in at most ${all}` : ''}; no correction is made for the number of generators, so that a verdict does not depend on what else is in the run. A pass is judged by the plain interval: a generator is good only where every check passes.`;
 };
 
+const results = (data: ReportData): Markup => {
+  const checks = worstFirst(data.checks);
+  const [open, passed] = [
+    checks.filter((check) => rank(check) < 2),
+    checks.filter((check) => rank(check) === 2),
+  ];
+  return html`<p>Each check compares one number with a threshold that is stated with it; worst findings first. The title of a check is what it claims where it is passed.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>${
+    open.length > 0 && checkTable(data, 'Checks that fail or are inconclusive', open)
+  }${
+    passed.length > 0 &&
+    html`<p>${open.length > 0 ? 'Passed by every generator' : 'Every check is passed by every generator'}: ${passed.map(({ short }) => short).join('; ')}.</p>${fold(
+      `${counted(passed.length, 'check')} that every generator passes`,
+      checkTable(data, 'Checks that every generator passes', passed),
+    )}`
+  }${fold(
+    `Rules and reasons of ${counted(checks.length, 'check')}, and how many patients would settle what is inconclusive`,
+    html`<p>A verdict follows from the interval alone, or where a rule says so from a p-value.${familyWise(data)}</p><p>Where a check is inconclusive, the number of patients that would settle it assumes that the value stays where it is and that the width of its interval shrinks with the square root of the number of patients.</p><ul class="checks">${checks.map((check) => checkItem(data, check))}</ul>`,
+  )}`;
+};
+
 /** What was checked, with which result, and what was not checked. */
 export const checked = (data: ReportData): Section => {
   const missing = missingFamilies(data);
-  const open = (['similarity', 'utility', 'privacy'] as const).filter((family) => !missing.includes(family));
+  const measured = families.filter((family) => !missing.includes(family));
   return {
     id: 'checked',
     title: 'What was checked, and what was not',
-    short: 'Checked',
-    body: html`${
-      data.checks.length > 0 &&
-      html`<p>Each check compares one number with a threshold that is stated with it. A verdict follows from the interval alone.${familyWise(data)}</p><p>Where a check is inconclusive, the number of patients that would settle it assumes that the value stays where it is and that the width of its interval shrinks with the square root of the number of patients.</p><ul class="tallies">${data.generators.map(({ name }) => tally(data, name))}</ul>`
-    }${(['similarity', 'utility', 'privacy'] as const).map((family) => familyChecks(data, family))}
-<h3>What was not checked</h3><ul>${missing.map((family) => notMeasured[family])}${open.map((family) => staysOpen[family])}
+    short: 'Checks',
+    body: html`${data.checks.length > 0 && results(data)}${families.flatMap((family) => familyNote(data, family)).map((note) => html`<p class="note">${note}</p>`)}
+<h3>Compared with the baseline</h3>${baselineFindings(data)}
+<h3>What was not checked</h3><ul>${missing.map((family) => notMeasured[family])}${measured.map((family) => staysOpen[family])}
 ${!hasIntervals(data) && html`<li>The numbers have no intervals, so it is open how much of a difference is chance. In small cohorts it is a lot.</li>`}
 ${undefinedNumbers(data)}</ul>${data.checks.length > 0 && copyButton('checks', 'the verdicts')}`,
   };

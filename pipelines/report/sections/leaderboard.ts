@@ -117,7 +117,7 @@ const shownFirst = (data: ReportData, columns: readonly Headline[]): Headline[] 
 
 const familyTable = (data: ReportData, label: string, columns: readonly Headline[]): Markup =>
   html`<div class="scroll">
-<table role="table" class="leaderboard" style="--columns:${columns.length}"><caption class="hidden">${label}</caption><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Generator</th>${columns.map(
+<table role="table" class="board leaderboard" style="--columns:${columns.length}"><caption class="hidden">${label}</caption><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Generator</th>${columns.map(
     ({ metric, row, heading: text, title, about, better }) =>
       html`<th scope="col" role="columnheader" class="number" data-sort title="${title}: ${about}">${defined(data, metric, row, text)} ${direction(better)}</th>`,
   )}</tr></thead><tbody role="rowgroup">${data.generators.map((generator) => generatorRow(data, columns, generator))}${referenceRow(
