@@ -6,6 +6,8 @@ export type CurveShape = 'one step' | 'not validated' | 'overfitting' | 'still f
 
 /** A rise of the loss by this share of all that it ever fell counts, if it is more than its own noise. */
 const leastRise = 0.1;
+/** Nor does a rise count by less than this share of the loss itself: a loss that hardly moves shows nothing. */
+const leastRiseOfLoss = 0.01;
 /** Falling this share of all it ever fell within the last quarter of training is still falling. */
 const leastFall = 0.02;
 
@@ -40,7 +42,7 @@ const noiseOf = (losses: readonly number[]): number => {
 
 /**
  * The shape of a curve. The loss rose if the mean of the last validations (at most three, all after the least one)
- * exceeds the least by a tenth of its whole fall, and by four standard deviations of its noise: the least of many noisy
+ * exceeds the least by a tenth of its whole fall, by a hundredth of itself, and by four standard deviations of its noise: the least of many noisy
  * values lies about two below what it estimates.
  */
 export const curveShape = (curve: LearningCurve): CurveShape => {
@@ -52,7 +54,7 @@ export const curveShape = (curve: LearningCurve): CurveShape => {
   const best = least(validations);
   const fall = first.loss - best.loss;
   const after = losses.slice(validations.indexOf(best) + 1);
-  const leastOfAll = Math.max(leastRise * fall, 4 * noiseOf(losses));
+  const leastOfAll = Math.max(leastRise * fall, leastRiseOfLoss * Math.abs(best.loss), 4 * noiseOf(losses));
   if (after.length > 1 && mean(after.slice(-3)) - best.loss > leastOfAll) return 'overfitting';
   const atThreeQuarters = losses[Math.floor((losses.length - 1) * 0.75)] ?? best.loss;
   const recent = losses.slice(-Math.max(1, Math.ceil(losses.length / 10)));

@@ -32,7 +32,8 @@ export const learningCurve = (curve: LearningCurve, color: string, caption: Capt
         ticks: 5,
         tickSize: 0,
         grid: true,
-        domain: isLog ? [low, high] : [Math.min(0, low), high],
+        // Not from 0: where a loss falls by little, its turn would not be seen.
+        domain: [low, high],
         tickFormat: (loss: number) => String(Number(loss.toPrecision(2))),
       },
       marks: [

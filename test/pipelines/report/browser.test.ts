@@ -12,6 +12,47 @@ const browser = await findBrowser();
 const mustRun = process.env['CI'] === 'true' && process.platform === 'linux' && process.arch === 'x64';
 const inBrowser = typeof browser === 'object' || mustRun ? test.serial : test.serial.skip;
 
+/** The least contrast of any text with what is behind it (WCAG 2), and that text; folds are opened for it. */
+const leastContrast = `(() => {
+  const folds = [...document.querySelectorAll('details')];
+  for (const fold of folds) fold.open = true;
+  const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  const known = new Map();
+  const rgba = (color) => {
+    if (!known.has(color)) {
+      context.clearRect(0, 0, 1, 1);
+      context.fillStyle = color;
+      context.fillRect(0, 0, 1, 1);
+      known.set(color, [...context.getImageData(0, 0, 1, 1).data]);
+    }
+    return known.get(color);
+  };
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = rgba(getComputedStyle(at).backgroundColor);
+      if (color[3] > 250) return color;
+    }
+    return [255, 255, 255, 255];
+  };
+  let worst = [99, ''];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { parentElement: own, textContent } = walker.currentNode;
+    if (!textContent.trim() || own.closest('script, style, title, desc, .hidden, #tip, [hidden]')) continue;
+    if (!own.checkVisibility()) continue;
+    const style = getComputedStyle(own);
+    const [a, b] = [rgba(own.closest('svg') ? style.fill : style.color), behind(own)].map(luminance);
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < worst[0]) worst = [ratio, own.className + ' ' + textContent.trim().slice(0, 60)];
+  }
+  for (const fold of folds) fold.open = false;
+  return worst;
+})()`;
+
 for (const [width, dark] of [
   [390, false],
   [1280, true],
@@ -56,6 +97,9 @@ for (const [width, dark] of [
         }, 100);
       })`);
       t.true(opened, 'a link into a fold opens it');
+
+      const [ratio, text] = await evaluate<[number, string]>(leastContrast);
+      t.true(ratio >= 4.5 && ratio < 22, `contrast ${ratio} of: ${text}`);
 
       const card = await evaluate<number[]>(`(() => {
         const { bottom } = document.querySelector('.release').getBoundingClientRect();

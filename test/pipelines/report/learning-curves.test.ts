@@ -72,6 +72,7 @@ test('planted curves are read as what they are, with little noise and with more'
   t.is(curveShape(noisy(0, 0, falling)), 'still falling');
   t.is(curveShape(curveFrom([1, 0.5, 0.6, 0.8, 1])), 'overfitting');
   t.is(curveShape(curveFrom([1, 1.1, 1.2, 1.3])), 'overfitting', 'worse from the first epoch on');
+  t.is(curveShape(curveFrom([2.72, 2.707, 2.706, 2.71, 2.713, 2.714])), 'levelled off', 'it hardly moves');
   t.is(curveShape(curveFrom([1, 0.5])), 'still falling');
   t.is(curveShape(curveFrom([undefined, undefined])), 'not validated');
   t.is(curveShape(curveFrom([0.5])), 'one step');

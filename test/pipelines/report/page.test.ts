@@ -61,6 +61,16 @@ for (const [name, run] of Object.entries(runs)) {
   test(`${name}: screen readers get the same`, (t) => {
     t.is(document.documentElement.getAttribute('lang'), 'en');
     t.is(document.querySelectorAll('h1').length, 1);
+    const levels = [...document.querySelectorAll('h1, h2, h3, h4')].map(({ tagName }) => Number(tagName[1]));
+    for (const [i, level] of levels.entries())
+      t.true(level <= (levels[i - 1] ?? 0) + 1, `headings skip no level: h${levels[i - 1]}, h${level}`);
+    const skip = document.querySelector('a[href], button, summary');
+    t.is(skip?.getAttribute('href'), '#verdict', 'the Tab key comes to the skip link first');
+    for (const fold of document.querySelectorAll('details')) {
+      t.false(fold.hasAttribute('open'));
+      t.truthy(fold.querySelector('summary')?.textContent?.trim());
+    }
+    t.is(document.querySelectorAll('.empty').length, 0, 'no empty plots');
     for (const svg of document.querySelectorAll('svg.plot')) {
       t.is(svg.getAttribute('role'), 'img');
       t.truthy(svg.querySelector('title')?.textContent);
