@@ -62,7 +62,7 @@ function mostCommonCodes(columns: VisitColumns, limit: number, ties: 'share' | '
 }
 
 /** Each patient as one visit of the codes that `chosen` picks; labels go along. */
-function flatten(columns: VisitColumns, chosen: (code: number) => boolean): VisitColumns {
+export function flatten(columns: VisitColumns, chosen: (code: number) => boolean): VisitColumns {
   const builder = new VisitColumnsBuilder();
   for (let p = 0; p < patientCount(columns); p++)
     builder.addPatient([[...distinctCodes(columns, p)].filter(chosen)], labelsOfPatient(columns, p));
@@ -70,7 +70,7 @@ function flatten(columns: VisitColumns, chosen: (code: number) => boolean): Visi
 }
 
 /** Value at the k-th place of a row, how many are below it, and how many stand at it. */
-function lastPlace(row: Int32Array, k: number): { at: number; nearer: number; tied: number } {
+export function lastPlace(row: Int32Array, k: number): { at: number; nearer: number; tied: number } {
   const few = new Int32Array(k).fill(never);
   for (let j = 0; j < row.length; j++) {
     const value = row[j] as number;
