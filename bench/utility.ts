@@ -119,7 +119,10 @@ const predict = (passes: number) => {
 };
 const [one, three] = [await predict(1), await predict(3)];
 const epoch = { wall: (three.wall - one.wall) / 2, busy: (three.busy - one.busy) / 2 };
-const patients = promptEhrMixes(39_581).reduce((sum, { real, synthetic }) => sum + real + synthetic, 0);
+const patients = promptEhrMixes(39_581, 50_000).reduce(
+  (sum, { real, synthetic }) => sum + real + synthetic,
+  0,
+);
 const share = (patients / mix.real) * nextVisitTrainingDefaults.epochs;
 say(
   `next visit: ${epoch.wall.toFixed(1)} s (${epoch.busy.toFixed(1)} processor seconds) an epoch of ${mix.real} patients; ` +

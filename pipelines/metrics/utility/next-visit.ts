@@ -89,7 +89,9 @@ export default defineMetric({
     mixes: z
       .array(z.strictObject({ real: z.int().nonnegative(), synthetic: z.int().nonnegative() }))
       .optional()
-      .describe("patients trained on; default: PromptEHR's sizes as shares of the training split"),
+      .describe(
+        "patients trained on; default: PromptEHR's sizes as shares of the training split, or smaller alike where the synthetic cohort lacks patients for its 50k",
+      ),
     training: z
       .strictObject({
         embedding: count.default(embedding),

@@ -47,20 +47,28 @@ interface NextVisitResult {
   commonest: Recalls;
 }
 
-/** Training patients of PromptEHR, section 4.1, by which its sizes scale. */
-const paperPatients = 39_581;
+/** Training patients of PromptEHR (section 4.1), and the largest synthetic cohort it uses (figure 6). */
+const paperReal = 39_581;
+const paperSynthetic = 50_000;
 
 /**
- * PromptEHR's experiments (figures 5 to 7) for a training part of `patients`: 5k, 10k and all real; 5k to 50k
- * synthetic; and 10k or 30k real with each of these. Equal mixes are listed once.
+ * PromptEHR's experiments (figures 5 to 7) for `real` training and `synthetic` patients: 5k, 10k and all
+ * real; 5k to 50k synthetic; and 10k or 30k real with each of these. Sizes are shares of the paper's training
+ * patients. Its 50k are 1.26 times those: with a smaller synthetic cohort all sizes but `all real` shrink
+ * alike until the largest is the whole cohort, so every point can be trained and real and synthetic patients
+ * are mixed as in the paper. Equal mixes are listed once.
  */
-export const promptEhrMixes = (patients: number): TrainingMix[] => {
-  const scaled = (size: number) => Math.round((size * patients) / paperPatients);
-  const synthetic = [5_000, 10_000, 30_000, 50_000].map(scaled);
+export const promptEhrMixes = (real: number, synthetic: number): TrainingMix[] => {
+  const unit = Math.min(
+    real / paperReal,
+    synthetic > 0 ? synthetic / paperSynthetic : Number.POSITIVE_INFINITY,
+  );
+  const scaled = (size: number) => Math.round(size * unit);
+  const made = [5_000, 10_000, 30_000, paperSynthetic].map(scaled);
   const mixes = [
-    ...[scaled(5_000), scaled(10_000), patients].map((real) => ({ real, synthetic: 0 })),
-    ...synthetic.map((size) => ({ real: 0, synthetic: size })),
-    ...[10_000, 30_000].flatMap((real) => synthetic.map((size) => ({ real: scaled(real), synthetic: size }))),
+    ...[scaled(5_000), scaled(10_000), real].map((size) => ({ real: size, synthetic: 0 })),
+    ...made.map((size) => ({ real: 0, synthetic: size })),
+    ...[10_000, 30_000].flatMap((size) => made.map((other) => ({ real: scaled(size), synthetic: other }))),
   ];
   return mixes.filter(
     (mix, i) =>
@@ -142,7 +150,7 @@ export async function* nextVisit(
     uses.synthetic,
   );
   const training = { ...nextVisitTrainingDefaults, ...options.training, seed, tokens, wanted };
-  const mixes = options.mixes ?? promptEhrMixes(patientCount(cohorts.train));
+  const mixes = options.mixes ?? promptEhrMixes(patientCount(cohorts.train), patientCount(cohorts.synthetic));
   const rows: NextVisitRow[] = [];
   for (const [at, mix] of mixes.entries()) {
     const train = predictable([...real.slice(0, mix.real), ...synthetic.slice(0, mix.synthetic)]);

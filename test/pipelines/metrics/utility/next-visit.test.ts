@@ -80,9 +80,18 @@ test.serial('patients with one visit predict nothing', async (t) => {
 });
 
 test("PromptEHR's sizes scale with the cohort, and small ones are told once", (t) => {
-  const whole = promptEhrMixes(39_581);
+  const whole = promptEhrMixes(39_581, 50_000);
   t.is(whole.length, 15);
   t.deepEqual(whole[0], { real: 5_000, synthetic: 0 });
   t.deepEqual(whole.at(-1), { real: 30_000, synthetic: 50_000 });
-  t.true(promptEhrMixes(3).length < 15);
+  t.deepEqual(promptEhrMixes(39_581, 90_000), whole, 'a larger cohort changes no size');
+  t.true(promptEhrMixes(3, 3).length < 15);
+  // A cohort as large as the training split: every mix can be had, in the paper's proportion of real to synthetic.
+  for (const size of [40, 1_000, 37_000]) {
+    const mixes = promptEhrMixes(size, size);
+    t.true(mixes.every(({ real, synthetic }) => real <= size && synthetic <= size));
+    t.deepEqual(mixes.at(-1), { real: Math.round(0.6 * size), synthetic: size });
+  }
+  t.deepEqual(promptEhrMixes(1_000, 100).at(-1), { real: 60, synthetic: 100 });
+  t.deepEqual(promptEhrMixes(39_581, 0), whole, 'without a cohort the sizes stay, and have a note');
 });
