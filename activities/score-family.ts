@@ -120,6 +120,7 @@ const partiesOf = async ({ params, inputs }: FamilyTask, open: Tools['open']) =>
     synthetic,
     card: model?.card,
     model: model && (() => openedModel(model.artifact, vocabulary)),
+    learner: model?.card,
     options,
     seed,
     replicates,

@@ -25,6 +25,8 @@ export interface MetricInput<Options = unknown> {
   synthetic: VisitColumns;
   /** Opens the fitted generator, where there is one. The metric that opens it disposes of it. */
   model?: () => Promise<Sampler>;
+  /** The generator that the model is of, and its config as it was given: what would fit another one alike. */
+  learner?: { generator: string; config: unknown };
   /** Rows of the other metrics of the family; empty unless `needs` names them. */
   rows: readonly ScoredRow[];
   /** What the other metrics of the family permuted, by metric. */

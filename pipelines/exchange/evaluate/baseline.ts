@@ -60,6 +60,7 @@ export async function* baselineScoring(scoring: Scoring, metrics: readonly Metri
     synthetic: columns,
     metrics,
     model: scoring.model && open,
+    learner: { generator: marginal.name, config },
   };
 }
 

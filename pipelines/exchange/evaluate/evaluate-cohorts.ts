@@ -179,6 +179,7 @@ export async function* evaluateCohorts(request: EvaluationRequest): AsyncSteps<E
     suppressBelow,
     options,
     model: model && (() => openModel(model)),
+    learner: model?.card,
   };
   const scored = yield* scoreFamilies(scoring);
   const baseline = yield* scoredBaseline(scoring, baselineMetrics(metrics, request.baseline));

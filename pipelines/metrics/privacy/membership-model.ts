@@ -1,11 +1,18 @@
+import { z } from 'zod';
 import { scoreByMarginals, smoothedMarginals } from '../../generators/marginal/score.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
-import { lengthHistogram, patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
+import {
+  longestRecord,
+  patientCount,
+  selectPatients,
+  type VisitColumns,
+} from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricInput } from '../metric.ts';
 import { modelScores, noScores, truncationNote } from '../rows/model-scores.ts';
 import { sample } from '../statistics/samples.ts';
 import { type AttackVariant, attackResult, ours } from './engine/attack-rows.ts';
-import { attackMissing, scoreAttack } from './engine/attack-scores.ts';
+import { type AttackResult, attackMissing, scoreAttack } from './engine/attack-scores.ts';
+import { leastReferences, referenceScores } from './engine/reference-models.ts';
 
 const published: AttackVariant = {
   prefix: 'reference-halo-',
@@ -29,9 +36,66 @@ async function* calibrated(
   { synthetic, vocabulary }: Pick<MetricInput, 'synthetic' | 'vocabulary'>,
 ): AsyncSteps<Float64Array> {
   const sizes = { codes: vocabulary.codes.length, labels: vocabulary.labels.length };
-  const longest = lengthHistogram(columns.visitOffsets).counts.length - 1;
+  const longest = longestRecord(columns);
   const reference = yield* scoreByMarginals(smoothedMarginals(synthetic, sizes, longest), columns);
   return logs.map((log, patient) => log - (reference.logProbability[patient] as number));
+}
+
+const byReferences: AttackVariant = {
+  prefix: 'trained-calibrated-',
+  title: ', calibrated by models of other patients',
+};
+
+interface ModelOptions {
+  references: number;
+  referenceSteps: number;
+}
+
+/** Every second patient: those attacked, and those that reference models learn from. */
+const alternate = (count: number, from: 0 | 1): number[] =>
+  Array.from({ length: (count + 1 - from) >> 1 }, (_, i) => 2 * i + from);
+
+/**
+ * How much more probable each patient is to the attacked model than to models of the same generator that
+ * learned from other real patients: the likelihood ratio of one reference model, or for several the mean of
+ * its logarithm. That is offline LiRA with a fixed variance, as its authors advise for few models (Carlini et
+ * al.: Membership inference attacks from first principles, S&P 2022, sections V and VI). Every second
+ * holdout patient is a reference, the others are attacked, with as many training patients.
+ */
+async function* referenceAttack(
+  input: MetricInput<ModelOptions>,
+  attacked: { train: VisitColumns; holdout: VisitColumns },
+  logs: { train: Float64Array; holdout: Float64Array },
+): AsyncSteps<AttackResult> {
+  const [references, tested] = [0, 1].map((from) =>
+    alternate(patientCount(attacked.holdout), from as 0 | 1),
+  ) as [number[], number[]];
+  if (references.length < leastReferences || tested.length === 0)
+    return attackMissing(
+      `half of the holdout are ${references.length} patients, and a reference model needs at least ${leastReferences}`,
+    );
+  if (!input.learner)
+    return attackMissing('the generator of the model is not known, so no reference model can be trained');
+  const members = alternate(patientCount(attacked.train), 1).slice(0, tested.length);
+  const sides = [selectPatients(attacked.train, members), selectPatients(attacked.holdout, tested)];
+  const task = {
+    ...input,
+    references: selectPatients(attacked.holdout, references),
+    models: input.options.references,
+    steps: input.options.referenceSteps,
+  };
+  const found = yield* referenceScores(task, sides);
+  if (!found) return attackMissing(noScores);
+  const [ofMembers, ofOthers] = found as [Float64Array, Float64Array];
+  const less = (all: Float64Array, chosen: readonly number[], reference: Float64Array) =>
+    Float64Array.from(chosen, (patient, i) => (all[patient] as number) - (reference[i] as number));
+  return scoreAttack(
+    {
+      members: less(logs.train, members, ofMembers),
+      nonMembers: less(logs.holdout, tested, ofOthers),
+    },
+    input,
+  );
 }
 
 /**
@@ -47,6 +111,17 @@ export default defineMetric({
   range: [0, 1],
   needs: ['train', 'holdout', 'model'],
   reference: 'none',
+  options: z.object({
+    references: z
+      .int()
+      .nonnegative()
+      .max(64)
+      .default(0)
+      .describe(
+        'models of the same generator to train on half of the holdout, for an attack by likelihood ratio; each takes as long as a training on so many patients',
+      ),
+    referenceSteps: z.int().positive().default(5000).describe('most training steps of each such model'),
+  }),
   async *compute(input) {
     const { seed, replicates } = input;
     const size = Math.min(patientCount(input.train), patientCount(input.holdout));
@@ -60,7 +135,7 @@ export default defineMetric({
     const attack = (members: Float64Array, nonMembers: Float64Array) =>
       scoreAttack({ members, nonMembers }, { seed, replicates });
     const note = truncationNote(scores);
-    const found: [AttackVariant, ReturnType<typeof attack>][] = [
+    const found: [AttackVariant, AttackResult][] = [
       [{ ...ours, note }, attack(train.logProbability, holdout.logProbability)],
       [
         {
@@ -83,6 +158,10 @@ export default defineMetric({
           yield* calibrated(holdout.logProbability, attacked.holdout, input),
         ),
       ]);
+    if (input.options.references > 0) {
+      const logs = { train: train.logProbability, holdout: holdout.logProbability };
+      found.push([byReferences, yield* referenceAttack(input, attacked, logs)]);
+    }
     if (train.reference && holdout.reference)
       found.push([published, attack(train.reference.logProbability, holdout.reference.logProbability)]);
     return attackResult(found);

@@ -115,8 +115,8 @@ export const permutedAttack = (scores: AttackScores, seed: number): PermutedAtta
   const source = new RandomSource(seed, 'attack');
   const draws = new Uint32Array(count);
   for (let permutation = 0; permutation < permutations; permutation++) {
-    // The minor counter 1 keeps clear of the samples of patients, which have 0.
-    source.words(draws, 0, permutation, 1);
+    // The minor counter keeps attacks on other numbers of patients apart; samples of patients have 0.
+    source.words(draws, 0, permutation, count);
     let left = members;
     for (let patient = 0; patient < count; patient++) {
       // So many members are left for so many patients (selection sampling, Knuth 3.4.2, algorithm S).
