@@ -27,7 +27,7 @@ interface Attack {
 }
 
 const colors = ['--dx', '--px', '--rx', '--lab', '--g3', '--g7', '--g8', '--g6'];
-const dashes = ['none', '6,3', '2,2', '8,2,2,2'];
+const dashes = ['none', '6,3', '2,2', '8,2,2,2', '1,4'];
 
 const attackMetrics = (data: ReportData): MetricTable[] =>
   data.metrics.filter(({ family, metric }) => family === 'privacy' && metric.startsWith('membership-'));

@@ -1,7 +1,6 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { type DistanceTask, distanceRows, type KeyCosts, never } from '../../statistics/distance-rows.ts';
 import type { KeySets, SharedKeys } from '../../statistics/key-sets.ts';
-import { nearest } from '../../statistics/nearest.ts';
 
 /** Costs are whole numbers, so that no sum depends on its order: so many to a nat. */
 const perNat = 64;
@@ -68,22 +67,32 @@ const logMean = (logs: readonly number[]): number => {
 
 type KernelTask = Pick<DistanceTask, 'shared' | 'query' | 'reference' | 'skipSelf'>;
 
+/** Farther than any distance, also than a patient that must not be met. */
+const beyond = 2 * never;
+
 /** ln Σ K(x | y) over the references y of each query x, for one blur. */
 function* logSumsOf(task: KernelTask, { costs, logEmpty }: Part): Steps<Float64Array> {
-  const search: DistanceTask = { ...task, costs, distance: 'hamming' };
-  // Summed relative to the nearest, so that nothing underflows; in patient order, so blocks do not matter.
-  const closest = (yield* phase('nearest', 0, 2, nearest(search))).distance;
+  const count = (task.shared.sets[task.query] as KeySets).count;
   const weights = Float64Array.from({ length: reach * perNat }, (_, d) => Math.exp(-d / perNat));
-  const sums = new Float64Array(closest.length);
-  const summing = distanceRows(search, (query, row, width, _first, offset) => {
-    const shift = offset - (closest[query] as number);
-    let sum = sums[query] as number;
-    for (let j = 0; j < width; j++) sum += weights[shift + (row[j] as number)] ?? 0;
+  // Summed relative to the nearest so far, so that nothing underflows; in patient order, whatever the blocks.
+  const closest = new Int32Array(count).fill(beyond);
+  const sums = new Float64Array(count);
+  yield* distanceRows({ ...task, costs, distance: 'hamming' }, (query, row, width, _first, offset) => {
+    let [least, sum] = [closest[query] as number, sums[query] as number];
+    for (let j = 0; j < width; j++) {
+      const farther = offset + (row[j] as number) - least;
+      if (farther >= reach * perNat) continue;
+      if (farther >= 0) sum += weights[farther] as number;
+      else {
+        sum = 1 + (-farther < reach * perNat ? sum * (weights[-farther] as number) : 0);
+        least += farther;
+      }
+    }
+    closest[query] = least;
     sums[query] = sum;
   });
-  yield* phase('density', 1, 2, summing);
   return sums.map((sum, q) =>
-    closest[q] === never
+    (closest[q] as number) >= never
       ? Number.NEGATIVE_INFINITY
       : logEmpty + Math.log(sum) - (closest[q] as number) / perNat,
   );
