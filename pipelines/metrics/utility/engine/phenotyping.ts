@@ -59,8 +59,8 @@ export interface PhenotypingResult extends Means {
   variant: PhenotypingOptions['variant'];
   labels: LabelResult[];
   /**
-   * Of the clean variant, means over labels whose definition is not known, where there are any: their classifiers see
-   * the codes that make the label, so they are easier, and the other means leave them out.
+   * Of the clean variant, means over labels whose definition is not known, where there are any: their
+   * classifiers see the codes that make the label, so they are easier, and the other means leave them out.
    */
   withoutDefinition?: Means;
 }
