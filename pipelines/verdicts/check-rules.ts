@@ -160,12 +160,12 @@ const privacyRules: Particular[] = [
   },
   {
     metric: 'attribute-inference',
-    row: 'excess',
-    title: 'Attribute inference: further codes are guessed no better than from other real patients',
+    row: 'risk',
+    title: 'Attribute inference: further codes of training patients are guessed no better than others’',
     short: 'attribute inference',
     limit: 0,
     bound: 0.05,
-    limitIs: 'the same attack with real patients',
+    limitIs: 'the same attack on real patients outside the training set',
   },
   {
     metric: 'attribute-imputation',

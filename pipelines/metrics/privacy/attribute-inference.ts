@@ -6,7 +6,9 @@ import {
   type AttributeOptions,
   type AttributeResult,
   attributeInference,
+  inferenceRisk,
 } from './engine/attribute-inference.ts';
+import { riskRows } from './engine/residual-risk.ts';
 
 const referenceNote =
   'Computed as in the HALO script: of equally near patients only the first votes, so the number depends on their order.';
@@ -43,12 +45,12 @@ export default defineMetric({
   family: 'privacy',
   title: 'Attribute inference',
   about:
-    "The attacker knows a training patient's labels and common codes: how well can the other codes be guessed from the nearest synthetic patients, compared with the nearest real non-members?",
+    "The attacker knows a training patient's labels and common codes: how well can the other codes be guessed from the nearest synthetic patients, better than those of real non-members? GDPR, third test.",
   better: 'lower',
   range: [-1, 1],
   needs: ['train', 'holdout', 'synthetic'],
   reference: 'none',
-  headline: { excess: 'Attribute inference, F1 advantage' },
+  headline: { risk: 'Attribute inference, risk' },
   options: z.object({
     neighbors: z.int().positive().default(1).describe('nearest patients who vote on each code; HALO takes 1'),
     knownCodes: z.int().positive().default(100).describe('how many of the commonest codes are known'),
@@ -57,9 +59,16 @@ export default defineMetric({
   *compute({ train, holdout, synthetic, seed, replicates, options: given }) {
     const cohorts = { train, test: holdout, synthetic };
     const options: AttributeOptions = { ...given, seed, replicates };
-    const fair = yield* phase('shared votes', 0, 2, attributeInference(cohorts, options));
+    const fair = yield* phase('shared votes', 0, 3, attributeInference(cohorts, options));
     const published = { ...options, ties: 'order' } as const;
-    const reference = yield* phase('first of equals', 1, 2, attributeInference(cohorts, published));
-    return { rows: [...rowsOf(fair), ...rowsOf(reference, 'reference-halo-')] };
+    const reference = yield* phase('first of equals', 1, 3, attributeInference(cohorts, published));
+    const risk = yield* phase('with a control', 2, 3, inferenceRisk(cohorts, options));
+    const controlled = riskRows(risk, {
+      title: 'Attribute inference',
+      success:
+        'success: micro F1 of the codes guessed from the nearest of all synthetic patients against the patients’ other codes',
+      guess: 'F1 of guessing the codes of a synthetic patient drawn at random',
+    });
+    return { rows: [...controlled, ...rowsOf(fair), ...rowsOf(reference, 'reference-halo-')] };
   },
 });

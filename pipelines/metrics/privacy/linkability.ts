@@ -30,7 +30,8 @@ export default defineMetric({
     return {
       rows: riskRows(found, {
         title: 'Linkability',
-        success: 'the same synthetic patient is nearest to both parts of a real patient’s codes',
+        success:
+          'success: share of real patients for whom the same synthetic patient is nearest to both parts of their codes',
         guess: 'share of patients whose parts are linked by synthetic patients drawn at random',
       }),
     };

@@ -29,7 +29,8 @@ export default defineMetric({
     return {
       rows: riskRows(found, {
         title: 'Singling out',
-        success: 'exactly one real patient fulfils a condition that exactly one synthetic patient fulfils',
+        success:
+          'success: share of conditions, each true of exactly one synthetic patient, that are true of exactly one real patient',
         guess:
           'share of conditions that exactly one training patient fulfils, where as many codes are drawn by frequency',
       }),

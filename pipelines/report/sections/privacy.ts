@@ -90,17 +90,17 @@ const attributes = (data: ReportData): Markup | false => {
   const figures = [
     ...barsFigure(data, {
       metric: 'attribute-inference',
-      row: 'excess',
-      title: 'F1 advantage, nearest records',
+      row: 'risk',
+      title: 'Risk beyond the control, nearest records',
       about: metricNamed(data, 'attribute-inference')?.about,
       base: 0,
-      line: { at: 0, label: 'no advantage' },
+      line: { at: 0, label: 'no risk' },
     }),
     ...barsFigure(data, {
       metric: 'attribute-inference',
-      row: 'f1',
+      row: 'attack',
       title: 'F1 of guessed codes, nearest records',
-      about: 'The black tick is the same attack with real holdout patients in place of synthetic ones.',
+      about: 'The black tick is the control: the same attack on real holdout patients.',
       base: 0,
     }),
     ...imputationFigures(data),

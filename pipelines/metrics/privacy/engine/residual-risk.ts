@@ -25,6 +25,10 @@ export interface ResidualRisk {
 
 const cut = (value: number): number => Math.max(-1, Math.min(1, value));
 
+/** (attack − control) / (1 − control), from −1 to 1; null where the control leaves nothing. */
+export const residual = (attack: number, control: number): number | null =>
+  control >= 1 ? null : cut((attack - control) / (1 - control));
+
 /** The residual risk of two rates with their intervals; below 0 where the control succeeds more often. */
 const riskOf = (attack: Measure, control: Measure): Measure => {
   const { n } = attack;
@@ -86,7 +90,7 @@ export const riskRows = (
       {
         row: 'risk',
         title: `${title}, risk`,
-        about: `(attack − control) / (1 − control), where the control is the same attack on real non-members (patients not used for training); success: ${success}`,
+        about: `(attack − control) / (1 − control), where the control is the same attack on real non-members (patients not used for training); ${success}`,
       },
       risk,
       {
@@ -98,7 +102,7 @@ export const riskRows = (
       {
         row: 'attack',
         title: `${title}, success of the attack`,
-        about: `share of attacks with success: ${success}`,
+        about: success,
       },
       attack,
       { ...heldOut(control), range: [0, 1] },

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { structuredCohort } from '../../../../bench/structured-cohort.ts';
 import { drain } from '../../../../pipelines/kernel/steps.ts';
+import { inferenceRisk } from '../../../../pipelines/metrics/privacy/engine/attribute-inference.ts';
 import { linkability } from '../../../../pipelines/metrics/privacy/engine/linkability.ts';
 import { residualRisk } from '../../../../pipelines/metrics/privacy/engine/residual-risk.ts';
 import { singlingOut } from '../../../../pipelines/metrics/privacy/engine/singling-out.ts';
@@ -41,7 +42,13 @@ const attacks = {
 };
 type Attack = (typeof attacks)[keyof typeof attacks];
 
-const metricsOf: Record<string, string> = { 'singling out': 'singling-out', linkability: 'linkability' };
+const metricsOf: Record<string, string> = {
+  'singling out': 'singling-out',
+  linkability: 'linkability',
+  inference: 'attribute-inference',
+};
+const inference: Attack = (cohorts, seed = 1) => drain(inferenceRisk(cohorts, { seed, replicates: 200 }));
+
 /** What the check makes of an attack, as one of `checks`. */
 const verdictOf = (name: string, { risk }: ReturnType<Attack>) => {
   const metric = metricsOf[name] as string;
@@ -56,7 +63,7 @@ const verdictOf = (name: string, { risk }: ReturnType<Attack>) => {
 const [train, holdout, clean] = [cohort(500, 1), cohort(500, 2), cohort(500, 3)];
 const few = { train: cohort(40, 1), test: cohort(12, 2), synthetic: cohort(40, 3) };
 
-for (const [name, attack] of Object.entries(attacks)) {
+for (const [name, attack] of Object.entries({ ...attacks, inference }))
   test(`${name}: copies fail, 5 % of noisy copies too; clean patients pass; few are inconclusive`, (t) => {
     const judged = (synthetic: VisitColumns) => verdictOf(name, attack({ train, test: holdout, synthetic }));
     t.is(judged(train), 'failed');
@@ -65,6 +72,7 @@ for (const [name, attack] of Object.entries(attacks)) {
     t.is(verdictOf(name, attack(few)), 'unknown');
   });
 
+for (const [name, attack] of Object.entries(attacks)) {
   test(`${name}: a leak is the excess over the control, whatever the order of patients and codes`, (t) => {
     const copied = attack({ train, test: holdout, synthetic: train });
     t.is(copied.attack.value, 1);
@@ -146,4 +154,28 @@ test('residual risk by hand', (t) => {
   const [low, high] = of(20, 20).risk.interval as [number, number];
   t.true(low < 0 && high > 0);
   t.is(of(100, 20).risk.interval?.[1], 1);
+});
+
+test('inference by hand: the control is the same attack on others, and order plays no part', (t) => {
+  // The attacker knows codes 0 to 2. Synthetic patients give away 10 and 11 of training, 20 of the others.
+  const sides = {
+    train: recordsOf([[[0, 10]], [[1], [11]]]),
+    test: recordsOf([[[2, 20]], [[0, 1, 21]]]),
+    synthetic: recordsOf([[[0, 10]], [[1, 11]], [[2, 20]]]),
+  };
+  const found = drain(inferenceRisk(sides, { seed: 1, replicates: 0, knownCodes: [0, 1, 2] }));
+  t.is(found.attack.value, 1);
+  // Of the second, codes 0 and 1 are as near to the first two synthetic patients, of whom neither has a majority.
+  t.true(Math.abs((found.control.value ?? 0) - 2 / 3) < 1e-12);
+  t.is(found.risk.value, 1);
+  const turned = inference({ train, test: holdout, synthetic: selectPatients(train, upTo(500).reverse()) });
+  const { attack, control, risk } = inference({ train, test: holdout, synthetic: train });
+  t.deepEqual([turned.attack, turned.control, turned.risk], [attack, control, risk]);
+  const { risk: none } = inference({ ...few, synthetic: noPatients });
+  t.regex(none.note ?? '', /synthetic cohort has 0 patients/);
+  const short = recordsOf(upTo(30).map((i) => [[i % 3]]));
+  t.regex(
+    inference({ train: short, test: short, synthetic: short }).risk.note ?? '',
+    /beyond the known ones/,
+  );
 });
