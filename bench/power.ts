@@ -2,17 +2,19 @@
  * Power and false alarms of every privacy check, and of the whole verdict, under planted leaks, by the code that the
  * pipeline runs: metrics, scorecard, checks, verdict. docs/verdicts.md has the table.
  *
- *   node bench/power.ts [--patients 500,2000] [--runs 20] [--leaks none,copies-3,…] [--processes 2] [--trained]
- *     [--without METRIC,…] [--out FILE]
+ *   node bench/power.ts [--patients 500,2000] [--runs 20] [--first 0] [--leaks none,copies-3,…] [--processes 2]
+ *     [--trained] [--without METRIC,…] [--out FILE]
+ *   node bench/power.ts --show FILE,…
  *
  * Training, holdout and clean synthetic patients are independent invented ones (bench/structured-cohort.ts),
  * `--patients` a side; a leak replaces some of the synthetic ones (bench/planted-leaks.ts). The leaks `marginal`,
  * `halo` and `overtrained` are models, fitted to the training patients, which sample the synthetic ones and are
- * attacked too. Run i of every leak has the same patients. Every privacy metric and check there is takes part by
- * itself; `--trained` adds the metrics that train networks, `--without` leaves some out. `--out` grows run by run.
+ * attacked too. Run i of every leak has the same patients; `--first` is the first run. Every privacy metric and
+ * check there is takes part by itself; `--trained` adds the metrics that train networks, `--without` leaves some
+ * out. `--out` grows run by run; `--show` prints the table of such files and runs nothing.
  */
 import { fork } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
@@ -35,11 +37,13 @@ const { values } = parseArgs({
   options: {
     patients: { type: 'string', default: '500' },
     runs: { type: 'string', default: '20' },
+    first: { type: 'string', default: '0' },
     leaks: { type: 'string' },
     processes: { type: 'string', default: '1' },
     trained: { type: 'boolean', default: false },
     without: { type: 'string', default: '' },
     out: { type: 'string' },
+    show: { type: 'string' },
   },
 });
 
@@ -195,13 +199,13 @@ const main = async (): Promise<void> => {
   const unknown = chosen.filter((leak) => !known.includes(leak));
   if (unknown.length > 0)
     throw new RangeError(`no leak ${unknown.join(', ')}; there are ${known.join(', ')}`);
-  const tasks = values.patients
-    .split(',')
-    .flatMap((patients) =>
-      chosen.flatMap((leak) =>
-        Array.from({ length: Number(values.runs) }, (_, run) => ({ patients: Number(patients), leak, run })),
-      ),
-    );
+  const tasks = values.patients.split(',').flatMap((patients) =>
+    chosen.flatMap((leak) =>
+      Array.from({ length: Number(values.runs) }, (_, at) => ({
+        ...{ patients: Number(patients), leak, run: Number(values.first) + at },
+      })),
+    ),
+  );
   const done: (Done | undefined)[] = tasks.map(() => undefined);
   const finished = () => done.filter((one) => one !== undefined);
   const began = performance.now();
@@ -242,4 +246,7 @@ if (process.env['POWER_CHILD']) {
     await backend;
     process.send?.(await measure(task));
   });
+} else if (values.show) {
+  const files = await Promise.all(values.show.split(',').map((file) => readFile(file, 'utf8')));
+  printTable(files.flatMap((text) => JSON.parse(text) as Done[]));
 } else await main();
