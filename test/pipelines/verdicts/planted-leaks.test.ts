@@ -1,18 +1,23 @@
 import test from 'ava';
 import { plantedLeaks } from '../../../bench/planted-leaks.ts';
 import { structuredCohort, structuredShape } from '../../../bench/structured-cohort.ts';
+import { withPlantedCopies } from '../../../infra/demo/invented.ts';
 import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import { metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
-import { codesOfPatient, patientCount } from '../../../pipelines/patients/visit-columns.ts';
+import {
+  codesOfPatient,
+  patientCount,
+  type VisitColumns,
+} from '../../../pipelines/patients/visit-columns.ts';
 import { checksOf } from '../../../pipelines/verdicts/checks.ts';
 import { metricTables } from '../../../pipelines/verdicts/metric-tables.ts';
 import { verdictCard } from '../../../pipelines/verdicts/verdict-card.ts';
 
 const [train, holdout, clean] = [1, 2, 3].map((side) => structuredCohort(150, 100_000 + side)) as [
-  ReturnType<typeof structuredCohort>,
-  ReturnType<typeof structuredCohort>,
-  ReturnType<typeof structuredCohort>,
+  VisitColumns,
+  VisitColumns,
+  VisitColumns,
 ];
 /** Uniform numbers without a pattern that a leak could follow. */
 const uniforms = () => {
@@ -34,12 +39,12 @@ const vocabulary = {
   labels: Array.from({ length: structuredShape.labels }, (_, i) => `label ${i}`),
 };
 
-/** What the verdict of a cohort with this leak says of privacy. */
-const privacyOf = async (leak: string) => {
+/** What the verdict says of the privacy of a synthetic cohort. */
+const privacyOf = async (synthetic: VisitColumns) => {
   const parties = { vocabulary, train, validation: structuredCohort(0, 0), holdout };
-  const settings = { generator: leak, metrics, seed: 0, replicates: 100, suppressBelow: 0 };
-  const { card } = await drainAsync(scoreCohort({ ...settings, ...parties, synthetic: planted(leak) }));
-  const generators = [{ name: leak, isBaseline: false }];
+  const settings = { generator: 'planted', metrics, seed: 0, replicates: 100, suppressBelow: 0 };
+  const { card } = await drainAsync(scoreCohort({ ...settings, ...parties, synthetic }));
+  const generators = [{ name: 'planted', isBaseline: false }];
   const { checks } = checksOf(metricTables([card], 0), generators);
   return verdictCard({ generators, checks, metrics: card.metrics }).generators[0]?.privacy;
 };
@@ -67,7 +72,13 @@ test('a leak replaces as many patients as its name says, in their places', (t) =
 });
 
 test('planted copies, noisy ones and stitched visits make privacy poor; independent patients do not', async (t) => {
-  t.not((await privacyOf('none'))?.standing, 'poor');
+  t.not((await privacyOf(planted('none')))?.standing, 'poor');
   for (const leak of ['copies-25', 'noisy-100', 'visits-100', 'warm'])
-    t.is((await privacyOf(leak))?.standing, 'poor', leak);
+    t.is((await privacyOf(planted(leak)))?.standing, 'poor', leak);
+});
+
+test('the copies that the demo on invented patients plants make privacy poor', async (t) => {
+  const real = { ...train, vocabulary, split: new Uint8Array(150) };
+  const verdict = await privacyOf(withPlantedCopies({ ...clean, vocabulary }, real, 0));
+  t.is(verdict?.standing, 'poor');
 });
