@@ -12,6 +12,7 @@ import {
   familyTitles,
   fold,
   outcomeMark,
+  outcomeWords,
   type Section,
   withInterval,
 } from './section.ts';
@@ -166,7 +167,7 @@ export const leaderboard = (data: ReportData): Section => ({
       ? html`<p>No generator reached a scorecard in this run; see the lineage for what was made.</p>`
       : html`<p>Every synthetic cohort against the ${counted(data.real.patients, 'real patient')} of the training split, best same-visit co-occurrence R² first. R² is 1 when all frequencies agree and below 0 when they are worse than a constant; distances are 0 when the distributions agree.${intervalNote(data)} ${
           data.checks.length > 0 &&
-          html`A number with a threshold carries the result of its <a href="#checked">check</a>: ${outcomeMark('passed')} passed, ${outcomeMark('failed')} failed, ${outcomeMark('unknown')} inconclusive. `
+          html`A number with a threshold carries the result of its <a href="#checked">check</a>: ${(['passed', 'failed', 'unknown'] as const).map((outcome, i) => html`${i > 0 && ', '}${outcomeMark(outcome)} <span aria-hidden="true">${outcomeWords[outcome]}</span>`)}. `
         }Headings lead to definitions.</p>
 ${families.map((family) => familyTables(data, family))}${referenceNote(data)}${copyButton('headlines', 'the leaderboard')}`,
 });

@@ -93,7 +93,7 @@ const rocs = (data: ReportData): Markup | false => {
     };
     return html`<figure><figcaption>${generatorName(data, generator)}</figcaption><div class="log">${rocChart(lines, 'log', least, { id: `roc-${i}-log`, ...caption })}</div><div class="linear">${rocChart(lines, 'linear', least, { id: `roc-${i}-linear`, ...caption })}</div></figure>`;
   });
-  return html`<h4>ROC curves</h4><p class="about">A curve on the diagonal is guessing. The logarithmic scale shows what matters most: which training patients an attack finds at few false positives. Rates below ${percent(least)} stand at the edge.</p><div class="toolbar scaled">${scaleSwitch('roc')}${legend([...shown.values()])}</div>${panels(figures, 'generator')}`;
+  return html`<h4>ROC curves</h4><p class="about">A curve on the diagonal is guessing. The logarithmic scale shows what matters most: which training patients an attack finds at few false positives. Rates below ${percent(least)} are drawn at the edge.</p><div class="toolbar scaled">${scaleSwitch('roc')}${legend([...shown.values()])}</div>${panels(figures, 'generator')}`;
 };
 
 const rateRows = ['auc', 'tpr-at-0.1-percent', 'tpr-at-1-percent', 'tpr-at-10-percent'] as const;

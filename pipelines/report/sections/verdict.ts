@@ -24,6 +24,9 @@ export const verdict = (data: ReportData): Section => ({
       (row) =>
         html`<li><h3>${generatorName(data, row.generator)}</h3><dl>${families.map((family) => familyCell(family, row[family]))}</dl></li>`,
     )}</ul>
-<p class="note">Good: every check that a verdict needs is passed. Poor: a check fails. Inconclusive: all else. Each check, its threshold and its numbers: <a href="#checked">what was checked</a>. The decision to release is not made on this page.</p>${copyButton('verdict', 'the verdict')}`
+<p class="note">Good: every check that a verdict needs is passed. Poor: a check fails. Inconclusive: all else. Each check, its threshold and its numbers: <a href="#checked">what was checked</a>. The decision to release is not made on this page.${
+      data.suppressBelow < 2 &&
+      html` <strong>Small groups are not suppressed on this page: it may reveal single patients.</strong>`
+    }</p>${copyButton('verdict', 'the verdict')}`
   }`,
 });

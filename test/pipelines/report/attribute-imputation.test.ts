@@ -96,7 +96,7 @@ test('each generator has its curve and its rates by threshold, described in word
   t.notRegex(page.replace(/<script>.*<\/script>/s, ''), /\bNaN\b|\bundefined\b|Infinity|\[object/);
 });
 
-test('where nobody tried, nothing is said', (t) => {
+test('nothing where the attack was not made', (t) => {
   const without = assembleReport(run);
   t.deepEqual(without.beliefs, []);
   t.false(reportPage(without).includes('beliefs-'));

@@ -92,7 +92,7 @@ test('the same run gives the same bytes, whatever was drawn before', (t) => {
   t.is(pageOf(exampleRun(2)), first);
 });
 
-test('what was not measured is said at the top, and again in words', (t) => {
+test('what was not measured is stated at the top, and again in words', (t) => {
   const { document } = parseHTML(pageOf(similarityOnly));
   t.regex(
     document.querySelector('header .warning')?.textContent ?? '',
@@ -211,7 +211,7 @@ test('a family with many numbers shows those of checks, folds the rest, and stat
   t.regex(text, /Could not be computed: Absent \(Too few patients\)\./);
 });
 
-test('a copier fails every privacy check, and intervals stand beside their numbers', (t) => {
+test('a copier fails every privacy check, and intervals are beside their numbers', (t) => {
   const data = assembleReport(exampleRun(1));
   const outcomes = data.checks
     .filter(({ family }) => family === 'privacy')
@@ -256,6 +256,9 @@ test('the verdict comes first, and the page and report.json state the same', (t)
   t.is(first?.id, 'verdict');
   t.is(first?.querySelector('.release')?.textContent, data.verdict.sentence);
   t.regex(data.verdict.sentence, /^Do not release: halo fails 7 privacy checks \(strongest attack, /);
+  const reveals = /Small groups are not suppressed/;
+  t.notRegex(first?.textContent ?? '', reveals);
+  t.regex(parseHTML(pageOf(exampleRun(1, 0))).document.querySelector('#verdict')?.textContent ?? '', reveals);
   const rows = [...document.querySelectorAll('.verdict-card > li')];
   t.is(rows.length, data.generators.length);
   for (const [i, row] of rows.entries()) {

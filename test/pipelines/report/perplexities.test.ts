@@ -58,7 +58,7 @@ test('methods by rows, kinds by columns, lpl before mpl, intervals below; what c
   t.regex(text, /65\.875<span class="interval">60\.000 to 70\.000/);
   t.regex(text, /206\.3<span class="interval">171\.0 to 270\.0/);
   t.regex(text, /This one &lt;cannot&gt;\./);
-  t.notRegex(text, /400/, 'what the published code computes stands elsewhere');
+  t.notRegex(text, /400/, 'what the published code computes is elsewhere');
   t.regex(text, /rows in gray/);
   const page = reportPage(data);
   t.regex(page, /<div id="perplexities"/);

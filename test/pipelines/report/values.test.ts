@@ -110,7 +110,7 @@ test('lab values and gaps have a section: two scatters, bars and lines per gener
   t.notRegex(page.replace(/<script>.*<\/script>/s, ''), /\bNaN\b|\bundefined\b|Infinity|\[object/);
 });
 
-test('tests and record lengths of too few real patients are left out, and that is said', async (t) => {
+test('tests and record lengths of too few real patients are left out, and that is stated', async (t) => {
   const input = await run(11);
   const shown = (enough: number) => assembleReport({ ...input, suppressBelow: enough });
   t.true(shown(120).labs.every(({ presence, leftOut }) => presence.length + leftOut === 12 && leftOut > 0));
@@ -135,7 +135,7 @@ test('without ranges there is no such section', (t) => {
   t.is(document.querySelector('#values'), null);
 });
 
-test('ranges are named with their numbers, and the lineage says the order of the tokens', async (t) => {
+test('ranges are named with their numbers, and the lineage states the order of the tokens', async (t) => {
   t.is(codeName(vocabulary, 14), 'lab 50804 Test 4 2–3 mg/dL');
   t.is(codeName(vocabulary, firstGap), 'gap days since the last admission 0–10 days');
   const { document } = pageOf(await run(11));
