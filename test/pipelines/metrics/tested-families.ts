@@ -119,7 +119,7 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
     // The headline is a mean over labels, most of which nothing can be learned of here.
     leading: {
       // No definition of these labels is known, so they have means of their own.
-      phenotyping: 'no-definition-gap-synthetic-auc',
+      phenotyping: 'undefined-gap-synthetic-auc',
       'phenotyping-as-published': 'synthetic-auc',
       'rare-conditions': 'L0: augmented-auc',
     },

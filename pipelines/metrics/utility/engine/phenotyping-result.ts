@@ -29,6 +29,7 @@ const trained: Record<Arrangement, string> = {
   real: 'trained on real patients',
   'real-on-synthetic': 'trained on real patients, asked about synthetic ones',
 };
+const spreadOf = { accuracy: 'Accuracy', f1: 'F1', auc: 'AUC' } as const;
 /** The synthetic cohort leads: it is what is judged. */
 const order: readonly Arrangement[] = ['synthetic', 'augmented', 'real-on-synthetic', 'real'];
 
@@ -46,27 +47,65 @@ const labelRows = ({ name, positives, note, results }: LabelResult): PartialRow[
       }),
     );
 
-/** Means over labels, then what is gained or lost against classifiers trained on real patients. */
+/** Which labels rows of means are over: a prefix of the row names, and words for the titles. */
+interface LabelGroup {
+  prefix: string;
+  over: string;
+  labels: readonly LabelResult[];
+}
+
 const meanRows = (
   { average, gap }: Pick<PhenotypingResult, 'average' | 'gap'>,
-  prefix: string,
-  over: string,
+  { prefix, over }: LabelGroup,
 ): PartialRow[] => [
   ...order.flatMap((arrangement) =>
     classificationRows(average[arrangement], {
       prefix: `${prefix}${arrangement}-`,
-      title: `${trained[arrangement]}, ${over}`,
+      title: `${trained[arrangement]}, mean over ${over}`,
       nIs: 'keys',
       real: arrangement === 'real' ? undefined : average.real,
     }),
   ),
   ...order.flatMap((arrangement) => {
-    const lost = gap[arrangement];
-    const of = prefix === '' ? '' : `, ${over}`;
-    const title = `${trained[arrangement]}, less trained on real ones${of}`;
-    return lost ? gapRows(lost, { prefix: `${prefix}gap-${arrangement}-`, title }) : [];
+    const found = gap[arrangement];
+    const title = `${trained[arrangement]}, less trained on real ones${prefix && `, ${over}`}`;
+    return found ? gapRows(found, { prefix: `${prefix}gap-${arrangement}-`, title }) : [];
   }),
 ];
+
+/** Population standard deviation; null of fewer than two values. */
+const deviation = (values: readonly number[]): number | null => {
+  if (values.length < 2) return null;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+};
+
+/** How much labels differ, as the standard deviations of HALO's table 4. */
+const spreadRows = ({ prefix, over, labels }: LabelGroup): PartialRow[] =>
+  (['real', 'synthetic', 'augmented'] as const).flatMap((arrangement) =>
+    (['accuracy', 'f1', 'auc'] as const).map((name): PartialRow => {
+      const values = (of: Arrangement) =>
+        labels.flatMap(({ results }) => {
+          const { value } = results[of][name];
+          return value === null ? [] : [value];
+        });
+      const own = values(arrangement);
+      const value = deviation(own);
+      return {
+        row: `${prefix}${arrangement}-${name}-sd`,
+        title: `${spreadOf[name]}, ${trained[arrangement]}, standard deviation over ${over}`,
+        about:
+          'how much the value differs from label to label (population standard deviation): most of it is that some labels are harder to predict than others',
+        value,
+        real: arrangement === 'real' ? undefined : deviation(values('real')),
+        n: own.length,
+        nIs: 'keys',
+        better: 'closer-to-real',
+        range: [0, 0.5],
+        note: value === null ? 'Fewer than two labels could be measured.' : undefined,
+      };
+    }),
+  );
 
 /** HALO's phenotyping as rows: means over labels first, then what is gained or lost, then label by label. */
 export async function* phenotypingResult(
@@ -82,15 +121,18 @@ export async function* phenotypingResult(
     seed,
     replicates,
   });
-  const means = [
-    ...meanRows(found, '', 'mean over labels'),
-    ...(found.withoutDefinition
-      ? meanRows(
-          found.withoutDefinition,
-          'no-definition-',
-          'mean over labels without a known definition, whose codes are in the input',
-        )
-      : []),
+  const isDefined = (label: number) => variant === 'paper' || definitions[label] !== undefined;
+  const main = { prefix: '', over: 'labels', labels: found.labels.filter((_, label) => isDefined(label)) };
+  const others = {
+    prefix: 'undefined-',
+    over: 'labels without a known definition',
+    labels: found.labels.filter((_, label) => !isDefined(label)),
+  };
+  const averages = [
+    ...meanRows(found, main),
+    ...(found.undefinedLabels ? meanRows(found.undefinedLabels, others) : []),
+    ...spreadRows(main),
+    ...(found.undefinedLabels ? spreadRows(others) : []),
   ];
   const bars = labelSeries(
     found.labels.map(({ name, positives, results }) => ({
@@ -99,5 +141,5 @@ export async function* phenotypingResult(
       values: Object.fromEntries(arrangements.map((a) => [a, results[a].auc])),
     })),
   );
-  return { rows: [...means, ...found.labels.flatMap(labelRows)], series: { 'label-auc': bars } };
+  return { rows: [...averages, ...found.labels.flatMap(labelRows)], series: { 'label-auc': bars } };
 }

@@ -53,16 +53,16 @@ export interface LabelResult {
   results: Record<Arrangement, ClassificationMeasures>;
 }
 
-type Means = Pick<Summary<Arrangement>, 'average' | 'gap'>;
+type LabelMeans = Pick<Summary<Arrangement>, 'average' | 'gap'>;
 
-export interface PhenotypingResult extends Means {
+export interface PhenotypingResult extends LabelMeans {
   variant: PhenotypingOptions['variant'];
   labels: LabelResult[];
   /**
-   * Of the clean variant, means over labels whose definition is not known, where there are any: their
-   * classifiers see the codes that make the label, so they are easier, and the other means leave them out.
+   * Means over the labels without a known definition, whose codes stay in the input: they are no part of
+   * `average` and `gap`. Absent where there are none, and for the paper's variant, which hides nothing.
    */
-  withoutDefinition?: Means;
+  undefinedLabels?: LabelMeans;
 }
 
 const sources = ['real', 'synthetic', 'augmented'] as const;
@@ -109,7 +109,8 @@ const describe = (
  * HALO's phenotyping (Theodorou et al. 2023, table 4; evaluate_synthetic_training.py): per label a
  * bidirectional LSTM with a linear head on balanced sets, trained on real, on synthetic, and on both, and
  * asked about real test patients; the real one also about synthetic patients. Validation is on real patients,
- * as in the script. Averages leave out labels without enough patients and never fill them in. Patients
+ * as in the script. Averages leave out labels without enough patients and never fill them in; a label whose
+ * definition is not known has averages apart, as its classifier may read it off its own codes. Patients
  * without visits take no part.
  */
 export async function* phenotyping(
@@ -138,22 +139,34 @@ export async function* phenotyping(
     for (const [i, { plan }] of planned.entries())
       cells.push(...cellsOf(plan, source, trained[i] as ClassifierScores));
   }
-  const summaryOf = (isPart: (label: number) => boolean) =>
+  const summaryOf = (own: Cell<Arrangement>[]) =>
     summarize({
       arrangements,
-      cells: cells.filter(({ label }) => isPart(label)),
+      cells: own,
       baseline: 'real',
       cohortSizes: [patientCount(cohorts.test), patientCount(asked)],
       seed,
       replicates,
     });
-  const isOpen = (label: number) => variant === 'clean' && definitions[label] === undefined;
-  const summary = summaryOf((label) => !isOpen(label));
-  const open = plans.some(({ label }) => isOpen(label)) ? summaryOf(isOpen) : undefined;
-  const labels = plans.map((plan) => {
-    const { label } = plan;
-    const own = isOpen(label) && open ? open : summary;
-    return describe(plan, vocabulary.labels[label] as string, definitions[label], variant, own);
-  });
-  return { variant, labels, average: summary.average, gap: summary.gap, withoutDefinition: open };
+  const isClean = (label: number) => variant === 'paper' || definitions[label] !== undefined;
+  const summary = summaryOf(cells.filter(({ label }) => isClean(label)));
+  const others = plans.every(({ label }) => isClean(label))
+    ? undefined
+    : summaryOf(cells.filter(({ label }) => !isClean(label)));
+  const labels = plans.map((plan) =>
+    describe(
+      plan,
+      vocabulary.labels[plan.label] as string,
+      definitions[plan.label],
+      variant,
+      isClean(plan.label) ? summary : (others ?? summary),
+    ),
+  );
+  return {
+    variant,
+    labels,
+    average: summary.average,
+    gap: summary.gap,
+    ...(others && { undefinedLabels: { average: others.average, gap: others.gap } }),
+  };
 }
