@@ -125,7 +125,7 @@ export default defineMetric({
         row: 'authenticity',
         title: 'Authenticity',
         about:
-          'share of real patients whose nearest synthetic patient is farther from them than their nearest real one (equally far counts half, an exact copy nothing); copies make it small, independent real patients give about one half',
+          'share of synthetic patients who are farther from their nearest real patient than that one is from its nearest other real patient (equally far counts half, an exact copy nothing); copies make it small, see what real patients outside the training set reach',
       },
     ];
     const sizes = [patientCount(real), patientCount(made)] as const;
@@ -138,10 +138,16 @@ export default defineMetric({
     const reals = yield* phase(
       'real to real',
       0,
-      2,
+      3,
       nearestFew({ ...search, reference: 0, skipSelf: true }, few),
     );
-    const mades = yield* phase('real to synthetic', 1, 2, nearestFew({ ...search, reference: 1 }, few));
+    const mades = yield* phase('real to synthetic', 1, 3, nearestFew({ ...search, reference: 1 }, few));
+    const back = yield* phase(
+      'synthetic to real',
+      2,
+      3,
+      nearestFew({ ...search, query: 1, reference: 0 }, few),
+    );
     const codes = vocabulary.codes.length;
     const center = centerOf(real, codes);
     const precise = insides(distancesTo(center, made), radiiOf(distancesTo(center, real)));
@@ -155,15 +161,18 @@ export default defineMetric({
           (flag, p) => flag & Number((toMade.distance[p] as number) <= (toReal.distance[p] as number)),
         ),
       );
-      // Equally near counts half: where no one has to be nearer, neither is.
-      const authentic = Float64Array.from(toMade.distance, (distance, p) => {
-        const apart = distance - (toReal.distance[p] as number);
+      // A copy is nearer to its original than other real patients are. Equally near counts half: where no one has
+      // to be nearer, neither is.
+      const origin = firstPresent(back, sizes[1], counts?.[0]);
+      const authentic = Float64Array.from(origin.distance, (distance, s) => {
+        const original = origin.index[s] as number;
+        const apart = original < 0 ? 1 : distance - (toReal.distance[original] as number);
         return apart > 0 ? 1 : apart === 0 && distance > 0 ? 0.5 : 0;
       });
       return [
         nearness(precise.map((flags) => weighted(flags, counts?.[1]))),
         nearness(covered.map((flags) => weighted(flags, counts?.[0]))),
-        weighted(authentic, counts?.[0]),
+        weighted(authentic, counts?.[1]),
       ];
     };
     const points = numbers().map((value) => ({ value, range: [0, 1] as const }));
@@ -173,7 +182,7 @@ export default defineMetric({
     );
     return {
       rows: numbers().map((value, i) =>
-        measureRow(rows[i] as (typeof rows)[number], measured(value, sizes[i === 0 ? 1 : 0], intervals[i])),
+        measureRow(rows[i] as (typeof rows)[number], measured(value, sizes[i === 1 ? 0 : 1], intervals[i])),
       ),
     };
   },
