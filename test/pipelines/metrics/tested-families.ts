@@ -93,6 +93,7 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       duplicates: 'share',
       'lab-values': 'shift',
       'visit-gaps': 'by-length',
+      'return-times': 'distance',
       'language-model': 'f1',
       'imputation-perplexity': 'lpl-all',
     },

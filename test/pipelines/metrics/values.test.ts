@@ -2,6 +2,7 @@ import test from 'ava';
 import { drain } from '../../../pipelines/kernel/steps.ts';
 import type { MetricInput, MetricResult } from '../../../pipelines/metrics/metric.ts';
 import labValues from '../../../pipelines/metrics/similarity/lab-values.ts';
+import returnTimes from '../../../pipelines/metrics/similarity/return-times.ts';
 import visitGaps from '../../../pipelines/metrics/similarity/visit-gaps.ts';
 import {
   numberColumn,
@@ -152,6 +153,22 @@ test('gaps: mean, distance, and mean by record length in closed form', (t) => {
     synthetic: [0, 0, 2, 2, 0, 1, 0, 0],
     patients: [0, 1, 2, 1, 0, 1, 0, 0],
   });
+});
+
+test('returns in closed form: a record that ends is no return', (t) => {
+  // Real: 5 visits, returns after 10 and 300 days. Synthetic: 4 visits, returns after 20 and 20 days.
+  const theirs = returning([10], [300], []);
+  const ours = returning([20], [20]);
+  const given = { ...input(theirs, ours), options: { horizon: 365 } };
+  const { rows } = drain(returnTimes.compute(given));
+  const found = valuesOf({ rows });
+  t.is(found['within-30-days'], 1 / 2);
+  t.is(rows.find(({ row }) => row === 'within-30-days')?.real, 1 / 5);
+  t.true(Math.abs((found['distance'] as number) - (1 / 2 - 1 / 5)) < 1e-12);
+  const [a, b] = [(10 + 300 + 3 * 365) / 5, (2 * 20 + 2 * 365) / 4];
+  t.true(Math.abs((found['restricted-mean-difference'] as number) - Math.abs(a - b)) < 1e-9);
+  const same = valuesOf(drain(returnTimes.compute({ ...given, synthetic: given.train })));
+  t.like(same, { distance: 0, 'restricted-mean-difference': 0 });
 });
 
 test('a cohort against itself: no distance, no shift, R² of one', (t) => {
