@@ -3,7 +3,7 @@ import { type DistanceTask, distanceRows, never, type RowVisitor } from './dista
 import type { KeySets } from './key-sets.ts';
 
 /** Nearest references of the queries `from … to - 1`, by position in that range. */
-interface Nearest {
+export interface Nearest {
   /** `never` where there is no other patient. */
   distance: Int32Array;
   /** The lowest index among the nearest; −1 where there is none. */
@@ -55,33 +55,11 @@ export function* nearest(task: DistanceTask, copiesCount = true): Steps<Nearest>
 }
 
 /**
- * Both directions of a symmetric distance in one pass over the pairs: the nearest reference of each query and
- * the nearest query of each reference. Shards of queries merge by the minimum over `ofReferences`.
- */
-export function* nearestBothWays(
-  task: DistanceTask,
-): Steps<{ ofQueries: Int32Array; ofReferences: Int32Array }> {
-  if (task.distance === 'halo') throw new RangeError('the `halo` distance is not symmetric');
-  const from = task.from ?? 0;
-  const ofQueries = new Int32Array(rangeOf(task)).fill(never);
-  const ofReferences = new Int32Array((task.shared.sets[task.reference] as KeySets).count).fill(never);
-  yield* distanceRows(task, (query, row, width, first, offset) => {
-    let least = ofQueries[query - from] as number;
-    for (let j = 0; j < width; j++) {
-      const distance = offset + (row[j] as number);
-      if (distance < least) least = distance;
-      if (distance < (ofReferences[first + j] as number)) ofReferences[first + j] = distance;
-    }
-    ofQueries[query - from] = least;
-  });
-  return { ofQueries, ofReferences };
-}
-
-/**
  * The k nearest references of each query, ascending by distance, the first in the cohort of equals;
- * `[queries, k]` row-major. `never` and −1 where there are fewer.
+ * `[queries, k]` row-major. `never` and −1 where there are fewer. `copiesCount`
+ * as for `nearest`.
  */
-export function* nearestFew(task: DistanceTask, k: number): Steps<Nearest> {
+export function* nearestFew(task: DistanceTask, k: number, copiesCount = true): Steps<Nearest> {
   const from = task.from ?? 0;
   const found = noNeighbors(rangeOf(task) * k);
   const { distance: kept, index } = found;
@@ -91,7 +69,7 @@ export function* nearestFew(task: DistanceTask, k: number): Steps<Nearest> {
     let worst = kept[last] as number;
     for (let j = 0; j < width; j++) {
       const distance = offset + (row[j] as number);
-      if (distance >= worst) continue;
+      if (distance >= worst || (!copiesCount && distance === 0)) continue;
       let at = last;
       for (; at > start && (kept[at - 1] as number) > distance; at--) {
         kept[at] = kept[at - 1] as number;

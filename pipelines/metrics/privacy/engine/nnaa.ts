@@ -1,9 +1,9 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { patientCount } from '../../../patients/visit-columns.ts';
-import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
 import { type Distance, keysFor } from '../../statistics/distance-rows.ts';
+import { halfSampleIntervals } from '../../statistics/half-samples.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
-import { nearest, nearestBothWays } from '../../statistics/nearest.ts';
+import { type Nearest, nearestFew } from '../../statistics/nearest.ts';
 import {
   type PrivacyCohorts,
   sample,
@@ -31,15 +31,18 @@ interface NnaaOptions {
   size?: number;
 }
 
-/** Distance of each patient of one cohort to the nearest of another (of its own: but itself). */
+/** Neighbors looked at per patient: that half of the patients lack all of them has a probability of 1/256. */
+const few = 8;
+
+/** The `few` nearest of another cohort (of one's own: but oneself) for each patient. */
 interface NnaaDistances {
-  testToSynthetic: Int32Array;
-  testToTest: Int32Array;
-  trainToSynthetic: Int32Array;
-  trainToTrain: Int32Array;
-  syntheticToTest: Int32Array;
-  syntheticToTrain: Int32Array;
-  syntheticToSynthetic: Int32Array;
+  testToSynthetic: Nearest;
+  testToTest: Nearest;
+  trainToSynthetic: Nearest;
+  trainToTrain: Nearest;
+  syntheticToTest: Nearest;
+  syntheticToTrain: Nearest;
+  syntheticToSynthetic: Nearest;
 }
 
 export interface NnaaResult {
@@ -70,71 +73,79 @@ function* measureDistances({ train, test, synthetic }: PrivacyCohorts, form: Nna
   const distance = distanceOf[form];
   const shared = keysFor([train, test, synthetic], distance);
   const copiesCount = form !== 'published';
-  const search = (query: number, reference: number) =>
-    nearest(
-      { shared, query, reference, distance, skipSelf: copiesCount && query === reference },
-      copiesCount,
-    );
-  function* across(real: number, at: number): Steps<[Int32Array, Int32Array]> {
-    if (form === 'published') {
-      const there = yield* phase('real to synthetic', at, 7, search(real, SYNTHETIC));
-      const back = yield* phase('synthetic to real', at + 1, 7, search(SYNTHETIC, real));
-      return [there.distance, back.distance];
-    }
-    const both = nearestBothWays({ shared, query: real, reference: SYNTHETIC, distance });
-    const { ofQueries, ofReferences } = yield* phase('real and synthetic', at, 7, both);
-    return [ofQueries, ofReferences];
-  }
-  const [testToSynthetic, syntheticToTest] = yield* across(TEST, 0);
-  const [trainToSynthetic, syntheticToTrain] = yield* across(TRAIN, 2);
-  const testToTest = yield* phase('test to test', 4, 7, search(TEST, TEST));
-  const trainToTrain = yield* phase('train to train', 5, 7, search(TRAIN, TRAIN));
-  const syntheticToSynthetic = yield* phase('synthetic to synthetic', 6, 7, search(SYNTHETIC, SYNTHETIC));
+  const search = (name: string, at: number, query: number, reference: number) => {
+    const skipSelf = copiesCount && query === reference;
+    const steps = nearestFew({ shared, query, reference, distance, skipSelf }, few, copiesCount);
+    return phase(name, at, 7, steps);
+  };
   return {
-    testToSynthetic,
-    syntheticToTest,
-    trainToSynthetic,
-    syntheticToTrain,
-    testToTest: testToTest.distance,
-    trainToTrain: trainToTrain.distance,
-    syntheticToSynthetic: syntheticToSynthetic.distance,
+    testToSynthetic: yield* search('test to synthetic', 0, TEST, SYNTHETIC),
+    syntheticToTest: yield* search('synthetic to test', 1, SYNTHETIC, TEST),
+    trainToSynthetic: yield* search('train to synthetic', 2, TRAIN, SYNTHETIC),
+    syntheticToTrain: yield* search('synthetic to train', 3, SYNTHETIC, TRAIN),
+    testToTest: yield* search('test to test', 4, TEST, TEST),
+    trainToTrain: yield* search('train to train', 5, TRAIN, TRAIN),
+    syntheticToSynthetic: yield* search('synthetic to synthetic', 6, SYNTHETIC, SYNTHETIC),
   };
 }
 
-/** 1 where the nearest of the other cohort is farther than the nearest of one's own; ties are 0. */
-const farther = (other: Int32Array, own: Int32Array): Uint8Array =>
-  Uint8Array.from(other, (distance, i) => (distance > (own[i] as number) ? 1 : 0));
+/** Distance of a patient to the nearest that is kept, or to the farthest known where none is. */
+const nearestKept = ({ distance, index }: Nearest, patient: number, kept?: Uint8Array): number => {
+  let at = patient * few;
+  if (!kept) return distance[at] as number;
+  for (const last = at + few - 1; at < last; at++) {
+    const neighbor = index[at] as number;
+    if (neighbor < 0 || kept[neighbor] === 1) break;
+  }
+  return distance[at] as number;
+};
 
-/** Accuracies and loss of distances, which may have been measured in shards and put together. */
+/** Share of patients whose nearest of the other cohort is farther than that of their own; ties are not. */
+function fartherShare(
+  other: Nearest,
+  own: Nearest,
+  keptOther: Uint8Array | undefined,
+  keptOwn: Uint8Array | undefined,
+): number {
+  const count = other.distance.length / few;
+  let [farther, judged] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    if (keptOwn?.[i] === 0) continue;
+    judged++;
+    if (nearestKept(other, i, keptOther) > nearestKept(own, i, keptOwn)) farther++;
+  }
+  return farther / judged;
+}
+
+/** Accuracies and loss of distances. */
 function scoreNnaa(found: NnaaDistances, options: Pick<NnaaOptions, 'seed' | 'replicates'>): NnaaResult {
-  const test = farther(found.testToSynthetic, found.testToTest);
-  const train = farther(found.trainToSynthetic, found.trainToTrain);
-  const asTest = farther(found.syntheticToTest, found.syntheticToSynthetic);
-  const asTrain = farther(found.syntheticToTrain, found.syntheticToSynthetic);
-  const accuracies = (share: (flags: Uint8Array, group: number) => number) => {
-    const testAccuracy = (share(test, 0) + share(asTest, 2)) / 2;
-    const trainAccuracy = (share(train, 1) + share(asTrain, 2)) / 2;
+  const n = found.testToTest.distance.length / few;
+  const accuracies = ([train, test, synthetic]: readonly Uint8Array[]) => {
+    const asReal = fartherShare(found.testToSynthetic, found.testToTest, synthetic, test);
+    const asTrain = fartherShare(found.trainToSynthetic, found.trainToTrain, synthetic, train);
+    const made = found.syntheticToSynthetic;
+    const testAccuracy = (asReal + fartherShare(found.syntheticToTest, made, test, synthetic)) / 2;
+    const trainAccuracy = (asTrain + fartherShare(found.syntheticToTrain, made, train, synthetic)) / 2;
     return [testAccuracy, trainAccuracy, testAccuracy - trainAccuracy];
   };
-  const plain = accuracies((flags) => flags.reduce((sum, flag) => sum + flag, 0) / flags.length);
-  const intervals = bootstrapIntervals({
+  const plain = accuracies([]);
+  const ranges = [[0, 1] as const, [0, 1] as const, [-1, 1] as const];
+  const intervals = halfSampleIntervals(plain, ranges, {
     ...options,
-    sizes: [test.length, train.length, asTest.length],
-    statistics: (counts) =>
-      accuracies(
-        (flags, group) =>
-          flags.reduce((sum, flag, i) => sum + flag * (counts[group]?.[i] as number), 0) / flags.length,
-      ),
+    sizes: [n, n, n],
+    statistics: accuracies,
   });
-  const [testAccuracy, trainAccuracy, loss] = plain.map((value, i) =>
-    measured(value, test.length, intervals[i]),
-  ) as [Measure, Measure, Measure];
+  const [testAccuracy, trainAccuracy, loss] = plain.map((value, i) => measured(value, n, intervals[i])) as [
+    Measure,
+    Measure,
+    Measure,
+  ];
   return { testAccuracy, trainAccuracy, loss, distances: found };
 }
 
 /**
- * Nearest neighbor adversarial accuracy and its privacy loss (Yale et al. 2020; HALO, supplement). The
- * intervals resample the patients' verdicts; nearest neighbors are not searched anew in each resample.
+ * Nearest neighbor adversarial accuracy and its privacy loss (Yale et al. 2020; HALO, supplement). For the
+ * intervals, nearest neighbors are looked up anew in half of the patients of each cohort.
  */
 export function* nnaa(cohorts: PrivacyCohorts, options: NnaaOptions): Steps<NnaaResult> {
   const sampled = prepare(cohorts, options);

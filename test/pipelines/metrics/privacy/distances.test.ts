@@ -6,7 +6,7 @@ import {
   keysFor,
   never,
 } from '../../../../pipelines/metrics/statistics/distance-rows.ts';
-import { nearest, nearestBothWays, nearestFew } from '../../../../pipelines/metrics/statistics/nearest.ts';
+import { nearest, nearestFew } from '../../../../pipelines/metrics/statistics/nearest.ts';
 import { columnsOf, type Patient, recordsOf } from '../../../helpers/patients.ts';
 import { firstHundred, haloGolden, pyhealthGolden, split } from './golden-cohorts.ts';
 
@@ -85,24 +85,20 @@ for (const distance of distances)
     }
   });
 
-test('shards of queries put together give the whole, and one pass gives both directions', (t) => {
+test('shards of queries put together give the whole', (t) => {
   const shared = keysFor(parts, 'hamming');
   const task = { shared, query: 0, reference: 2, distance: 'hamming', blockPatients: 30 } as const;
-  const whole = drain(nearestBothWays(task));
+  const whole = drain(nearest(task));
   const shards = [
     [0, 33],
     [33, 34],
     [34, 100],
-  ].map(([from = 0, to = 0]) => drain(nearestBothWays({ ...task, from, to })));
-  t.deepEqual(
-    shards.flatMap((shard) => [...shard.ofQueries]),
-    [...whole.ofQueries],
-  );
-  const merged = [...whole.ofReferences.keys()].map((r) =>
-    Math.min(...shards.map((s) => s.ofReferences[r] ?? 0)),
-  );
-  t.deepEqual(merged, [...whole.ofReferences]);
-  t.deepEqual(whole.ofReferences, drain(nearest({ ...task, query: 2, reference: 0 })).distance);
+  ].map(([from = 0, to = 0]) => drain(nearest({ ...task, from, to })));
+  for (const what of ['distance', 'index'] as const)
+    t.deepEqual(
+      shards.flatMap((shard) => [...shard[what]]),
+      [...whole[what]],
+    );
 });
 
 test('nobody to meet, no code, and a record of a thousand visits', (t) => {
