@@ -161,8 +161,8 @@ export default defineMetric({
           (flag, p) => flag & Number((toMade.distance[p] as number) <= (toReal.distance[p] as number)),
         ),
       );
-      // A copy is nearer to its original than other real patients are. Equally near counts half: where no one has
-      // to be nearer, neither is.
+      // A copy is nearer to its original than other real patients are. Equally near counts half: where no one
+      // has to be nearer, neither is.
       const origin = firstPresent(back, sizes[1], counts?.[0]);
       const authentic = Float64Array.from(origin.distance, (distance, s) => {
         const original = origin.index[s] as number;
