@@ -24,15 +24,17 @@ const familyOrder: readonly MetricRow['family'][] = ['similarity', 'utility', 'p
 export const byFamily = <T extends { family: MetricRow['family'] }>(items: readonly T[]): T[] =>
   familyOrder.flatMap((family) => items.filter((item) => item.family === family));
 
-/** It sums up the others, so it is computed last; readers look for it first. */
-const strongestFirst = (metrics: Scorecard['metrics']): Scorecard['metrics'] => {
-  const isStrongest = ({ metric }: { metric: string }) => metric === 'strongest-attack';
-  return [...metrics.filter(isStrongest), ...metrics.filter((metric) => !isStrongest(metric))];
-};
+/** What readers look for first: the papers' three agreements, and the attack that sums up the others. */
+const lookedForFirst = ['code-pairs', 'code-prevalence', 'sequential-pairs', 'strongest-attack'];
+
+const leadingFirst = (metrics: Scorecard['metrics']): Scorecard['metrics'] => [
+  ...lookedForFirst.flatMap((name) => metrics.filter(({ metric }) => metric === name)),
+  ...metrics.filter(({ metric }) => !lookedForFirst.includes(metric)),
+];
 
 /** The headline rows that the cards name, family by family, each with every generator's value. */
 export const headlines = (cards: readonly Scorecard[]): Headline[] =>
-  byFamily(strongestFirst(metricsIn(cards))).flatMap(({ metric, family, headline }) =>
+  byFamily(leadingFirst(metricsIn(cards))).flatMap(({ metric, family, headline }) =>
     Object.entries(headline).flatMap(([row, heading]): Headline[] => {
       const first = cards.map((card) => rowOf(card, metric, row)).find((found) => found !== undefined);
       if (!first) return [];

@@ -211,18 +211,20 @@ test('a family with many numbers shows those of checks, folds the rest, and stat
   t.regex(text, /Could not be computed: Absent \(Too few patients\)\./);
 });
 
-test('a copier fails every privacy check, and intervals are beside their numbers', (t) => {
+test('a copier fails the privacy checks that so few patients can fail, and intervals are beside their numbers', (t) => {
   const data = assembleReport(exampleRun(1));
   const outcomes = data.checks
     .filter(({ family }) => family === 'privacy')
     .map(({ short, verdicts }) => [short, verdicts.find(({ generator }) => generator === 'halo')?.outcome]);
   t.is(outcomes.length, 7);
-  for (const [short, outcome] of outcomes) t.is(outcome, 'failed', short);
+  // The interval of nearest neighbors is made from halves of the patients, and these are few.
+  for (const [short, outcome] of outcomes)
+    t.is(outcome, short === 'nearest neighbors' ? 'unknown' : 'failed', short);
   const { document } = parseHTML(reportPage(data));
   const tally = document.querySelector('#checked .tallies li')?.textContent ?? '';
   t.regex(
     tally,
-    /halo: .*\d passed, .*7 failed, .*1 inconclusive\. Failed: strongest attack; .*exact copies/s,
+    /halo: .*\d passed, .*6 failed, .*2 inconclusive\. Failed: strongest attack; .*exact copies/s,
   );
   t.regex(document.querySelector('.leaderboard td .interval')?.textContent ?? '', /^0\.\d+ to 0\.\d+$/);
 });
@@ -255,7 +257,7 @@ test('the verdict comes first, and the page and report.json state the same', (t)
   const first = document.querySelector('main section');
   t.is(first?.id, 'verdict');
   t.is(first?.querySelector('.release')?.textContent, data.verdict.sentence);
-  t.regex(data.verdict.sentence, /^Do not release: halo fails 7 privacy checks \(strongest attack, /);
+  t.regex(data.verdict.sentence, /^Do not release: halo fails 6 privacy checks \(strongest attack, /);
   const reveals = /Small groups are not suppressed/;
   t.notRegex(first?.textContent ?? '', reveals);
   t.regex(parseHTML(pageOf(exampleRun(1, 0))).document.querySelector('#verdict')?.textContent ?? '', reveals);
