@@ -3,13 +3,18 @@ import { once } from 'node:events';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 
 /**
- * Runs a command under a shell that watches its own standard input, a pipe from us: when we are gone, however we
- * went, the pipe ends and the command gets SIGTERM, then SIGKILL. Signals sent to the shell are passed on.
+ * Runs a command under a shell that watches its own standard input, a pipe from us: when we are gone, however
+ * we went, the pipe ends and the command gets SIGTERM, then SIGKILL. Signals sent to the shell are passed on:
+ * its trap is set before the command starts, since a shell that died of an early signal would leave the
+ * command running.
  */
 const guard = `
+child= stopped=
 exec 3<&0
+trap 'stopped=1; kill -TERM $child 2>/dev/null' TERM INT
 "$@" </dev/null 3<&- &
 child=$!
+[ -z "$stopped" ] || kill -TERM $child 2>/dev/null
 (
   cat <&3 >/dev/null
   kill -TERM $child
@@ -21,7 +26,6 @@ child=$!
 ) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
-trap 'kill -TERM $child 2>/dev/null' TERM INT
 wait $child
 code=$?
 while kill -0 $child 2>/dev/null; do wait $child; code=$?; done

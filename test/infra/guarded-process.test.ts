@@ -67,6 +67,25 @@ test('stop kills what does not listen, kill everything at once', async (t) => {
   }
 });
 
+test('a stop that comes as soon as the command runs still ends it', async (t) => {
+  const folder = await tempFolder(t);
+  const stopped = async (round: number, i: number) => {
+    const logFile = join(folder, `${round}-${i}.log`);
+    const script = 'trap "exit 5" TERM; echo $$; while :; do sleep 0.05; done';
+    const child = await startGuarded(['/bin/sh', '-c', script], { logFile });
+    const pid = await numberIn(logFile);
+    await child.stop();
+    return { status: child.status(), alive: isAlive(pid) };
+  };
+  for (let round = 0; round < 5; round++) {
+    const ends = await Promise.all(Array.from({ length: 20 }, (_, i) => stopped(round, i)));
+    t.deepEqual(
+      ends,
+      ends.map(() => ({ status: 5, alive: false })),
+    );
+  }
+});
+
 test('a command does not outlive a parent that is killed', async (t) => {
   const logFile = join(await tempFolder(t), 'log');
   const module = new URL('../../infra/guarded-process.ts', import.meta.url).href;
