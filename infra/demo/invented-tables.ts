@@ -6,7 +6,7 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPhenotypes } from '../../pipelines/cohort/phenotypes.ts';
-import { RandomSource } from '../../pipelines/kernel/random.ts';
+import { RandomSource, UniformStream } from '../../pipelines/kernel/random.ts';
 
 /** Hidden causes that several conditions share, so that conditions occur together. */
 const causes = 5;
@@ -31,25 +31,11 @@ interface Condition {
   isChronic: boolean;
 }
 
-/** Uniform numbers in [0, 1) of one patient, or of the world, one after the other. */
-const uniforms = (source: RandomSource, major: number): (() => number) => {
-  const block = new Float64Array(128);
-  let at = block.length;
-  let from = 0;
-  return () => {
-    if (at === block.length) {
-      source.fill(block, from, from + block.length, major);
-      from += block.length;
-      at = 0;
-    }
-    return block[at++] as number;
-  };
-};
-
 /** The conditions: the same for every seed of patients. */
 const readConditions = async (): Promise<{ conditions: Condition[]; incidental: string[] }> => {
   const { names, labelOf } = await readPhenotypes();
-  const next = uniforms(new RandomSource(2026, 'weights'), 0);
+  const stream = new UniformStream(new RandomSource(2026, 'weights'), 0);
+  const next = () => stream.next();
   const codesOf = (label: number, most: number) =>
     [...labelOf]
       .filter(([, of]) => of === label)
@@ -61,7 +47,7 @@ const readConditions = async (): Promise<{ conditions: Condition[]; incidental: 
       name,
       codes: codesOf(i, codesPerCondition),
       base: -3 + 2.4 * (1 - i / names.length),
-      cause: Math.floor(next() * causes),
+      cause: stream.below(causes),
       isChronic: next() < 0.6,
     }),
   );
@@ -88,9 +74,10 @@ interface InventedPatient {
 
 const inventPatient = (
   { conditions, incidental }: Awaited<ReturnType<typeof readConditions>>,
-  next: () => number,
+  stream: UniformStream,
 ): InventedPatient => {
-  const pick = <T>(of: readonly T[]): T => of[Math.floor(next() * of.length)] as T;
+  const next = () => stream.next();
+  const pick = <T>(of: readonly T[]): T => of[stream.below(of.length)] as T;
   const strength = Array.from({ length: causes }, () => 3 * (next() + next() + next() - 1.5));
   const age = Math.round(20 + 65 * Math.min(1, next() + 0.12 * Math.max(0, strength[0] as number)));
   const odds = conditions.map(
@@ -98,7 +85,7 @@ const inventPatient = (
   );
   const has = odds.map((p) => next() < p);
   const own = conditions.map(({ codes }) => {
-    const kind = Math.floor(next() * kinds);
+    const kind = stream.below(kinds);
     return codes.slice(kind * codesPerKind, (kind + 1) * codesPerKind);
   });
   let present = conditions.map(({ isChronic }, i) => has[i] === true || (!isChronic && next() < 0.05));
@@ -197,7 +184,7 @@ export const writeInventedTables = async (
     tables.row('D_ICD_DIAGNOSES', code, code, `Invented patients: incidental, ${code}`);
   let admission = 900_000_000;
   for (let i = 0; i < patients; i++) {
-    const { sex, age, ethnicity, insurance, visits } = inventPatient(world, uniforms(source, i));
+    const { sex, age, ethnicity, insurance, visits } = inventPatient(world, new UniformStream(source, i));
     const subject = 900_000_001 + i;
     const first = epoch + (i % 3650) * dayMs;
     tables.row('PATIENTS', subject, sex, timeText(first - age * 365.25 * dayMs), '');

@@ -73,10 +73,23 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
 export type ScoredRow = Omit<MetricRow, 'generator'>;
 
 /**
- * Attacks by the prefix of their rows: evidence of a leak as it was found, then as it is with the members
- * permuted, permutation by permutation. See privacy/engine/permuted-attacks.ts.
+ * How strong an attack looks, first with the members as they are and then with members and non-members
+ * permuted, the scores left as they are: `[1 + permutations]` each. Permutation i of so many members and
+ * non-members is the same for every attack, so that their maximum can be formed permutation by permutation.
+ * No number is about a single patient. See privacy/engine/permuted-attacks.ts.
  */
-export type Permuted = Record<string, { auc: number[]; fewFalsePositives: number[] }>;
+export interface PermutedAttack {
+  /** The AUC's distance from one half, in standard deviations of guessing. */
+  auc: number[];
+  /**
+   * −log₁₀ of the probability that guessing finds as many members at as few false positives, at the rate up
+   * to 10 % where it is smallest.
+   */
+  fewFalsePositives: number[];
+}
+
+/** Attacks by the prefix of their rows. */
+export type Permuted = Record<string, PermutedAttack>;
 
 /** A plot's data: equally long columns. Tokens index the vocabulary. */
 export type Series = Record<string, number[] | string[]>;

@@ -10,12 +10,6 @@ import { fisherExcess } from './statistics/exact-test.ts';
 
 export type SharedPatients = NonNullable<Scorecard['cohorts']['shared']>;
 
-const sum = (flags: Iterable<boolean>): number => {
-  let count = 0;
-  for (const flag of flags) count += Number(flag);
-  return count;
-};
-
 /**
  * Stricter than a check: a run has this test once, a false warning costs it all of its privacy checks, and
  * twins among training patients come in pairs, so they vary more than the test assumes.
@@ -45,13 +39,12 @@ export const sharedPatients = (
   if (real.length === 0 || others.length === 0) return undefined;
   const times = new Map<string, number>();
   for (const key of real) times.set(key, (times.get(key) ?? 0) + 1);
-  const twins = sum(real.map((key) => (times.get(key) ?? 0) > 1));
-  const inBoth = sum(others.map((key) => times.has(key)));
+  const twins = real.filter((key) => (times.get(key) ?? 0) > 1).length;
+  const inTraining = (keys: readonly string[]) => keys.filter((key) => times.has(key)).length;
+  const inBoth = inTraining(others);
   const held = new Set(others);
-  const [copiesOfTrain, copiesOfHoldout] = [
-    sum(made.map((key) => times.has(key))),
-    sum(made.map((key) => held.has(key))),
-  ];
+  const copiesOfTrain = inTraining(made);
+  const copiesOfHoldout = made.filter((key) => held.has(key)).length;
   const shown = (count: number) => (count > 0 && count < suppressBelow ? null : count);
   return {
     holdoutInTraining: shown(inBoth),

@@ -1,4 +1,5 @@
 import { decimal } from '../kernel/number-format.ts';
+import { hasWidth } from '../metrics/statistics/bootstrap.ts';
 import {
   independentDifference,
   normalQuantile,
@@ -21,8 +22,8 @@ export interface Finding {
   why?: string;
   /**
    * How many times as many patients would settle an inconclusive check if the value stayed where it is, since
-   * the width of an interval shrinks with the square root of their number. Null where no number of them would,
-   * or none can be stated; absent also where `why` states how many are needed.
+   * the width of an interval shrinks with the square root of their number. Null where no number of them
+   * would, or none can be stated; absent also where `why` states how many are needed.
    */
   timesPatients?: number | null;
 }
@@ -42,9 +43,6 @@ const lack = (value: number | null, why: string, timesPatients: number | null = 
   why,
   timesPatients,
 });
-
-const narrowest = 1e-12;
-const hasWidth = ([low, high]: readonly [number, number]): boolean => high - low > narrowest;
 
 const everywhere: [number, number] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 const rangeOf = ({ range }: TableRow, tables: readonly MetricTable[], metric: string): [number, number] => {
@@ -162,9 +160,10 @@ const judgePermuted = (
 };
 
 /**
- * Compares one generator's number with a rule. A failure is judged by the interval widened for `checks` checks,
- * of which one is enough to fail a generator; a pass by the plain one, because a generator passes only if all
- * of its checks do, and that needs no correction (intersection-union test: Berger, Technometrics 24, 1982).
+ * Compares one generator's number with a rule. A failure is judged by the interval widened for `checks`
+ * checks, of which one is enough to fail a generator; a pass by the plain one, because a generator passes
+ * only if all of its checks do, and that needs no correction (intersection-union test: Berger, Technometrics
+ * 24, 1982).
  */
 export const judge = (
   rule: Rule,

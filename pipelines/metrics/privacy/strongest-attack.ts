@@ -1,4 +1,10 @@
-import { defineMetric, type MetricInput, type PartialRow, type Permuted, type ScoredRow } from '../metric.ts';
+import {
+  defineMetric,
+  type MetricInput,
+  type PartialRow,
+  type PermutedAttack,
+  type ScoredRow,
+} from '../metric.ts';
 import { widened } from '../statistics/normal.ts';
 import { trainedOnTargetsPrefix } from './engine/attack-rows.ts';
 import { maximumPValue } from './engine/permuted-attacks.ts';
@@ -8,7 +14,7 @@ import { maximumPValue } from './engine/permuted-attacks.ts';
  * is about: the AUC, or the members found at few false positives, at whichever rate up to 10 % is most
  * telling.
  */
-const judged: Record<string, keyof Permuted[string]> = {
+const judged: Record<string, keyof PermutedAttack> = {
   auc: 'auc',
   'tpr-at-0.1-percent': 'fewFalsePositives',
   'tpr-at-1-percent': 'fewFalsePositives',

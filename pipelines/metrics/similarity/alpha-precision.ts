@@ -1,17 +1,13 @@
 import { phase, type Steps } from '../../kernel/steps.ts';
-import {
-  codesOfPatient,
-  patientCount,
-  selectPatients,
-  type VisitColumns,
-} from '../../patients/visit-columns.ts';
+import { codesOfPatient, patientCount, type VisitColumns } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
 import { centeredIntervals, oneByOne, quantile } from '../statistics/bootstrap.ts';
 import { wholeRecords } from '../statistics/derived-columns.ts';
 import { keysFor, never } from '../statistics/distance-rows.ts';
 import { measured, missing } from '../statistics/measure.ts';
-import { nearestFew } from '../statistics/nearest.ts';
+import { firstKept, type Nearest, nearestFew } from '../statistics/nearest.ts';
+import { withCodes } from '../statistics/samples.ts';
 
 /** Shares α and β at which the curves are compared with the diagonal, 0 left out. */
 const levels = Array.from({ length: 29 }, (_, i) => (i + 1) / 29);
@@ -31,14 +27,6 @@ const centerOf = (columns: VisitColumns, codes: number): Float64Array => {
   for (const code of columns.codes) center[code] = (center[code] as number) + 1 / patients;
   return center;
 };
-
-const withCodes = (columns: VisitColumns): VisitColumns =>
-  selectPatients(
-    columns,
-    Array.from({ length: patientCount(columns) }, (_, p) => p).filter(
-      (p) => codesOfPatient(columns, p).length > 0,
-    ),
-  );
 
 const weighted = (flags: ArrayLike<number>, counts: ArrayLike<number> | undefined): number => {
   let [sum, all] = [0, 0];
@@ -66,21 +54,12 @@ const few = 8;
 /**
  * Of each patient the nearest neighbor that a resample has; by counts of the neighbors' side, or all of them.
  */
-const firstPresent = (
-  { distance, index }: { distance: Int32Array; index: Int32Array },
-  patients: number,
-  counts: Int32Array | undefined,
-) => {
-  const found = { distance: new Int32Array(patients).fill(never), index: new Int32Array(patients).fill(-1) };
-  for (let p = 0; p < patients; p++)
-    for (let at = p * few; at < (p + 1) * few; at++) {
-      const neighbor = index[at] as number;
-      if (neighbor < 0 || (counts && counts[neighbor] === 0)) continue;
-      found.distance[p] = distance[at] as number;
-      found.index[p] = neighbor;
-      break;
-    }
-  return found;
+const firstPresent = (found: Nearest, patients: number, counts: Int32Array | undefined): Nearest => {
+  const places = Int32Array.from({ length: patients }, (_, p) => firstKept(found, few, p, counts));
+  return {
+    distance: places.map((at) => (at < 0 ? never : (found.distance[at] as number))),
+    index: places.map((at) => (at < 0 ? -1 : (found.index[at] as number))),
+  };
 };
 
 const radiiOf = (distances: Float64Array): number[] => {
@@ -175,13 +154,14 @@ export default defineMetric({
         weighted(authentic, counts?.[1]),
       ];
     };
-    const points = numbers().map((value) => ({ value, range: [0, 1] as const }));
+    const found = numbers();
+    const points = found.map((value) => ({ value, range: [0, 1] as const }));
     const intervals = yield* centeredIntervals(
       oneByOne({ sizes, seed, replicates, statistics: (counts) => numbers(counts) }),
       points,
     );
     return {
-      rows: numbers().map((value, i) =>
+      rows: found.map((value, i) =>
         measureRow(rows[i] as (typeof rows)[number], measured(value, sizes[i === 1 ? 0 : 1], intervals[i])),
       ),
     };

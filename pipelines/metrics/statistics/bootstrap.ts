@@ -110,7 +110,8 @@ function* resampledValues(task: BatchedBootstrap): Steps<(Float64Array | undefin
 export const bootstrapIntervals = (task: Bootstrap): (Interval | undefined)[] =>
   drain(resampledValues(oneByOne(task))).map((values) => values && ends(values, task.level));
 
-const narrowest = 1e-12;
+/** Whether an interval says more than its value: resamples that all agree show that they cannot vary. */
+export const hasWidth = ([low, high]: readonly [number, number]): boolean => high - low > 1e-12;
 
 /**
  * The same, moved so that the median of the resamples lies on the value itself, and cut to what is possible:
@@ -126,7 +127,7 @@ export function* centeredIntervals(
     const values = resampled[i];
     if (value === null || !values) return undefined;
     const [low, high] = ends(values, task.level);
-    if (high - low <= narrowest) return undefined;
+    if (!hasWidth([low, high])) return undefined;
     const shift = value - quantile(values, 0.5);
     return [Math.max(least, low + shift), Math.min(greatest, high + shift)];
   });

@@ -1,8 +1,14 @@
-/** ln k! for k up to `most`, by addition. */
-const logFactorials = (most: number): Float64Array => {
+/**
+ * ln of the number of ways to choose k of n, for n up to `most`; −∞ where there is none. Factorials by
+ * addition.
+ */
+export const logChooser = (most: number): ((n: number, k: number) => number) => {
   const logs = new Float64Array(most + 1);
-  for (let k = 2; k <= most; k++) logs[k] = (logs[k - 1] as number) + Math.log(k);
-  return logs;
+  for (let i = 1; i < logs.length; i++) logs[i] = (logs[i - 1] as number) + Math.log(i);
+  return (n, k) =>
+    k < 0 || k > n
+      ? Number.NEGATIVE_INFINITY
+      : (logs[n] as number) - (logs[k] as number) - (logs[n - k] as number);
 };
 
 /**
@@ -11,9 +17,7 @@ const logFactorials = (most: number): Float64Array => {
  */
 export const fisherExcess = (count: number, of: number, other: number, otherOf: number): number => {
   const [total, all] = [count + other, of + otherOf];
-  const logs = logFactorials(all);
-  const choose = (n: number, k: number) =>
-    (logs[n] as number) - (logs[k] as number) - (logs[n - k] as number);
+  const choose = logChooser(all);
   let p = 0;
   for (let k = Math.min(total, of); k >= Math.max(count, total - otherOf); k--)
     p += Math.exp(choose(of, k) + choose(otherOf, total - k) - choose(all, total));

@@ -10,6 +10,23 @@ export interface Nearest {
   index: Int32Array;
 }
 
+/**
+ * Position, among the k neighbors of a patient that `nearestFew` gave, of the nearest who is kept (`kept` is
+ * not 0 for him; absent: all are); −1 where none of them is.
+ */
+export const firstKept = (
+  { index }: Pick<Nearest, 'index'>,
+  k: number,
+  patient: number,
+  kept?: ArrayLike<number>,
+): number => {
+  for (let at = patient * k; at < (patient + 1) * k; at++) {
+    const neighbor = index[at] as number;
+    if (neighbor >= 0 && kept?.[neighbor] !== 0) return at;
+  }
+  return -1;
+};
+
 const rangeOf = (task: DistanceTask): number =>
   (task.to ?? (task.shared.sets[task.query] as KeySets).count) - (task.from ?? 0);
 

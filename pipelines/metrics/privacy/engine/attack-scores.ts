@@ -1,3 +1,4 @@
+import type { PermutedAttack } from '../../metric.ts';
 import { bootstrapIntervals, quantile } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import {
@@ -11,7 +12,7 @@ import {
   thinCurve,
   truePositiveRateAt,
 } from '../../statistics/roc.ts';
-import { type PermutedAttack, permutedAttack } from './permuted-attacks.ts';
+import { permutedAttack } from './permuted-attacks.ts';
 
 export interface ScoreOptions {
   seed: number;

@@ -5,7 +5,7 @@ import {
   type VisitColumns,
   visitRange,
 } from '../../../patients/visit-columns.ts';
-import { bootstrapIntervals, type Interval } from '../../statistics/bootstrap.ts';
+import { bootstrapIntervals, hasWidth, type Interval } from '../../statistics/bootstrap.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
 import { wilsonInterval } from '../../statistics/normal.ts';
 import type { PrivacyCohorts } from '../../statistics/samples.ts';
@@ -43,6 +43,12 @@ interface Unit {
   codes: Int32Array;
 }
 
+/** The units of a cohort, and of how many patients it is. */
+interface Side {
+  units: Unit[];
+  patients: number;
+}
+
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 const visitUnits = (columns: VisitColumns, leastCodes: number): Unit[] =>
@@ -64,6 +70,12 @@ const runUnits = (columns: VisitColumns, leastCodes: number): Unit[] =>
   });
 
 const keyOf = ({ codes }: Unit): string => codes.join();
+
+/** Finds units with the same codes as one of these. */
+const exactly = (units: readonly Unit[]) => {
+  const keys = new Set(units.map(keyOf));
+  return (unit: Unit) => keys.has(keyOf(unit));
+};
 
 /** How many codes two visits share; both ascend. */
 const shared = (a: Int32Array, b: Int32Array): number => {
@@ -160,20 +172,13 @@ const none = (note: string): CopyRate => ({
   excess: missing(note),
 });
 
-/** Least room on either side: what Wilson's interval has for this rate and these many patients. */
-const atLeastWilson = (rate: number, patients: number, found: Interval | undefined): Interval | undefined => {
-  if (!found) return undefined;
-  if (found[1] - found[0] > 1e-12) return found;
-  return wilsonInterval(rate, patients);
-};
-
 /**
  * The rates of one kind of unit. `toTrain` and `toHoldout` find a unit in the one and in the other cohort;
  * `scale` is how many times as many patients training has.
  */
 function* rates(
-  synthetic: { units: Unit[]; patients: number },
-  holdout: { units: Unit[]; patients: number },
+  synthetic: Side,
+  holdout: Side,
   find: { toTrain(unit: Unit): boolean; toHoldout(unit: Unit): boolean },
   scale: number,
   options: CopiedVisitOptions,
@@ -208,10 +213,11 @@ function* rates(
   const [a, b, excess] = numbers() as [number, number, number];
   const patientsWith = ({ all }: PerPatient) => all.reduce((n, units) => n + Number(units > 0), 0);
   const [withOurs, withTheirs] = [patientsWith(ours), patientsWith(theirs)];
-  const ourInterval = atLeastWilson(a, withOurs, inOurs);
-  const theirInterval = atLeastWilson(b, withTheirs, inTheirs);
-  // Where resampling cannot vary one of the rates, the ends of both rates are as far apart as they can be.
-  const isFixed = (found: Interval | undefined) => found && found[1] - found[0] <= 1e-12;
+  // Where resampling cannot vary a rate, Wilson's interval has the room that it needs; the difference then
+  // has the ends of both rates as far apart as they can be.
+  const isFixed = (found: Interval | undefined) => found !== undefined && !hasWidth(found);
+  const ourInterval = isFixed(inOurs) ? wilsonInterval(a, withOurs) : inOurs;
+  const theirInterval = isFixed(inTheirs) ? wilsonInterval(b, withTheirs) : inTheirs;
   const between: Interval | undefined =
     ourInterval && theirInterval && (isFixed(inOurs) || isFixed(inTheirs))
       ? [
@@ -237,33 +243,32 @@ export function* copiedVisits(
 ): Steps<CopiedVisits> {
   const { leastCodes, similarity } = options;
   const scale = patientCount(train) / Math.max(1, patientCount(test));
-  const side = (columns: VisitColumns, units: typeof visitUnits) => ({
-    units: units(columns, leastCodes),
-    patients: patientCount(columns),
-  });
-  const exactly = (columns: VisitColumns, units: typeof visitUnits) => {
-    const keys = new Set(units(columns, leastCodes).map(keyOf));
-    return (unit: Unit) => keys.has(keyOf(unit));
+  const sidesOf = (unitsOf: typeof visitUnits) => {
+    const [real, others, made] = [train, test, synthetic].map((columns) => ({
+      units: unitsOf(columns, leastCodes),
+      patients: patientCount(columns),
+    })) as [Side, Side, Side];
+    return { real, others, made };
   };
-  const roughly = (columns: VisitColumns) => {
-    const index = new SimilarVisits(visitUnits(columns, leastCodes), similarity);
-    return (unit: Unit) => index.has(unit);
-  };
+  const [visits, runsOfVisits] = [sidesOf(visitUnits), sidesOf(runUnits)];
   const parts = [
-    { units: visitUnits, toTrain: exactly(train, visitUnits), toHoldout: exactly(test, visitUnits) },
-    { units: visitUnits, toTrain: roughly(train), toHoldout: roughly(test) },
-    { units: runUnits, toTrain: exactly(train, runUnits), toHoldout: exactly(test, runUnits) },
+    { name: 'copied visits', sides: visits, finder: exactly },
+    {
+      name: 'near copies of visits',
+      sides: visits,
+      finder: (units: readonly Unit[]) => {
+        const index = new SimilarVisits(units, similarity);
+        return (unit: Unit) => index.has(unit);
+      },
+    },
+    { name: 'copied runs', sides: runsOfVisits, finder: exactly },
   ];
   const found: CopyRate[] = [];
-  for (const [at, { units, ...find }] of parts.entries())
-    found.push(
-      yield* phase(
-        ['copied visits', 'near copies of visits', 'copied runs'][at] as string,
-        at,
-        parts.length,
-        rates(side(synthetic, units), side(test, units), find, scale, options),
-      ),
-    );
+  for (const [at, { name, sides, finder }] of parts.entries()) {
+    const find = { toTrain: finder(sides.real.units), toHoldout: finder(sides.others.units) };
+    const steps = rates(sides.made, sides.others, find, scale, options);
+    found.push(yield* phase(name, at, parts.length, steps));
+  }
   const [exact, near, runs] = found as [CopyRate, CopyRate, CopyRate];
   return { exact, near, runs };
 }

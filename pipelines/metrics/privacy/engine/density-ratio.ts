@@ -1,14 +1,9 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { keysFor } from '../../statistics/distance-rows.ts';
-import { type PrivacyCohorts, tooFewPatients } from '../../statistics/samples.ts';
-import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
-import { type Candidates, candidatesOf, ofBoth } from './candidates.ts';
+import type { PrivacyCohorts } from '../../statistics/samples.ts';
+import type { AttackResult } from './attack-scores.ts';
+import { type CandidateOptions, type Candidates, candidateAttack } from './candidates.ts';
 import { codeKernel, logKernelSums } from './code-kernel.ts';
-
-interface DensityRatioOptions extends ScoreOptions {
-  /** Most members attacked, and as many non-members. */
-  size?: number;
-}
 
 /**
  * ln of the density of synthetic patients at each candidate, less that of the other candidates: DOMIAS (van
@@ -29,13 +24,5 @@ export function* densityRatioScores(
 }
 
 /** Membership by density ratio: candidates where the generator puts more mass than the population does. */
-export function* densityRatioAttack(
-  cohorts: PrivacyCohorts,
-  options: DensityRatioOptions,
-): Steps<AttackResult> {
-  const note = tooFewPatients({ ...cohorts });
-  if (note) return attackMissing(note);
-  const candidates = candidatesOf(cohorts, options);
-  const scores = yield* densityRatioScores(candidates, cohorts.synthetic);
-  return scoreAttack(ofBoth(candidates, scores), options);
-}
+export const densityRatioAttack = (cohorts: PrivacyCohorts, options: CandidateOptions): Steps<AttackResult> =>
+  candidateAttack(cohorts, options, densityRatioScores);

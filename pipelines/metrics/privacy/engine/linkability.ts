@@ -5,6 +5,7 @@ import {
   selectPatients,
   type VisitColumns,
 } from '../../../patients/visit-columns.ts';
+import { mostFrequentCodes, wholeRecords } from '../../statistics/derived-columns.ts';
 import { distanceRows, keysFor } from '../../statistics/distance-rows.ts';
 import { type PrivacyCohorts, sample, tooFewPatients, withCodes } from '../../statistics/samples.ts';
 import { flatten, lastPlace } from './attribute-inference.ts';
@@ -28,13 +29,12 @@ const chunk = 256;
  * Codes of the attacker's first data set; the second has the others. Codes are dealt by rank of frequency, 1
  * to the first, 2 and 3 to the second, 4 and 5 to the first, so that both know equally much of a patient.
  */
-const firstHalf = (columns: VisitColumns): Set<number> => {
-  const patients = new Map<number, number>();
-  for (let p = 0; p < patientCount(columns); p++)
-    for (const code of new Set(codesOfPatient(columns, p))) patients.set(code, (patients.get(code) ?? 0) + 1);
-  const ranked = [...patients].sort(([a, m], [b, n]) => n - m || a - b);
-  return new Set(ranked.filter((_, rank) => (rank + 1) % 4 < 2).map(([code]) => code));
-};
+const firstHalf = (columns: VisitColumns): Set<number> =>
+  new Set(
+    mostFrequentCodes(wholeRecords(columns), Number.POSITIVE_INFINITY).filter(
+      (_, rank) => (rank + 1) % 4 < 2,
+    ),
+  );
 
 type InHalf = (code: number) => boolean;
 

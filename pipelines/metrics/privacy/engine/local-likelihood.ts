@@ -1,14 +1,12 @@
 import { phase, type Steps } from '../../../kernel/steps.ts';
 import { keysFor } from '../../statistics/distance-rows.ts';
 import { nearestFew } from '../../statistics/nearest.ts';
-import { type PrivacyCohorts, tooFewPatients } from '../../statistics/samples.ts';
-import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
-import { type Candidates, candidatesOf, ofBoth } from './candidates.ts';
+import type { PrivacyCohorts } from '../../statistics/samples.ts';
+import type { AttackResult } from './attack-scores.ts';
+import { type CandidateOptions, type Candidates, candidateAttack } from './candidates.ts';
 import { codeKernel, logKernelSums, pairKernel } from './code-kernel.ts';
 
-interface LocalLikelihoodOptions extends ScoreOptions {
-  /** Most members attacked, and as many non-members. */
-  size?: number;
+interface LocalLikelihoodOptions extends CandidateOptions {
   /** Synthetic patients around each candidate whose likelihood is looked at. */
   neighbors: number;
 }
@@ -52,13 +50,10 @@ export function* localLikelihoodScores(
  * Membership by local likelihood: candidates without whom the synthetic patients near them would be
  * improbable.
  */
-export function* localLikelihoodAttack(
+export const localLikelihoodAttack = (
   cohorts: PrivacyCohorts,
   options: LocalLikelihoodOptions,
-): Steps<AttackResult> {
-  const note = tooFewPatients({ ...cohorts });
-  if (note) return attackMissing(note);
-  const candidates = candidatesOf(cohorts, options);
-  const scores = yield* localLikelihoodScores(candidates, cohorts.synthetic, options.neighbors);
-  return scoreAttack(ofBoth(candidates, scores), options);
-}
+): Steps<AttackResult> =>
+  candidateAttack(cohorts, options, (candidates, synthetic) =>
+    localLikelihoodScores(candidates, synthetic, options.neighbors),
+  );

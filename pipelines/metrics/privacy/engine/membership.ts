@@ -11,7 +11,7 @@ import {
   withVisits,
 } from '../../statistics/samples.ts';
 import { type AttackResult, attackMissing, type ScoreOptions, scoreAttack } from './attack-scores.ts';
-import { type Candidates, candidatesOf, ofBoth } from './candidates.ts';
+import { type CandidateOptions, type Candidates, candidateAttack } from './candidates.ts';
 
 interface DatasetAttackOptions extends ScoreOptions {
   /** `halo` for the reference script's numbers, `codes` for PyHealth's. */
@@ -74,13 +74,7 @@ export function* relativeDistanceScores(
 }
 
 /** The dataset attack calibrated by the other candidates; as many members as non-members are attacked. */
-export function* calibratedDatasetAttack(
+export const calibratedDatasetAttack = (
   cohorts: PrivacyCohorts,
-  options: ScoreOptions & { size?: number },
-): Steps<AttackResult> {
-  const note = tooFewPatients({ ...cohorts });
-  if (note) return attackMissing(note);
-  const candidates = candidatesOf(cohorts, options);
-  const scores = yield* relativeDistanceScores(candidates, cohorts.synthetic);
-  return scoreAttack(ofBoth(candidates, scores), options);
-}
+  options: CandidateOptions,
+): Steps<AttackResult> => candidateAttack(cohorts, options, relativeDistanceScores);

@@ -3,7 +3,7 @@ import { patientCount } from '../../../patients/visit-columns.ts';
 import { type Distance, keysFor } from '../../statistics/distance-rows.ts';
 import { halfSampleIntervals } from '../../statistics/half-samples.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
-import { type Nearest, nearestFew } from '../../statistics/nearest.ts';
+import { firstKept, type Nearest, nearestFew } from '../../statistics/nearest.ts';
 import {
   type PrivacyCohorts,
   sample,
@@ -90,14 +90,9 @@ function* measureDistances({ train, test, synthetic }: PrivacyCohorts, form: Nna
 }
 
 /** Distance of a patient to the nearest that is kept, or to the farthest known where none is. */
-const nearestKept = ({ distance, index }: Nearest, patient: number, kept?: Uint8Array): number => {
-  let at = patient * few;
-  if (!kept) return distance[at] as number;
-  for (const last = at + few - 1; at < last; at++) {
-    const neighbor = index[at] as number;
-    if (neighbor < 0 || kept[neighbor] === 1) break;
-  }
-  return distance[at] as number;
+const nearestKept = (found: Nearest, patient: number, kept?: Uint8Array): number => {
+  const at = firstKept(found, few, patient, kept);
+  return found.distance[at < 0 ? (patient + 1) * few - 1 : at] as number;
 };
 
 /** Share of patients whose nearest of the other cohort is farther than that of their own; ties are not. */

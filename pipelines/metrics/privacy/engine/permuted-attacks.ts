@@ -1,4 +1,6 @@
 import { RandomSource } from '../../../kernel/random.ts';
+import type { PermutedAttack } from '../../metric.ts';
+import { logChooser } from '../../statistics/exact-test.ts';
 import { type AttackScores, rank } from '../../statistics/roc.ts';
 
 /** Permutations of who is a member; with so many, the smallest p-value is 1 in 2,000. */
@@ -6,22 +8,6 @@ const permutations = 1999;
 
 /** Above this share of false positives an attack finds no single patients. */
 const highestRate = 0.1;
-
-/**
- * How strong an attack looks, first with the members as they are and then with members and non-members
- * permuted, the scores left as they are: `[1 + permutations]` each. Permutation i of so many members and
- * non-members is the same for every attack, so that their maximum can be formed permutation by permutation.
- * No number is about a single patient.
- */
-export interface PermutedAttack {
-  /** The AUC's distance from one half, in standard deviations of guessing. */
-  auc: number[];
-  /**
-   * −log₁₀ of the probability that guessing finds as many members at as few false positives, at the rate up
-   * to 10 % where it is smallest.
-   */
-  fewFalsePositives: number[];
-}
 
 /** 0, 1, 2, 3, 5, 8, … non-members: the false positives up to `highestRate` at which members are counted. */
 const allowances = (nonMembers: number): number[] => {
@@ -39,13 +25,7 @@ const allowances = (nonMembers: number): number[] => {
  * `alarms` are non-members (hypergeometric).
  */
 const surpriseOf = (members: number, nonMembers: number) => {
-  const logFactorials = new Float64Array(members + nonMembers + 1);
-  for (let i = 1; i < logFactorials.length; i++)
-    logFactorials[i] = (logFactorials[i - 1] as number) + Math.log(i);
-  const logChoose = (n: number, k: number): number =>
-    k < 0 || k > n
-      ? Number.NEGATIVE_INFINITY
-      : (logFactorials[n] as number) - (logFactorials[k] as number) - (logFactorials[n - k] as number);
+  const logChoose = logChooser(members + nonMembers);
   const known = new Map<number, number>();
   return (hits: number, alarms: number): number => {
     const key = alarms * (members + 1) + hits;
