@@ -19,12 +19,14 @@ const summarize = ({ tables }: Extraction): Summary => {
   return { ...summary, rejected };
 };
 
-/** Source folder → one Parquet file per event table, rejects.parquet, and extraction.json with every count. */
+/**
+ * Source folder → one Parquet file per event table, rejects.parquet, and extraction.json with every count.
+ */
 export const extract = defineBody(stages.extract, {
   code: import.meta.url,
   fingerprint: ({ layout, source }) => fingerprintSource(layouts[layout], source),
   async *run({ params }, { draft, log }) {
-    const extraction = yield* extractTables(layouts[params.layout], params.source, draft);
+    const extraction = yield* extractTables(layouts[params.layout], params.source, draft, params.rejectLimit);
     for (const [table, { read, kept, rejected }] of Object.entries(extraction.tables))
       if (kept < read) log.warn({ table, read, kept, rejected }, 'rows were rejected');
     await draft.write('extraction.json', `${JSON.stringify(extraction, null, 2)}\n`);

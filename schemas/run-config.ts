@@ -60,6 +60,7 @@ export const runConfig = z.strictObject({
   name: z.string().default('nightly').describe('shown in the report and used in the run id'),
   source: extract.params.shape.source,
   layout: extract.params.shape.layout,
+  rejectLimit: extract.params.shape.rejectLimit,
   seed: z.int().nonnegative().default(0).describe('the seed of all stages'),
   cohort: z.strictObject(assemble.params.shape).omit({ seed: true }).prefault({}),
   tokens: z.strictObject(tokenize.params.shape).omit({ seed: true }).prefault({}),

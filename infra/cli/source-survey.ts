@@ -2,7 +2,7 @@ import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
-import { literal, openDatabase } from '../../pipelines/kernel/duckdb.ts';
+import { fileLiteral, openDatabase } from '../../pipelines/kernel/duckdb.ts';
 import { mimicIii } from '../../pipelines/sources/mimic-iii.ts';
 import { findSourceFiles, type SourceFile } from '../../pipelines/sources/source-folder.ts';
 import type { Plan } from '../../schemas/plan.ts';
@@ -69,7 +69,7 @@ const parquetRows = async (path: string) => {
   const scratch = await mkdtemp(join(tmpdir(), 'understudy-plan-'));
   const database = await openDatabase(scratch, [dirname(resolve(path))]);
   try {
-    const sql = `SELECT count(*) AS n FROM read_parquet(${literal(resolve(path))})`;
+    const sql = `SELECT count(*) AS n FROM read_parquet(${fileLiteral(resolve(path))})`;
     const [row] = await database.rows<{ n: number }>(sql);
     return { bytes: size, rows: row?.n ?? 0, estimated: false };
   } finally {

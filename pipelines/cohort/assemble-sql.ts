@@ -1,6 +1,6 @@
 import { type Modality, modalities } from '../../schemas/ehr.ts';
 import type { EventTable } from '../../schemas/events.ts';
-import { literal } from '../kernel/duckdb.ts';
+import { fileLiteral, literal } from '../kernel/duckdb.ts';
 
 /** What decides which patients and which drug rows come in. */
 export interface CohortFilter {
@@ -25,7 +25,7 @@ export type CohortTable = (typeof cohortTables)[number];
 
 /** Names each Parquet file as a view of the table it holds. */
 export const tableViews = (paths: Record<CohortTable, string>): string[] =>
-  cohortTables.map((table) => `CREATE VIEW ${table} AS FROM read_parquet(${literal(paths[table])})`);
+  cohortTables.map((table) => `CREATE VIEW ${table} AS FROM read_parquet(${fileLiteral(paths[table])})`);
 
 // Case and blanks of drug names vary with the person who entered them (592 spellings, 571 drugs in the demo).
 const foldedDrug = String.raw`regexp_replace(lower(trim(drug)), '\s+', ' ', 'g')`;

@@ -7,6 +7,11 @@ const beatMilliseconds = 2000;
 /** A DuckDB that works out of core in a scratch folder, sees only given folders, and never the network. */
 export interface Database {
   run(sql: string): Promise<void>;
+  /**
+   * Adds rows of texts and whole numbers to a table. Values travel as values: no text can end a statement
+   * early.
+   */
+  append(table: string, rows: Iterable<readonly (string | number)[]>): Promise<void>;
   /** Rows as plain objects; big integers come as numbers. */
   rows<T>(sql: string): Promise<T[]>;
   /** Rows chunk by chunk, as columns; holds one chunk at a time. */
@@ -18,6 +23,15 @@ export interface Database {
 
 /** SQL text in quotes. */
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/**
+ * Path of a file to read, as SQL text. `read_csv`, `read_parquet` and `read_json` take a path as a pattern:
+ * unescaped, `cohort[1].csv` reads its neighbour `cohort1.csv`. Paths to write are no patterns and need
+ * `literal` alone.
+ */
+export const fileLiteral = (path: string): string => literal(escapePattern(path));
+
+const escapePattern = (path: string): string => path.replaceAll(/[*?[]/g, '[$&]');
+
 /** A SQL name in quotes. */
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
@@ -44,15 +58,28 @@ export const openDatabase = async (scratch: string, folders: string[]): Promise<
     });
   };
   const run = async (sql: string) => void (await rows(sql));
+  const append: Database['append'] = async (table, given) => {
+    const appender = await connection.createAppender(table);
+    for (const row of given) {
+      for (const value of row)
+        if (typeof value === 'string') appender.appendVarchar(value);
+        else appender.appendInteger(value);
+      appender.endRow();
+    }
+    appender.closeSync();
+  };
   const stream = async function* (sql: string) {
     yield* await connection.stream(sql);
   };
   await run("SET disabled_optimizers = 'join_order,build_side_probe_side'");
-  await run(`SET allowed_directories = [${[scratch, ...folders].map(literal).join(', ')}]`);
+  // Compared with the text of a path, so a folder is allowed as a path to write and as a pattern to read.
+  const allowed = [scratch, ...folders].flatMap((folder) => [folder, escapePattern(folder)]);
+  await run(`SET allowed_directories = [${[...new Set(allowed)].map(literal).join(', ')}]`);
   await run('SET enable_external_access = false');
   await run('SET lock_configuration = true');
   return {
     run,
+    append,
     rows,
     stream,
     interrupt: () => connection.interrupt(),

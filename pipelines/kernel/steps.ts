@@ -18,7 +18,7 @@ export function drain<T>(steps: Steps<T>): T {
 }
 
 /** The same for one that is asynchronous. */
-export async function drainAsync<T>(steps: AsyncSteps<T>): Promise<T> {
+export async function drainAsync<T>(steps: AsyncGenerator<unknown, T, void>): Promise<T> {
   for (;;) {
     const next = await steps.next();
     if (next.done) return next.value;

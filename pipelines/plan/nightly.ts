@@ -26,7 +26,8 @@ export const nightly = defineDag('nightly', (dag, run) => {
   const { seed, checkpointEvery } = run;
   // One threshold for what is written and what is shown.
   const shared = { seed, suppressBelow: run.report.suppressBelow };
-  const events = dag.add(extract, {}, { source: run.source, layout: run.layout });
+  const { source, layout, rejectLimit } = run;
+  const events = dag.add(extract, {}, { source, layout, rejectLimit });
   const cohort = dag.add(assemble, { events }, { ...run.cohort, seed });
   const real = dag.add(tokenize, { cohort }, { ...run.tokens, seed });
   const required = run.generators.flatMap(({ trainingSizes = [1] }) => trainingSizes).length === 1;

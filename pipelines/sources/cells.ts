@@ -1,3 +1,4 @@
+import { literal } from '../kernel/duckdb.ts';
 import type { RejectReason } from './reasons.ts';
 
 export type ReadName = 'id' | 'time' | 'number' | 'flag' | 'sex' | 'code' | 'text' | 'drug' | 'ndc';
@@ -13,9 +14,19 @@ interface Read {
   keepsZeros?: true;
 }
 
-/** Words that R and pandas write into empty cells; only where such a word cannot be a value. */
-const emptyWords = "('NA', 'NaN', 'nan', 'NULL', 'null', '\\N')";
-const known = (cell: string) => `CASE WHEN ${cell} NOT IN ${emptyWords} THEN ${cell} END`;
+const emptyWords = ['NA', 'NaN', 'nan', 'NaT', '<NA>', 'None', 'NULL', 'null', '\\N'];
+const wordList = emptyWords.map(literal).join(', ');
+const known = (cell: string) => `CASE WHEN ${cell} NOT IN (${wordList}) THEN ${cell} END`;
+
+/**
+ * True for the words that R, Python and pandas write into empty cells; only where such a word cannot be a
+ * value.
+ */
+export const isEmptyWord = (text: string): boolean => emptyWords.includes(text.trim());
+
+/** SQL that is true where a cell of any type is NULL, blank or one of those words. */
+export const emptySql = (cell: string): string =>
+  `coalesce(trim(CAST(${cell} AS VARCHAR)) IN ('', ${wordList}), true)`;
 const matching = (cell: string, pattern: string, value: string) =>
   `CASE WHEN regexp_full_match(${cell}, '${pattern}') THEN ${value} END`;
 

@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { StageError } from '../../schemas/errors.ts';
+import { fileLiteral, literal } from '../kernel/duckdb.ts';
 import { CsvFault, CsvLexer } from './csv-lexer.ts';
-import { checkColumns, neededColumns } from './header.ts';
-import type { SourceFile } from './source-folder.ts';
+import type { DataFile } from './header.ts';
 
 /** What a scan leaves behind: two files without quotes, `chr(31)` between fields, a line number first. */
 interface CsvScan {
@@ -19,7 +19,17 @@ const chunkBytes = 1 << 20;
 const beatBytes = 64 << 20;
 const mark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-const bytesOf = (file: SourceFile): Readable => {
+/**
+ * SQL that reads `rows` or `rejects` of a scan: the line number, then text columns, NULL where a cell is
+ * empty.
+ */
+export const scannedReader = (path: string, columns: readonly string[]): string => {
+  const types = columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ');
+  return `read_csv(${fileLiteral(path)}, auto_detect = false, header = false, delim = chr(31), quote = '', escape = '',
+    columns = {'line': 'BIGINT', ${types}})`;
+};
+
+const bytesOf = (file: DataFile): Readable => {
   const raw = createReadStream(file.path, { highWaterMark: chunkBytes });
   if (file.format === 'csv') return raw;
   // Errors reach the reader of the last stream, which pipeline() destroys with them.
@@ -27,7 +37,7 @@ const bytesOf = (file: SourceFile): Readable => {
 };
 
 /** The error in terms of the file; an unknown error passes unchanged. */
-const explain = (error: unknown, file: SourceFile): unknown => {
+const explain = (error: unknown, file: DataFile): unknown => {
   if (error instanceof CsvFault) return new StageError('SourceMalformed', `${file.name}: ${error.message}`);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'Z_BUF_ERROR')
@@ -40,17 +50,20 @@ const explain = (error: unknown, file: SourceFile): unknown => {
   return error;
 };
 
-/** Reads a CSV file into `rows` and `rejects`; yields now and then. Throws SourceMalformed. */
+/**
+ * Reads a CSV file into `rows` and `rejects`; yields now and then. `columnsOf` checks the header's cells and
+ * names the columns, undefined where one is to be left out. Throws SourceMalformed.
+ */
 export async function* scanCsv(
-  file: SourceFile,
+  file: DataFile,
   paths: { rows: string; rejects: string },
+  columnsOf: (header: string[]) => (string | undefined)[],
 ): AsyncGenerator<void, CsvScan> {
   let columns: string[] = [];
-  const needed = neededColumns(file.table);
   const lexer = new CsvLexer((cells) => {
-    const names = checkColumns(file, cells);
-    columns = names.filter((name) => needed.includes(name));
-    return names.map((name) => needed.includes(name));
+    const names = columnsOf(cells);
+    columns = names.filter((name) => name !== undefined);
+    return names.map((name) => name !== undefined);
   });
   const rows = await open(paths.rows, 'w');
   const rejects = await open(paths.rejects, 'w');

@@ -4,9 +4,9 @@ import type { EventTable } from '../../schemas/events.ts';
 import type { Extraction } from '../../schemas/extraction.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import type { Draft } from '../../schemas/store.ts';
-import { type Database, identifier, literal, openDatabase, steadily } from '../kernel/duckdb.ts';
-import { scanCsv } from './csv-scan.ts';
-import { checkFirstBytes } from './header.ts';
+import { type Database, fileLiteral, identifier, literal, openDatabase, steadily } from '../kernel/duckdb.ts';
+import { scanCsv, scannedReader } from './csv-scan.ts';
+import { checkColumns, checkFirstBytes, neededColumns } from './header.ts';
 import type { SourceLayout, SourceTable } from './layout.ts';
 import { checkOutcome, takeCounts } from './outcome.ts';
 import { openParquet, toParquetError } from './parquet-source.ts';
@@ -18,15 +18,10 @@ type Outcome = Extraction['tables'][string];
 interface Extractor {
   database: Database;
   scratch: string;
+  limit: number | undefined;
   /** Path of an event table's Parquet file. */
   path(table: EventTable): string;
 }
-
-const textReader = (path: string, columns: string[]): string => {
-  const types = columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ');
-  return `read_csv(${literal(path)}, auto_detect = false, header = false, delim = chr(31), quote = '', escape = '',
-    columns = {'line': 'BIGINT', ${types}})`;
-};
 
 /** Returns the SQL that reads a source as text; structural rejects go into table `rejects` on the way. */
 async function* openTable(
@@ -36,12 +31,15 @@ async function* openTable(
   await checkFirstBytes(file);
   if (file.format === 'parquet') return await openParquet(extractor.database, file);
   const paths = { rows: join(extractor.scratch, 'rows'), rejects: join(extractor.scratch, 'rejects') };
-  const { columns, records } = yield* scanCsv(file, paths);
+  const needed = neededColumns(file.table);
+  const { columns, records } = yield* scanCsv(file, paths, (header) =>
+    checkColumns(file, header).map((name) => (needed.includes(name) ? name : undefined)),
+  );
   await extractor.database.run(
     `INSERT INTO rejects SELECT ${literal(file.table.source)}, line, reason, detail
-     FROM ${textReader(paths.rejects, ['reason', 'detail'])}`,
+     FROM ${scannedReader(paths.rejects, ['reason', 'detail'])}`,
   );
-  return { reader: textReader(paths.rows, columns), read: records };
+  return { reader: scannedReader(paths.rows, columns), read: records };
 }
 
 const rejectFaultsSql = (table: SourceTable): string => {
@@ -54,9 +52,9 @@ const rejectFaultsSql = (table: SourceTable): string => {
 
 /** Writes a Parquet file and lets the tables after it refer to its rows. */
 const writeTable = async (select: string, target: EventTable, { database, path }: Extractor) => {
-  const file = literal(path(target));
-  await database.run(`COPY (${select}) TO ${file} (FORMAT parquet, COMPRESSION zstd)`);
-  await database.run(`CREATE VIEW ${identifier(target)} AS SELECT * FROM read_parquet(${file})`);
+  const file = path(target);
+  await database.run(`COPY (${select}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`);
+  await database.run(`CREATE VIEW ${identifier(target)} AS SELECT * FROM read_parquet(${fileLiteral(file)})`);
 };
 
 async function* extractTable(file: SourceFile, extractor: Extractor): AsyncGenerator<void, Outcome> {
@@ -69,7 +67,7 @@ async function* extractTable(file: SourceFile, extractor: Extractor): AsyncGener
   yield* steadily(database, staging);
   yield* steadily(database, database.run(rejectFaultsSql(table)));
   const counts = yield* takeCounts(database, table, read);
-  await checkOutcome(database, file, counts, reader);
+  await checkOutcome(database, file, counts, { reader, limit: extractor.limit });
   yield* steadily(database, writeTable(keptSql(table), table.target, extractor));
   return { target: table.target, file: file.name, sha256: await digestFile(file.path), ...counts };
 }
@@ -122,12 +120,14 @@ async function* extractAll(
  * Reads the tables of a source folder into one Parquet file per event table, at
  * `draft.path('<table>.parquet')`. Scratch files lie in the draft, too, so that a killed worker leaves
  * patient data nowhere else; they are gone when it returns or throws. Equal sources give equal bytes. Throws
- * SourceMissing and SourceMalformed.
+ * SourceMissing and SourceMalformed, the latter also where a larger share than `rejectLimit` of a table falls
+ * out.
  */
 export async function* extractTables(
   layout: SourceLayout,
   source: string,
   draft: Pick<Draft, 'path'>,
+  rejectLimit?: number,
 ): AsyncGenerator<Progress, Extraction> {
   const folder = resolve(source);
   const files = await findSourceFiles(layout, folder);
@@ -138,7 +138,7 @@ export async function* extractTables(
     const database = await openDatabase(scratch, [folder, dirname(scratch)]);
     try {
       const path = (table: EventTable) => draft.path(`${table}.parquet`);
-      return yield* extractAll(layout, files, { database, scratch, path });
+      return yield* extractAll(layout, files, { database, scratch, path, limit: rejectLimit });
     } finally {
       database.close();
     }

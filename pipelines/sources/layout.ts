@@ -35,6 +35,8 @@ export interface SourceTable {
   refersTo?: readonly ('patients' | 'admissions')[];
   /** Columns whose values together are unique among kept rows. */
   key?: readonly string[];
+  /** The dictionary, an earlier event table, that should hold the codes of column `code`. */
+  titledBy?: TargetTable;
   /** Columns whose repetition is noted. */
   repeats?: readonly string[];
   /** True where a cohort cannot be made of an empty table. */

@@ -9,8 +9,17 @@ import { cellsSql, notesOf, stagedCountSql } from './staging-sql.ts';
 /** What became of the rows of one table. */
 type Counts = Pick<Extraction['tables'][string], 'read' | 'kept' | 'rejected' | 'notes'>;
 
-// A column of fewer cells may be all wrong by chance.
-const enoughCells = 10;
+// Fewer rows, or cells of a column, may be wrong by chance.
+const enough = 10;
+/**
+ * The largest share of rejected rows of a table, and of unreadable cells of a column, unless the user sets
+ * another.
+ */
+const defaultLimit = 0.2;
+// Spreadsheets strip every leading zero: with these many codes that had one, it is no accident.
+const enoughZeros = 3;
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 const repeatsSql = (columns: readonly string[]) =>
   `SELECT coalesce(sum(n - 1), 0) AS n FROM (SELECT count(*) AS n FROM staged WHERE fault IS NULL
@@ -44,10 +53,13 @@ export async function* takeCounts(
   return { read, kept, rejected, notes };
 }
 
+/** The form of the first cell that cannot be read. */
 const formOf = async (database: Database, table: SourceTable, reader: string, target: string) => {
   const cell = identifier(`cell_${target}`);
+  const read = table.columns[target]?.read ?? 'text';
   const [row] = await database.rows<{ form: string }>(
-    `SELECT ${form(cell)} AS form FROM (${cellsSql(table, reader)}) WHERE ${cell} IS NOT NULL LIMIT 1`,
+    `SELECT ${form(cell)} AS form FROM (${cellsSql(table, reader)})
+     WHERE ${cell} IS NOT NULL AND ${reads[read].sql(cell)} IS NULL LIMIT 1`,
   );
   return row ? `, found the form ${row.form}` : '';
 };
@@ -59,8 +71,15 @@ const expectation = async (
   entry: [string, SourceColumn],
 ) => `expected ${reads[entry[1].read].expected}${await formOf(database, table, reader, entry[0])}`;
 
-const checkAnyKept = async (database: Database, file: SourceFile, counts: Counts, reader: string) => {
+const checkKept = async (
+  database: Database,
+  file: SourceFile,
+  counts: Counts,
+  { reader, limit }: { reader: string; limit: number },
+) => {
   const { table, name } = file;
+  const lost = counts.read - counts.kept;
+  if (lost === 0 || (counts.kept > 0 && (lost < enough || lost <= limit * counts.read))) return;
   const [worst] = await database.rows<{ detail: string; n: number; line: number }>(
     `SELECT detail, count(*) AS n, min(line) AS line FROM rejects
      WHERE source_table = ${literal(table.source)} GROUP BY detail ORDER BY n DESC, detail LIMIT 1`,
@@ -69,44 +88,89 @@ const checkAnyKept = async (database: Database, file: SourceFile, counts: Counts
     ([, { from, read }]) => reads[read].fault && worst?.detail === `column ${from} ${reads[read].fault.is}`,
   );
   const hint = column ? `; ${await expectation(database, table, reader, column)}` : '';
+  const share = counts.kept === 0 ? `all ${counts.read} rows` : `${lost} of ${counts.read} rows`;
+  const way = counts.kept === 0 ? '' : `. ${limitText(limit, 'rejected rows')}`;
   throw new StageError(
     'SourceMalformed',
-    `${name}: all ${counts.read} rows were rejected, ${worst?.n} because ${worst?.detail} ` +
-      `(first on line ${worst?.line})${hint}`,
+    `${name}: ${share} were rejected, ${worst?.n} because ${worst?.detail} (first on line ${worst?.line})${hint}${way}`,
   );
 };
 
-const checkReadable = async (database: Database, file: SourceFile, counts: Counts, reader: string) => {
-  const { table, name } = file;
+const limitText = (limit: number, of: string): string =>
+  `At most ${percent(limit)} ${of} are accepted; correct the source, or raise rejectLimit in the run config`;
+
+/**
+ * Throws SourceMalformed where the dictionary shows that codes lost their zeros, or are those of another
+ * table.
+ */
+const checkCodes = async (database: Database, { table, name }: SourceFile) => {
+  if (!table.titledBy) return;
+  const dictionary = identifier(table.titledBy);
+  const [found] = await database.rows<Record<'titles' | 'codes' | 'titled' | 'zeros' | 'shorter', number>>(
+    `SELECT (SELECT count(*) FROM ${dictionary}) AS titles, count(*) AS codes,
+       count(*) FILTER (code IN (SELECT code FROM ${dictionary})) AS titled,
+       count(*) FILTER (code LIKE '0%') AS zeros,
+       count(*) FILTER (code NOT IN (SELECT code FROM ${dictionary}) AND
+         ('0' || code IN (SELECT code FROM ${dictionary}) OR '00' || code IN (SELECT code FROM ${dictionary}))) AS shorter
+     FROM (SELECT DISTINCT code FROM staged WHERE fault IS NULL)`,
+  );
+  if (!found || found.titles === 0) return;
+  const { codes, titled, zeros, shorter } = found;
+  if (zeros === 0 && shorter >= enoughZeros)
+    throw new StageError(
+      'SourceMalformed',
+      `${name}: no code begins with a zero, and ${shorter} codes are in the dictionary only with zeros before them: a ` +
+        'spreadsheet has removed them. Export the table again with codes as text',
+    );
+  if (codes >= enough && titled < codes / 2)
+    throw new StageError(
+      'SourceMalformed',
+      `${name}: ${codes - titled} of ${codes} codes are not in the dictionary beside it. Is it the table of other codes ` +
+        '(ICD-10, or diagnoses and procedures exchanged)? Without a dictionary any code is accepted',
+    );
+};
+
+const checkReadable = async (
+  database: Database,
+  { table, name }: SourceFile,
+  counts: Counts,
+  { reader, limit }: { reader: string; limit: number },
+) => {
   for (const entry of Object.entries(table.columns)) {
     const [target, { from }] = entry;
     const unreadable = counts.notes[`unreadable-cell ${from}`] ?? 0;
-    if (unreadable < enoughCells) continue;
+    if (unreadable < enough) continue;
     const [readable] = await database.rows<{ n: number }>(`SELECT count(${target}) AS n FROM staged`);
-    if (readable?.n === 0)
-      throw new StageError(
-        'SourceMalformed',
-        `${name}: not one of ${unreadable} cells of column ${from} can be read; ` +
-          (await expectation(database, table, reader, entry)),
-      );
+    const cells = unreadable + (readable?.n ?? 0);
+    if (unreadable <= limit * cells) continue;
+    const expected = await expectation(database, table, reader, entry);
+    throw new StageError(
+      'SourceMalformed',
+      unreadable === cells
+        ? `${name}: not one of ${cells} cells of column ${from} can be read; ${expected}`
+        : `${name}: ${unreadable} of ${cells} cells of column ${from} cannot be read; ${expected}. ` +
+            limitText(limit, 'unreadable cells'),
+    );
   }
 };
 
 /**
- * Throws SourceMalformed where what came out cannot be meant: no patients, no row kept, a column never
- * readable.
+ * Throws SourceMalformed where what came out cannot be meant: no patients, no row kept, more rows rejected or
+ * more cells of a column unreadable than `limit` (a share), codes that the dictionary beside them
+ * contradicts.
  */
 export const checkOutcome = async (
   database: Database,
   file: SourceFile,
   counts: Counts,
-  reader: string,
+  { reader, limit = defaultLimit }: { reader: string; limit?: number | undefined },
 ): Promise<void> => {
   if (counts.read === 0 && file.table.needsRows)
     throw new StageError(
       'SourceMalformed',
       `${file.name} has a header but no rows; a cohort needs ${file.table.target}`,
     );
-  if (counts.read > 0 && counts.kept === 0) await checkAnyKept(database, file, counts, reader);
-  await checkReadable(database, file, counts, reader);
+  await checkKept(database, file, counts, { reader, limit });
+  await checkReadable(database, file, counts, { reader, limit });
+  await checkCodes(database, file);
 };

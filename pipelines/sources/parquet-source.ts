@@ -1,5 +1,5 @@
 import { StageError } from '../../schemas/errors.ts';
-import { type Database, identifier, literal } from '../kernel/duckdb.ts';
+import { type Database, fileLiteral, identifier } from '../kernel/duckdb.ts';
 import { reads } from './cells.ts';
 import { checkColumns, neededColumns } from './header.ts';
 import type { SourceFile } from './source-folder.ts';
@@ -18,7 +18,7 @@ export const openParquet = async (
   database: Database,
   file: SourceFile,
 ): Promise<{ reader: string; read: number }> => {
-  const source = `read_parquet(${literal(file.path)}, file_row_number = true)`;
+  const source = `read_parquet(${fileLiteral(file.path)}, file_row_number = true)`;
   const described = await database
     .rows<{ column_name: string; column_type: string }>(`DESCRIBE SELECT * FROM ${source}`)
     .catch((error) => {

@@ -4,15 +4,12 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StageError } from '../../schemas/errors.ts';
 import { optionalEventTables } from '../../schemas/events.ts';
+import type { DataFile } from './header.ts';
 import type { SourceLayout, SourceTable } from './layout.ts';
 
-/** The file of one source table. */
-export interface SourceFile {
+/** The file of one source table; its name as it is written in the folder. */
+export interface SourceFile extends DataFile {
   table: SourceTable;
-  /** As it is written in the folder. */
-  name: string;
-  path: string;
-  format: 'csv' | 'csv.gz' | 'parquet';
 }
 
 const endings = ['csv.gz', 'csv', 'parquet'] as const;

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { StageError } from '../../../schemas/errors.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import type { Imputation } from '../../generation/generator.ts';
-import { literal, openDatabase } from '../../kernel/duckdb.ts';
+import { fileLiteral, literal, openDatabase } from '../../kernel/duckdb.ts';
 
 const formats: Readonly<Record<string, string>> = {
   '.parquet': 'FORMAT parquet, COMPRESSION zstd',
@@ -35,8 +35,9 @@ function* numberRows({ patient, visit, code, probability }: Imputation): Generat
 }
 
 /**
- * Writes a table `patient, visit, kind, code, title, probability` into `folder/name`, in the format of the name's end:
- * patients and visits counted from 0. DuckDB does the writing; `scratch` is its own, and must be there afterwards.
+ * Writes a table `patient, visit, kind, code, title, probability` into `folder/name`, in the format of the
+ * name's end: patients and visits counted from 0. DuckDB does the writing; `scratch` is its own, and must be
+ * there afterwards.
  */
 export const writeImputation = async (
   { imputation, vocabulary }: { imputation: Imputation; vocabulary: Vocabulary },
@@ -54,9 +55,9 @@ export const writeImputation = async (
   await writeFile(words, JSON.stringify(named));
   const database = await openDatabase(scratch, [folder]);
   try {
-    const table = `read_csv(${literal(rows)}, header = false, auto_detect = false, columns = {'i': 'INTEGER',
+    const table = `read_csv(${fileLiteral(rows)}, header = false, auto_detect = false, columns = {'i': 'INTEGER',
       'patient': 'INTEGER', 'visit': 'INTEGER', 'token': 'INTEGER', 'probability': 'FLOAT'})`;
-    const dictionary = `read_json(${literal(words)}, format = 'array', columns = {token: 'INTEGER', kind: 'VARCHAR',
+    const dictionary = `read_json(${fileLiteral(words)}, format = 'array', columns = {token: 'INTEGER', kind: 'VARCHAR',
       code: 'VARCHAR', title: 'VARCHAR'})`;
     await database.run(
       `COPY (SELECT patient, visit, kind, code, title, probability FROM ${table} JOIN ${dictionary} USING (token)

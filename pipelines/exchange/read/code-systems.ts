@@ -14,7 +14,8 @@ export const prefixedCode = (text: string): OutsideCode => {
     : { modality: modality as Modality, code };
 };
 
-const withoutDot = (code: string): string => code.replace('.', '');
+/** ICD codes as MIMIC-III has them: without the dot, in capitals. */
+const icd = (code: string): string => code.replace('.', '').toUpperCase();
 // As pipelines/cohort folds drug names, so that MEDS and MIMIC tables meet.
 const folded = (drug: string): string => drug.trim().toLowerCase().replaceAll(/\s+/g, ' ');
 
@@ -32,29 +33,29 @@ const other = (system: string) => (code: string) => `${system}:${code}`;
  * ETL. Sources: Medical-Event-Data-Standard/MIMIC_IV_MEDS event_configs.yaml; OMOP vocabulary names.
  */
 const rules: readonly Rule[] = [
-  { pattern: /^(?:DIAGNOSIS\/\/?)?ICD9(?:CM)?\/\/?(.+)$/, modality: 'dx', code: withoutDot },
+  { pattern: /^(?:DIAGNOSIS\/\/?)?ICD9(?:CM)?\/\/?(.+)$/, modality: 'dx', code: icd },
   {
     pattern: /^(?:DIAGNOSIS\/\/?)?ICD10(?:CM)?\/\/?(.+)$/,
     modality: 'dx',
-    code: (code) => other('ICD10')(withoutDot(code)),
+    code: (code) => other('ICD10')(icd(code)),
   },
-  { pattern: /^DIAGNOSIS\/\/ICD\/\/9\/\/(.+)$/, modality: 'dx', code: withoutDot },
+  { pattern: /^DIAGNOSIS\/\/ICD\/\/9\/\/(.+)$/, modality: 'dx', code: icd },
   {
     pattern: /^DIAGNOSIS\/\/ICD\/\/10\/\/(.+)$/,
     modality: 'dx',
-    code: (code) => other('ICD10')(withoutDot(code)),
+    code: (code) => other('ICD10')(icd(code)),
   },
-  { pattern: /^DIAGNOSIS\/\/(.+)$/, modality: 'dx', code: (code) => code },
-  { pattern: /^ICD9Proc\/\/?(.+)$/, modality: 'px', code: withoutDot },
+  { pattern: /^DIAGNOSIS\/\/(.+)$/, modality: 'dx', code: icd },
+  { pattern: /^ICD9Proc\/\/?(.+)$/, modality: 'px', code: icd },
   {
     pattern: /^PROCEDURE(?:_ICD)?\/\/(?:ICD\/\/9|ICD9(?:CM|Proc)?)\/\/(.+)$/,
     modality: 'px',
-    code: withoutDot,
+    code: icd,
   },
   {
     pattern: /^(?:PROCEDURE(?:_ICD)?\/\/(?:ICD\/\/10|ICD10(?:PCS)?)|ICD10PCS)\/\/?(.+)$/,
     modality: 'px',
-    code: (code) => other('ICD10')(withoutDot(code)),
+    code: (code) => other('ICD10')(icd(code)),
   },
   { pattern: /^(CPT4|HCPCS)\/\/?(.+)$/, modality: 'px', code: (system, code) => other(system)(code) },
   // START and END of ICU procedures are charted by item, and an end is no second procedure.
@@ -81,8 +82,9 @@ const rules: readonly Rule[] = [
  * What a MEDS code says, or undefined where it is none of dx, px, rx, lab (admissions, demographics, vitals).
  */
 export const medsCode = (text: string): OutsideCode | undefined => {
+  const trimmed = text.trim();
   for (const { pattern, modality, code } of rules) {
-    const [, ...groups] = pattern.exec(text) ?? [];
+    const [, ...groups] = pattern.exec(trimmed) ?? [];
     if (groups.length > 0) return { modality, code: code(...groups) };
   }
   return undefined;

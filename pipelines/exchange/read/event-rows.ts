@@ -1,4 +1,4 @@
-import { type Database, literal } from '../../kernel/duckdb.ts';
+import type { Database } from '../../kernel/duckdb.ts';
 import { gather, Int32Gatherer } from '../../patients/query-columns.ts';
 import type { VisitColumns } from '../../patients/visit-columns.ts';
 import type { OutsideCode } from './outside-cohort.ts';
@@ -33,16 +33,6 @@ const patientTable = `CREATE TABLE patient AS
   FROM (SELECT patient, bool_and(TRY_CAST(patient AS HUGEINT) IS NOT NULL) OVER () AS numeric
     FROM (SELECT DISTINCT patient FROM kept))`;
 
-const batchSize = 2000;
-
-/** Table `meaning`: text → token, in batches so that no statement grows with the vocabulary. */
-const meaningTable = async (database: Database, tokens: Map<string, number>): Promise<void> => {
-  await database.run('CREATE TABLE meaning (text VARCHAR, token INTEGER)');
-  const rows = [...tokens].map(([text, token]) => `(${literal(text)}, ${token})`);
-  for (let i = 0; i < rows.length; i += batchSize)
-    await database.run(`INSERT INTO meaning VALUES ${rows.slice(i, i + batchSize).join(', ')}`);
-};
-
 const readMeanings = async (database: Database, { relation, codeText = 'code', meaning }: EventRows) => {
   const texts = await database.rows<{ text: string; events: number }>(
     `SELECT ${codeText} AS text, count(*) AS events FROM ${relation} WHERE code IS NOT NULL GROUP BY 1 ORDER BY 1`,
@@ -57,7 +47,8 @@ const readMeanings = async (database: Database, { relation, codeText = 'code', m
   }
   const { codes, tokenOf } = numbers.sorted();
   const tokens = [...numberOf].map(([text, number]) => [text, tokenOf[number] as number] as const);
-  await meaningTable(database, new Map(tokens));
+  await database.run('CREATE TABLE meaning (text VARCHAR, token INTEGER)');
+  await database.append('meaning', tokens);
   return { codes, left };
 };
 

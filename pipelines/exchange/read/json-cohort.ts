@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { modality as modalitySchema } from '../../../schemas/ehr.ts';
+import { isEmptyWord } from '../../sources/cells.ts';
+import { checkFirstBytes } from '../../sources/header.ts';
 import { prefixedCode } from './code-systems.ts';
 import {
   type CohortLayout,
@@ -35,6 +37,14 @@ const kindOf = (value: unknown): string => {
   return isRecord(value) ? 'an object' : `a ${typeof value}`;
 };
 
+const hasControl = (text: string): boolean => [...text].some((letter) => letter < ' ' || letter === '\x7f');
+
+/** Throws SourceMalformed for a word that stands for an empty cell, and for control characters. */
+const checkText = (text: string, at: string): void => {
+  if (isEmptyWord(text)) throw malformed(`${at} is a word for an empty cell (NaN, None). Leave it out`);
+  if (hasControl(text)) throw malformed(`${at} holds a control character (NUL, tab, line break)`);
+};
+
 const namesAt = (value: unknown, name: string, key: string): string[] => {
   if (!Array.isArray(value) || value.some((entry) => typeof entry !== 'string' || entry === ''))
     throw malformed(`${name}: ${key} should be a list of names, one text each`);
@@ -46,6 +56,8 @@ const namesAt = (value: unknown, name: string, key: string): string[] => {
 const dictionaryAt = (value: unknown, name: string): OutsideCode[] => {
   if (!Array.isArray(value)) throw malformed(`${name}: codes should be a list, found ${kindOf(value)}`);
   return value.map((entry, i) => {
+    const text = isRecord(entry) ? entry['code'] : entry;
+    if (typeof text === 'string') checkText(text, `${name}: entry ${i} of codes`);
     if (typeof entry === 'string' && entry !== '') return prefixedCode(entry);
     if (!isRecord(entry) || typeof entry['code'] !== 'string' || entry['code'] === '')
       throw malformed(`${name}: entry ${i} of codes should be a text or {modality, code, title}`);
@@ -118,6 +130,7 @@ class PatientReader {
   }
 
   #number(code: unknown, at: string): number {
+    if (typeof code === 'string') checkText(code, `${at}: a code`);
     if (typeof code === 'string' && code !== '') return this.#numbers.of(prefixedCode(code));
     if (typeof code !== 'number' || !Number.isSafeInteger(code))
       throw malformed(
@@ -195,6 +208,8 @@ export const jsonLayout: CohortLayout = {
   async read({ path, name }) {
     const { size } = await stat(path);
     if (size > largest) throw malformed(`${name} is larger than 500 MiB: give so large a cohort as Parquet`);
-    return cohortFromJson(parse(await readFile(path, 'utf8'), name), name);
+    await checkFirstBytes({ name, path, format: 'json' });
+    // A byte-order mark is no part of JSON, but what Windows writes before it.
+    return cohortFromJson(parse((await readFile(path, 'utf8')).replace(/^\uFEFF/, ''), name), name);
   },
 };

@@ -1,12 +1,18 @@
 import { modalities } from '../../../schemas/ehr.ts';
 import { identifier, literal } from '../../kernel/duckdb.ts';
+import { emptySql } from '../../sources/cells.ts';
 import { defaultModality } from './code-systems.ts';
 import { readEventRows } from './event-rows.ts';
-import { type CohortLayout, malformed, type Place, type ReadTools } from './outside-cohort.ts';
-import { checkCodeType, checkIdentifierType, refuseRows } from './table-checks.ts';
+import { type CohortLayout, hasColumns, malformed, type Place, type ReadTools } from './outside-cohort.ts';
+import { checkCodeType, checkIdentifierType, refuseControls, refuseRows } from './table-checks.ts';
 
 const labelPrefix = 'label:';
 const modalityList = modalities.map(literal).join(', ');
+
+/** `1` and, as pandas writes a column with gaps, `1.0`; NULL for 0.6, which a cast alone would round. */
+const wholeSql = (cell: string): string =>
+  `CASE WHEN regexp_full_match(trim(CAST(${cell} AS VARCHAR)), '[0-9]+(\\.0*)?')
+    THEN TRY_CAST(TRY_CAST(${cell} AS DOUBLE) AS INTEGER) END`;
 
 const checkRows = async (place: Place, { database }: ReadTools): Promise<void> => {
   checkIdentifierType(place, 'patient');
@@ -14,19 +20,20 @@ const checkRows = async (place: Place, { database }: ReadTools): Promise<void> =
   const type = place.columns.get('visit') ?? '';
   if (!/INT|VARCHAR/.test(type) || type.endsWith('[]'))
     throw malformed(`${place.name}: column visit is of type ${type}; expected whole numbers in time order`);
+  await refuseRows(database, place, emptySql('patient'), 'column patient is empty');
   await refuseRows(
     database,
     place,
-    "nullif(CAST(patient AS VARCHAR), '') IS NULL",
-    'column patient is empty',
+    `visit IS NOT NULL AND ${wholeSql('visit')} IS NULL`,
+    'column visit is not a whole number (0, 1, …)',
   );
   await refuseRows(
     database,
     place,
-    'visit IS NOT NULL AND TRY_CAST(visit AS INTEGER) IS NULL',
-    'column visit is not a whole number',
+    `code IS NOT NULL AND ${emptySql('code')}`,
+    'column code is an empty text, or a word for one (NaN, None)',
   );
-  await refuseRows(database, place, "CAST(code AS VARCHAR) = ''", 'column code is an empty text');
+  await refuseControls(database, place, 'code');
   await refuseRows(
     database,
     place,
@@ -48,11 +55,13 @@ const labelColumns = async (place: Place, { database }: ReadTools): Promise<stri
     await refuseRows(
       database,
       place,
-      `coalesce(TRY_CAST(${identifier(name)} AS INTEGER) NOT IN (0, 1), true)`,
+      `coalesce(${wholeSql(identifier(name))} NOT IN (0, 1), true)`,
       `column ${name} is neither 0 nor 1`,
     );
   return names;
 };
+
+const needed = ['patient', 'visit', 'code'];
 
 /**
  * Our own table, which loses nothing: patients without visits (no `visit`), visits without codes (no `code`),
@@ -63,15 +72,16 @@ export const longFormLayout: CohortLayout = {
   about:
     'a .parquet, .csv or .csv.gz table with columns patient, visit (0, 1, …), code and, if it likes, modality ' +
     '(dx, px, rx, lab) and `label:<name>` (0 or 1)',
-  recognizes: ({ columns }) => ['patient', 'visit', 'code'].every((column) => columns.has(column)),
+  columns: needed,
+  recognizes: (place) => hasColumns(place, needed),
   async read(place, tools) {
     await checkRows(place, tools);
     const labels = await labelColumns(place, tools);
     const modality = place.columns.has('modality') ? 'modality' : literal(defaultModality);
     const { columns, codes } = await readEventRows(tools.database, {
-      relation: `(SELECT CAST(patient AS VARCHAR) AS patient, TRY_CAST(visit AS INTEGER) AS visit,
+      relation: `(SELECT CAST(patient AS VARCHAR) AS patient, ${wholeSql('visit')} AS visit,
         CAST(code AS VARCHAR) AS code, ${modality} AS modality
-        ${labels.map((name, i) => `, TRY_CAST(${identifier(name)} AS INTEGER) AS label_${i}`).join('')}
+        ${labels.map((name, i) => `, ${wholeSql(identifier(name))} AS label_${i}`).join('')}
         FROM ${place.reader})`,
       codeText: "modality || ':' || code",
       meaning: (text) => {

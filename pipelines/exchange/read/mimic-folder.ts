@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Draft } from '../../../schemas/store.ts';
 import { assembleCohort } from '../../cohort/assemble-cohort.ts';
 import { cohortTables } from '../../cohort/assemble-sql.ts';
+import { drainAsync } from '../../kernel/steps.ts';
 import { extractTables } from '../../sources/extract-tables.ts';
 import { mimicIii } from '../../sources/mimic-iii.ts';
 import { tokenizeCohort } from '../../tokens/tokenize-cohort.ts';
@@ -13,19 +14,13 @@ const isTable = (file: string): boolean =>
     ['.csv', '.csv.gz', '.parquet'].some((end) => file.toLowerCase() === table + end),
   );
 
-const last = async <Y, R>(work: AsyncGenerator<Y, R>): Promise<R> => {
-  let turn = await work.next();
-  while (!turn.done) turn = await work.next();
-  return turn.value;
-};
-
 const rejectedRows = (tables: Awaited<ReturnType<typeof extracted>>['tables']): string[] => {
   const lost = Object.entries(tables).filter(([, { read, kept }]) => read > kept);
   return lost.map(([table, { read, kept }]) => `${table}: ${read - kept} of ${read} rows were turned away`);
 };
 
 const extracted = (source: string, draft: Pick<Draft, 'path'>) =>
-  last(extractTables(mimicIii, source, draft));
+  drainAsync(extractTables(mimicIii, source, draft));
 
 /**
  * Tables of MIMIC-III, read as a run reads them: same visits, same codes, same 25 labels; no patient is split
@@ -41,7 +36,7 @@ export const mimicLayout: CohortLayout = {
     const { tables } = await extracted(path, draft);
     const paths = cohortTables.map((table) => [table, draft.path(`${table}.parquet`)]);
     const unsplit = { split: { validation: 0, holdout: 0 }, seed: 0, minVisits: 1, minAge: 0 };
-    const { cohort } = await last(
+    const { cohort } = await drainAsync(
       assembleCohort(Object.fromEntries(paths), { ...unsplit, drugTypes: ['MAIN'], labValue: 'last' }, draft),
     );
     const { tokens } = tokenizeCohort(cohort, {

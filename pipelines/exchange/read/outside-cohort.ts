@@ -39,6 +39,8 @@ export interface ReadTools {
   /** A folder of this reading's own, on a disk with room. */
   scratch: string;
   modalities: readonly Modality[];
+  /** A count of patients, visits or events for a note; small ones are suppressed. */
+  inWords(count: number): string;
 }
 
 /** One way to lay out a cohort; it knows its own by names of files or columns. */
@@ -46,9 +48,18 @@ export interface CohortLayout {
   name: string;
   /** How it is recognized, as a clause for messages and docs. */
   about: string;
+  /**
+   * Columns without which a table is not this layout; every file of it must have them. Absent: it is no
+   * table.
+   */
+  columns?: readonly string[];
   recognizes(place: Place): boolean;
   read(place: Place, tools: ReadTools): Promise<OutsideCohort>;
 }
+
+/** Whether a table has all of these columns. */
+export const hasColumns = ({ columns }: Place, wanted: readonly string[]): boolean =>
+  wanted.every((column) => columns.has(column));
 
 export const malformed = (message: string): StageError => new StageError('SourceMalformed', message);
 

@@ -1,15 +1,23 @@
+import { identifier } from '../../kernel/duckdb.ts';
+import { emptySql } from '../../sources/cells.ts';
 import { prefixedCode } from './code-systems.ts';
 import { readEventRows } from './event-rows.ts';
 import {
   type CohortLayout,
+  hasColumns,
   malformed,
   type Place,
   positionalLabels,
   type ReadTools,
 } from './outside-cohort.ts';
-import { checkCodeType, checkIdentifierType, holdsEverywhere, refuseRows } from './table-checks.ts';
+import {
+  checkCodeType,
+  checkIdentifierType,
+  holdsEverywhere,
+  refuseControls,
+  refuseRows,
+} from './table-checks.ts';
 
-const blank = (column: string): string => `nullif(trim(CAST("${column}" AS VARCHAR)), '') IS NULL`;
 const labelSql = `CASE WHEN lower(trim(CAST(labels AS VARCHAR))) IN ('1', '1.0', 'true') THEN 1
   WHEN lower(trim(CAST(labels AS VARCHAR))) IN ('0', '0.0', 'false') THEN 0 END`;
 
@@ -17,6 +25,8 @@ const labelSql = `CASE WHEN lower(trim(CAST(labels AS VARCHAR))) IN ('1', '1.0',
 const timeSql = async (place: Place, { database }: ReadTools): Promise<string> => {
   const type = place.columns.get('time') ?? '';
   if (type !== 'VARCHAR') {
+    if (/FLOAT|DOUBLE/.test(type))
+      await refuseRows(database, place, 'NOT isfinite("time")', 'column time is not a finite number');
     if (/INT|FLOAT|DOUBLE|DECIMAL|DATE|TIMESTAMP/.test(type) && !type.endsWith('[]')) return '"time"';
     throw malformed(`${place.name}: column time is of type ${type}; expected numbers, dates or times`);
   }
@@ -33,10 +43,13 @@ const checkRows = async (place: Place, { database }: ReadTools): Promise<void> =
   checkIdentifierType(place, 'id');
   checkCodeType(place, 'visit_codes');
   for (const column of ['id', 'time', 'visit_codes'])
-    await refuseRows(database, place, blank(column), `column ${column} is empty`);
+    await refuseRows(database, place, emptySql(identifier(column)), `column ${column} is empty`);
+  await refuseControls(database, place, 'visit_codes');
   if (place.columns.has('labels'))
     await refuseRows(database, place, `${labelSql} IS NULL`, 'column labels is neither 0 nor 1');
 };
+
+const needed = ['id', 'time', 'visit_codes'];
 
 /**
  * The frame of PyHealth's metrics.generative: one row per code of a visit. Source: sunlabuiuc/PyHealth
@@ -47,7 +60,8 @@ export const pyhealthLayout: CohortLayout = {
   name: 'pyhealth',
   about:
     'a .csv, .csv.gz or .parquet table with columns id, time, visit_codes (one code per row) and labels (0 or 1)',
-  recognizes: ({ columns }) => ['id', 'time', 'visit_codes'].every((column) => columns.has(column)),
+  columns: needed,
+  recognizes: (place) => hasColumns(place, needed),
   async read(place, tools) {
     await checkRows(place, tools);
     const labeled = place.columns.has('labels');

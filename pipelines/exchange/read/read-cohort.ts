@@ -14,7 +14,7 @@ import { type CohortLayout, malformed, type OutsideCohort, type Place } from './
 import { modalityCounts } from './own-vocabulary.ts';
 import { pyhealthLayout } from './pyhealth-frame.ts';
 import { retoken } from './retoken.ts';
-import { findPlace, folderOf, foundText, surveyTables, toTableError } from './survey.ts';
+import { checkShards, findPlace, foldersOf, foundText, surveyTables, toTableError } from './survey.ts';
 
 /** Every layout that a cohort from outside may have; the first that recognizes a place reads it. */
 const cohortLayouts: readonly CohortLayout[] = [
@@ -82,20 +82,23 @@ export const readCohort = async (
   path: string,
   given: { scratch: string; modalities: readonly Modality[]; suppressBelow?: number },
 ): Promise<CohortRead> => {
-  const { scratch: parent, modalities, suppressBelow: below } = given;
+  const { scratch: parent, modalities } = given;
+  const below = suppressBelow.parse(given.suppressBelow);
+  const inWords = (count: number) => suppressedCount(count, below);
   const found = await findPlace(path);
   await mkdir(parent, { recursive: true });
   const scratch = await mkdtemp(join(parent, 'reading-'));
   try {
-    const database = await openDatabase(scratch, [folderOf(found)]);
+    const database = await openDatabase(scratch, await foldersOf(found));
     try {
-      const place = mimicLayout.recognizes(found) ? found : await surveyTables(found, database);
+      const place = mimicLayout.recognizes(found) ? found : await surveyTables(found, database, scratch);
       const layout = layoutOf(place);
-      const cohort = await layout.read(place, { database, scratch, modalities }).catch((error) => {
+      if (layout.columns) await checkShards(place, layout.columns, database);
+      const cohort = await layout.read(place, { database, scratch, modalities, inWords }).catch((error) => {
         throw toTableError(error, place);
       });
       if (patientCount(cohort) === 0) throw malformed(`${place.name} holds no patient`);
-      const chosen = only(cohort, modalities, (count) => suppressedCount(count, suppressBelow.parse(below)));
+      const chosen = only(cohort, modalities, inWords);
       if (chosen.codes.length === 0)
         throw malformed(
           `${place.name}: no patient has a code of the modalities asked for (${modalities.join(', ')})`,

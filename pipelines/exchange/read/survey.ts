@@ -1,26 +1,36 @@
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StageError } from '../../../schemas/errors.ts';
-import { type Database, literal } from '../../kernel/duckdb.ts';
+import { type Database, fileLiteral } from '../../kernel/duckdb.ts';
+import { checkFirstBytes } from '../../sources/header.ts';
+import { columnName, stageCsv } from './csv-table.ts';
 import { malformed, namesText, type Place } from './outside-cohort.ts';
 
-const deepest = 4;
+const deepest = 12;
 
-const entriesOf = async (folder: string, depth = 0): Promise<Dirent[]> => {
+const isFolder = async (entry: Dirent, path: string): Promise<boolean> =>
+  entry.isDirectory() ||
+  (entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isDirectory() === true);
+
+/**
+ * Files below a folder, through links. Names with a leading dot are what systems leave there (`._0.parquet`).
+ */
+const filesBelow = async (folder: string, depth = 0): Promise<string[]> => {
+  if (depth > deepest)
+    throw malformed(`${basename(folder)} lies more than ${deepest} folders deep: is it a link to itself?`);
   const entries = await readdir(folder, { withFileTypes: true });
-  const nested = entries
-    .filter((entry) => entry.isDirectory() && depth < deepest)
-    .map((entry) => entriesOf(join(folder, entry.name), depth + 1));
-  return [...entries.filter((entry) => !entry.isDirectory()), ...(await Promise.all(nested)).flat()];
+  const found = entries
+    .filter((entry) => !entry.name.startsWith('.'))
+    .map(async (entry) => {
+      const path = join(folder, entry.name);
+      return (await isFolder(entry, path)) ? filesBelow(path, depth + 1) : [path];
+    });
+  return (await Promise.all(found)).flat();
 };
 
-const filesIn = async (folder: string): Promise<string[]> => {
-  const entries = await entriesOf(folder);
-  return entries
-    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).replaceAll('\\', '/'))
-    .sort();
-};
+const filesIn = async (folder: string): Promise<string[]> =>
+  (await filesBelow(folder)).map((path) => relative(folder, path).replaceAll('\\', '/')).sort();
 
 /** Shards of a MEDS folder lie in data/; a plain folder of Parquet files is taken whole, but for metadata. */
 const shardsOf = (files: string[]): string[] => {
@@ -31,25 +41,23 @@ const shardsOf = (files: string[]): string[] => {
 
 const isTable = (name: string): boolean => /\.(parquet|csv|csv\.gz)$/i.test(name);
 
-const readerOf = (tables: string[]): string => {
-  const list = `[${tables.map(literal).join(', ')}]`;
-  return tables[0]?.toLowerCase().endsWith('.parquet')
-    ? `read_parquet(${list}, union_by_name = true)`
-    : `read_csv(${list}, all_varchar = true, header = true, delim = ',', quote = '"', escape = '"', null_padding = false)`;
+const listOf = (tables: readonly string[]): string => `[${tables.map(fileLiteral).join(', ')}]`;
+
+const readerOf = async ({ tables, name }: Place, database: Database, scratch: string): Promise<string> => {
+  const [first = ''] = tables;
+  const format = (['csv.gz', 'csv'] as const).find((ending) => first.toLowerCase().endsWith(`.${ending}`));
+  if (format) return await stageCsv({ name, path: first, format }, database, scratch);
+  for (const path of tables) await checkFirstBytes({ name: basename(path), path, format: 'parquet' });
+  return `read_parquet(${listOf(tables)}, union_by_name = true)`;
 };
 
 /** What a failure of DuckDB means while it reads a table; its own words may quote cells, so they end here. */
 export const toTableError = (error: unknown, { name, tables }: Pick<Place, 'name' | 'tables'>): unknown => {
   if (error instanceof StageError || !(error instanceof Error)) return error;
   if (/Out of Memory|No space left/.test(error.message)) return error;
-  if (!/\b(CSV|Parquet|parquet|Invalid Input|IO Error|sniff)/.test(error.message)) return error;
-  const line = /Line: (\d+)/.exec(error.message)?.[1];
-  const format = tables[0]?.toLowerCase().endsWith('.parquet')
-    ? 'Parquet'
-    : 'CSV (commas, quotes doubled, UTF-8)';
-  return malformed(
-    `${name} cannot be read as ${format}${line ? `: see line ${line}` : ': it is damaged or cut off'}`,
-  );
+  if (!tables[0]?.toLowerCase().endsWith('.parquet')) return error;
+  if (!/\b(Parquet|parquet|Invalid Input|IO Error)/.test(error.message)) return error;
+  return malformed(`${name} cannot be read as Parquet: it is damaged or cut off`);
 };
 
 const missing = (path: string, why: string) => new StageError('SourceMissing', `${path}: ${why}`);
@@ -72,11 +80,13 @@ export const findPlace = async (path: string): Promise<Place> => {
   const absolute = resolve(path);
   const name = basename(absolute);
   if (!found.isDirectory()) {
+    if (!found.isFile()) throw missing(path, 'it is neither a file nor a folder');
     if (found.size === 0) throw malformed(`${name} is empty`);
     const tables = isTable(name) ? [absolute] : [];
     return { path: absolute, name, kind: 'file', files: [name], tables, reader: '', columns: new Map() };
   }
-  const files = await filesIn(absolute).catch(() => {
+  const files = await filesIn(absolute).catch((error) => {
+    if (error instanceof StageError) throw error;
     throw missing(path, 'it cannot be listed: no right to read it');
   });
   if (files.length === 0) throw missing(path, 'the folder is empty');
@@ -84,25 +94,57 @@ export const findPlace = async (path: string): Promise<Place> => {
   return { path: absolute, name, kind: 'folder', files, tables, reader: '', columns: new Map() };
 };
 
-/** Folder that a database must see to read a place. */
-export const folderOf = ({ path, kind }: Place): string => (kind === 'folder' ? path : dirname(path));
+/** Folders that a database must see to read a place: its own, and those that links in it lead to. */
+export const foldersOf = async ({ path, kind, tables }: Place): Promise<string[]> => {
+  const own = kind === 'folder' ? path : dirname(path);
+  const linked = await Promise.all(tables.map(async (table) => dirname(await realpath(table))));
+  return [...new Set([own, ...linked.filter((folder) => folder !== own && !folder.startsWith(`${own}/`))])];
+};
 
-/** The place with the columns of its table, where it is one. Throws SourceMalformed on a damaged file. */
-export const surveyTables = async (place: Place, database: Database): Promise<Place> => {
+/**
+ * The place with the columns of its table, where it is one; `scratch` takes what a CSV file becomes. Throws
+ * SourceMalformed on a damaged file.
+ */
+export const surveyTables = async (place: Place, database: Database, scratch: string): Promise<Place> => {
   if (place.tables.length === 0) return place;
-  const reader = readerOf(place.tables);
+  const reader = await readerOf(place, database, scratch);
   const rows = await database
     .rows<{ column_name: string; column_type: string }>(`DESCRIBE SELECT * FROM ${reader}`)
     .catch((error) => {
       throw toTableError(error, place);
     });
   const columns = new Map<string, string>();
-  for (const { column_name, column_type } of rows) {
-    const name = column_name.trim();
-    // Names of labels keep their case: they are compared and shown.
-    columns.set(/^label:/i.test(name) ? name : name.toLowerCase(), column_type);
-  }
+  for (const { column_name, column_type } of rows) columns.set(columnName(column_name), column_type);
   return { ...place, reader, columns };
+};
+
+/**
+ * Throws SourceMalformed where a table of several Parquet files has one that lacks a needed column, or has it
+ * as numbers where another has text: read together, its rows would be left out or its codes lose their zeros.
+ */
+export const checkShards = async (
+  { path, tables }: Place,
+  needed: readonly string[],
+  database: Database,
+): Promise<void> => {
+  if (tables.length < 2) return;
+  const rows = await database.rows<{ file: string; column: string; text: boolean }>(
+    `SELECT file_name AS file, lower(trim(name)) AS "column", coalesce(type = 'BYTE_ARRAY', false) AS text
+     FROM parquet_schema(${listOf(tables)}) WHERE type IS NOT NULL`,
+  );
+  const nameOf = (file: string) => relative(path, file).replaceAll('\\', '/');
+  for (const column of needed) {
+    const having = new Map(rows.filter((row) => row.column === column).map((row) => [row.file, row.text]));
+    const without = tables.find((file) => !having.has(file));
+    if (without !== undefined)
+      throw malformed(`${nameOf(without)} has no column ${column}, which the other files have`);
+    const other = tables.find((file) => having.get(file) !== having.get(tables[0] as string));
+    if (other !== undefined)
+      throw malformed(
+        `column ${column} is text in one of ${nameOf(tables[0] as string)} and ${nameOf(other)}, and a number in the ` +
+          'other. Write all files with the same types',
+      );
+  }
 };
 
 /** What was found, for a message: names of columns or of files, never cells. */

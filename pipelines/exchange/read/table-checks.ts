@@ -19,6 +19,20 @@ export const checkIdentifierType = ({ name, columns }: Place, column: string): v
     throw malformed(`${name}: column ${column} is of type ${type}; expected text or whole numbers`);
 };
 
+const control = String.raw`[\x00-\x1f\x7f]`;
+
+/**
+ * Throws SourceMalformed where a code holds a control character: a NUL ends a text in much code that reads
+ * it.
+ */
+export const refuseControls = (database: Database, place: Place, column: string): Promise<void> =>
+  refuseRows(
+    database,
+    place,
+    `coalesce(regexp_matches(CAST(${column} AS VARCHAR), '${control}'), false)`,
+    `column ${column} holds a control character (NUL, tab, line break)`,
+  );
+
 /** Throws SourceMalformed that counts the rows where `when` holds and names the first, counted from 1. */
 export const refuseRows = async (
   database: Database,

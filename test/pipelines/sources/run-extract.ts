@@ -23,13 +23,18 @@ const toolsFor = (draft: string): StageTools => ({
 });
 
 /** The body of the stage, about to run on `source` and write into `draft`. */
-export const startExtract = (source: string, draft: string) =>
-  extract.run({ params: { source, layout: 'mimic-iii' }, inputs: {} }, toolsFor(draft));
+export const startExtract = (source: string, draft: string, rejectLimit?: number) =>
+  extract.run({ params: { source, layout: 'mimic-iii', rejectLimit }, inputs: {} }, toolsFor(draft));
 
 /** Runs the body of the stage to its end in a draft of its own. */
-export const runExtract = async (t: Pick<ExecutionContext, 'teardown'>, source: string, draft?: string) => {
+export const runExtract = async (
+  t: Pick<ExecutionContext, 'teardown'>,
+  source: string,
+  draft?: string,
+  rejectLimit?: number,
+) => {
   const folder = draft ?? (await tempFolder(t));
-  const body = startExtract(source, folder);
+  const body = startExtract(source, folder, rejectLimit);
   const beats: Progress[] = [];
   let next = await body.next();
   for (; !next.done; next = await body.next()) beats.push(next.value);

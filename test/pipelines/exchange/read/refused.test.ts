@@ -61,9 +61,15 @@ test(
   refused,
   file('a.parquet', 'SECRET, not Parquet'),
   malformed,
-  /^a\.parquet cannot be read as Parquet/,
+  /^a\.parquet is not parquet: its first bytes are those of another format/,
 );
-test('a ragged CSV', refused, frame('1,0,SECRET,0\n1,0\n'), malformed, /^a\.csv cannot be read as CSV/);
+test(
+  'a ragged CSV',
+  refused,
+  frame('1,0,SECRET,0\n1,0\n'),
+  malformed,
+  /^a\.csv: 1 lines do not fit the header, first line 3: 2 fields where the header has 4\. Were files/,
+);
 test(
   'a MIMIC folder without ADMISSIONS',
   refused,
