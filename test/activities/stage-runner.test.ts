@@ -122,12 +122,13 @@ test('a step that does not end is given up, and the next attempt goes on from th
       return {};
     },
   });
-  const first = localHost({ heartbeatMs: 40, stepMs: 200 });
+  // Long enough for a busy machine to start an artifact in.
+  const first = localHost({ heartbeatMs: 100, stepMs: 3000 });
   const error = await t.throwsAsync(
     runStage(stages.train, hanging(2), task(), { store, engine: 'e' }, first),
     { name: 'Stalled' },
   );
-  t.is(error?.message, 'after step 2 of 5, toy, nothing came to an end for 0.00333 minutes');
+  t.is(error?.message, 'after step 2 of 5, toy, nothing came to an end for 0.05 minutes');
   const second = localHost({ attempt: 2 });
   await train(store, task(), second);
   t.deepEqual(second.steps.slice(0, 3), [3, 4, 5]);
