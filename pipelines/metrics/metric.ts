@@ -67,7 +67,20 @@ export type PartialRow = Pick<MetricRow, 'row' | 'title' | 'value' | 'n'> &
      * suppressed; these counts are never written.
      */
     behind?: { real: number; judged: number; holdout?: number };
+    /** Where the row is a mean over parts that are reported one by one: see `Parts`. */
+    parts?: Parts;
   };
+
+/**
+ * The parts that a row is a mean (or a sum) over, where each is also a row or a point of a plot. If only few
+ * of them are suppressed, the mean gives them back by subtraction, so it must be suppressed with them
+ * (small-groups.ts).
+ */
+export interface Parts {
+  groups: readonly Pick<PartialRow, 'patients' | 'behind'>[];
+  /** Rows over the same parts: from a mean and a standard deviation two suppressed parts can be solved. */
+  rows: 1 | 2;
+}
 
 /** A row without the name of the generator it is about. */
 export type ScoredRow = Omit<MetricRow, 'generator'>;

@@ -1,4 +1,4 @@
-import type { PartialRow, ScoredRow, Series } from './metric.ts';
+import type { PartialRow, Parts, ScoredRow, Series } from './metric.ts';
 import { lengthBins } from './statistics/length-bins.ts';
 
 /**
@@ -17,9 +17,41 @@ const reason = (below: number): string => `Suppressed: fewer than ${below} patie
 
 const holdoutReason = (below: number): string => `The holdout’s value: ${reason(below)}`;
 
+const partsReason = (below: number): string =>
+  `Suppressed: with the groups that are reported, it would give those of fewer than ${below} patients back.`;
+
+/**
+ * Whether a mean, beside the groups that are reported, gives the suppressed ones back: there are no more of
+ * them than rows to solve them from, or all of them together are a small group (complementary suppression:
+ * Willenborg and de Waal, Elements of Statistical Disclosure Control, 2001). `countOf` is the number of
+ * patients that decides whether a group is suppressed, undefined where none does.
+ */
+const isSolvable = (
+  { groups, rows }: Parts,
+  below: number,
+  countOf: (group: Parts['groups'][number]) => number | undefined,
+): boolean => {
+  const small = groups.map(countOf).filter((count) => count !== undefined);
+  const together = small.reduce((sum, count) => sum + count, 0);
+  return small.length > 0 && (small.length <= rows || isSmall(together, below));
+};
+
+type Group = Parts['groups'][number];
+const smallGroup =
+  (below: number) =>
+  ({ patients }: Group): number | undefined =>
+    patients !== undefined && patients < below ? patients : undefined;
+/** A group whose row is reported without one of its values. */
+const smallValue =
+  (below: number, of: 'real' | 'judged' | 'holdout') =>
+  (group: Group): number | undefined => {
+    const count = group.behind?.[of] ?? 0;
+    return smallGroup(below)(group) ?? (isSmall(count, below) ? count : undefined);
+  };
+
 const withoutValue = (
   { metric, row, family, title, about, better, range }: ScoredRow,
-  below: number,
+  note: string,
 ): ScoredRow => ({
   metric,
   row,
@@ -31,7 +63,7 @@ const withoutValue = (
   value: null,
   n: 0,
   suppressed: true,
-  note: reason(below),
+  note,
 });
 
 const withNote = (row: ScoredRow, note: string): ScoredRow => ({
@@ -49,14 +81,20 @@ const isSmallRow = ({ patients, n, nIs }: PartialRow, below: number): boolean =>
  * itself stays.
  */
 export const suppressedRow = (
-  { nIs, behind, ...row }: ScoredRow & Pick<PartialRow, 'nIs' | 'behind'>,
+  { nIs, behind, parts, ...row }: ScoredRow & Pick<PartialRow, 'nIs' | 'behind' | 'parts'>,
   standIn: PartialRow | undefined,
   below: number,
 ): ScoredRow => {
-  if (isSmallRow({ ...row, nIs }, below)) return withoutValue(row, below);
+  if (isSmallRow({ ...row, nIs }, below)) return withoutValue(row, reason(below));
+  if (row.value !== null && parts && isSolvable(parts, below, smallGroup(below)))
+    return withoutValue(row, partsReason(below));
   let written: ScoredRow = row;
-  if (row.real !== undefined && behind && isSmall(behind.real, below))
-    written = withNote({ ...written, real: null }, `The real cohort’s value: ${reason(below)}`);
+  const isSolvableReal = parts !== undefined && isSolvable(parts, below, smallValue(below, 'real'));
+  if (row.real !== undefined && ((behind && isSmall(behind.real, below)) || isSolvableReal))
+    written = withNote(
+      { ...written, real: null },
+      `The real cohort’s value: ${isSolvableReal ? partsReason(below) : reason(below)}`,
+    );
   const { holdoutInterval, ...rest } = written;
   if (row.holdout !== undefined && isSmall(behind?.holdout ?? 0, below))
     return withNote({ ...rest, holdout: null }, holdoutReason(below));
@@ -64,6 +102,8 @@ export const suppressedRow = (
   const few = isSmallRow(standIn.value === null ? { ...standIn, n: 0 } : standIn, below);
   if (few || isSmall(standIn.behind?.judged ?? 0, below))
     return withNote({ ...rest, holdout: null }, holdoutReason(below));
+  if (standIn.parts && isSolvable(standIn.parts, below, smallValue(below, 'judged')))
+    return withNote({ ...rest, holdout: null }, `The holdout’s value: ${partsReason(below)}`);
   return { ...rest, holdout: standIn.value, holdoutInterval: standIn.interval };
 };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Steps } from '../../kernel/steps.ts';
 import type { VisitColumns } from '../../patients/visit-columns.ts';
-import { defineMetric, type MetricResult, type PartialRow, type Series } from '../metric.ts';
+import { defineMetric, type MetricResult, type PartialRow, type Parts, type Series } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
 import { resampledRows } from '../rows/resampled-rows.ts';
 import { numberDistance, numberMoments, valuePearson, valueR2 } from '../statistics/distributions.ts';
@@ -164,8 +164,17 @@ const numberMeasures = (compared: readonly (Compared | undefined)[]): Measure[] 
   ];
 };
 
-const asRows = (measures: readonly Measure[]): PartialRow[] =>
-  headings.map(({ more, ...row }, i) => measureRow(row, measures[i] as Measure, { ...more, nIs: 'keys' }));
+/** The plots show tests one by one: every row is over those of one plot. */
+type PlottedTests = Record<'presence' | 'numbers', Parts>;
+
+const asRows = (measures: readonly Measure[], plotted?: PlottedTests): PartialRow[] =>
+  headings.map(({ more, ...row }, i) =>
+    measureRow(row, measures[i] as Measure, {
+      ...more,
+      nIs: 'keys',
+      parts: row.row.includes('presence') ? plotted?.presence : plotted?.numbers,
+    }),
+  );
 
 /** The rows after those about presence. */
 const withoutNumbers = headings
@@ -206,11 +215,19 @@ export default defineMetric({
       known.map((test) =>
         compareNumbers(real.tests[test] as TestColumn, ours.tests[test] as TestColumn, weights),
       );
+    const groupsOf = (some: readonly number[], count: (test: number) => number): Parts => ({
+      groups: some.map((test) => ({ patients: count(test) })),
+      rows: 2,
+    });
+    const plotted = {
+      presence: groupsOf([...tests.keys()], (test) => (real.tests[test] as TestColumn).patients.length),
+      numbers: groupsOf(known, (test) => patientsOf(real, test)),
+    };
     const hasNumbers = tests.some((test) => test.hasNumbers);
     const rows = yield* resampledRows(input, bounds, (patients) => {
       const weights = [patients.real, patients.synthetic] as const;
       const numbers = hasNumbers ? numberMeasures(compare(weights)) : withoutNumbers;
-      return asRows([...presenceMeasures(real, ours, weights), ...numbers]);
+      return asRows([...presenceMeasures(real, ours, weights), ...numbers], plotted);
     });
     const once = [real, ours].map(({ visits }) => new Int32Array(visits.length).fill(1)) as [
       Int32Array,

@@ -38,15 +38,6 @@ const labelRows = (
   const [theirs, ours] = [shares(real), shares(all)];
   const because =
     labels.length === 0 ? 'This cohort has no labels.' : 'One of the two cohorts has no patients.';
-  const summary = (row: string, value: number | null, n: number, note?: string): PartialRow => ({
-    row,
-    title: `Mean absolute difference of label prevalence${note === undefined ? '' : ', as published'}`,
-    about:
-      'absolute difference between the synthetic and the real share of patients with a label, averaged over all labels',
-    value,
-    n,
-    note: value === null ? because : note,
-  });
   const perLabel = labels.map(
     (label, i): PartialRow => ({
       row: `label: ${label}`,
@@ -61,6 +52,16 @@ const labelRows = (
       note: ours && theirs ? undefined : because,
     }),
   );
+  const summary = (row: string, value: number | null, n: number, note?: string): PartialRow => ({
+    row,
+    title: `Mean absolute difference of label prevalence${note === undefined ? '' : ', as published'}`,
+    about:
+      'absolute difference between the synthetic and the real share of patients with a label, averaged over all labels',
+    value,
+    n,
+    note: value === null ? because : note,
+    parts: { groups: perLabel, rows: 1 },
+  });
   return [
     summary('mean-absolute-difference', meanGap(theirs, ours), all.n),
     summary('reference-mean-absolute-difference', meanGap(theirs, shares(kept)), kept.n, referenceNote),

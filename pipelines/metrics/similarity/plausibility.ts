@@ -87,13 +87,17 @@ export default defineMetric({
       replicates,
       statistics: ([drawn]) => ours.map((found) => share(found, drawn)),
     });
+    // The last one is all rules together.
+    const behind = ours.map((found, i) => ({ real: cases(real[i] as Found), judged: cases(found) }));
+    const parts = { groups: behind.slice(0, -1).map((counts) => ({ behind: counts })), rows: 1 } as const;
     const rows = ours.map((found, i): PartialRow => {
       const theirs = real[i] as Found;
       const measure = shareMeasure(found, intervals[i], replicates);
       return measureRow(headings[i] as (typeof headings)[number], measure, {
         real: share(theirs),
         patients: theirs.concerned.length,
-        behind: { real: cases(theirs), judged: cases(found) },
+        behind: behind[i],
+        parts: i === ours.length - 1 ? parts : undefined,
       });
     });
     return { rows };

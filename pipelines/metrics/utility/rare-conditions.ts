@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AsyncSteps } from '../../kernel/steps.ts';
-import { defineMetric, type MetricResult } from '../metric.ts';
+import { defineMetric, type MetricResult, type Parts } from '../metric.ts';
 import { classificationRows, gapRows, labelSeries } from './engine/classification-rows.ts';
 import { classifierOptions, leastPositives } from './engine/classifier-options.ts';
 import { labelDefinitions } from './engine/phenotyping-sets.ts';
@@ -52,16 +52,23 @@ export default defineMetric({
       seed,
       replicates,
     });
+    const partsOf = (mixture: Mixture): Parts => ({
+      groups: found.labels
+        .filter(({ results }) => results[mixture].auc.value !== null)
+        .map(({ allPositives }) => ({ patients: allPositives })),
+      rows: 1,
+    });
     const gaps = order.flatMap((mixture) => {
       const gap = found.gap[mixture];
       const title = `${trained[mixture]}, gain over few alone`;
-      return gap ? gapRows(gap, { prefix: `gain-${mixture}-`, title }) : [];
+      return gap ? gapRows(gap, { prefix: `gain-${mixture}-`, title, parts: partsOf(mixture) }) : [];
     });
     const averages = order.flatMap((mixture) =>
       classificationRows(found.average[mixture], {
         prefix: `${mixture}-`,
         title: `${trained[mixture]}, mean over labels`,
         nIs: 'keys',
+        parts: partsOf(mixture),
       }),
     );
     const single = found.labels.flatMap(({ name, allPositives, results }) =>

@@ -195,3 +195,70 @@ test('no number of people in a row or a sentence is a small one', async (t) => {
     t.true(small === null || isCohort.test(note), `${metric} ${name}: ${note}`);
   }
 });
+
+test('a mean goes where the groups that are reported would give the suppressed ones back', (t) => {
+  const mean = (patients: readonly number[], rows: 1 | 2 = 1) => {
+    const parts = { groups: patients.map((count) => ({ patients: count })), rows };
+    return suppressedRow({ ...row(), parts }, undefined, 11);
+  };
+  t.is(mean([40, 50, 60]).value, 0.5, 'nothing is suppressed');
+  const one = mean([40, 50, 5]);
+  t.is(one.value, null);
+  t.true(one.suppressed);
+  t.regex(one.note ?? '', /fewer than 11 patients back/);
+  t.false('parts' in one);
+  t.is(mean([40, 9, 8]).value, 0.5, 'two unknowns and one equation');
+  t.is(mean([40, 9, 8], 2).value, null, 'a mean and a standard deviation are two equations');
+  t.is(mean([40, 9, 8, 7], 2).value, 0.5);
+  t.is(mean([40, 3, 4]).value, null, 'both together are a small group');
+});
+
+test('a mean loses the side whose parts are suppressed', (t) => {
+  const part = (real: number, judged: number) => ({ patients: 50, behind: { real, judged } });
+  const of = (groups: ReturnType<typeof part>[]) => ({ ...row(), parts: { groups, rows: 1 as const } });
+  const real = suppressedRow(of([part(3, 20), part(20, 20)]), undefined, 11);
+  t.is(real.real, null);
+  t.is(real.value, 0.5);
+  const held = suppressedRow(of([part(20, 2)]), of([part(20, 2), part(20, 20)]), 11);
+  t.is(held.holdout, null, 'real patients stand in for the synthetic ones');
+  t.is(held.value, 0.5, 'synthetic patients are no one');
+});
+
+test('label prevalence: no suppressed label follows from the mean', async (t) => {
+  const cohort = (counts: readonly number[], size: number) => {
+    const patients = Array.from(
+      { length: size },
+      (_, p): Patient => ({
+        visits: [[0]],
+        labels: counts.map((count) => (p < count ? 1 : 0)),
+      }),
+    );
+    return columnsAsWritten(patients);
+  };
+  const scored = async (counts: readonly number[]) => {
+    const train = cohort(counts, 100);
+    const { card } = await drainAsync(
+      scoreCohort({
+        generator: 'any',
+        metrics: [metrics.get('label-prevalence') as Metric],
+        vocabulary: { codes: [{ modality: 'dx', code: 'A' }], labels: counts.map((_, i) => `l${i}`) },
+        ...{
+          train,
+          validation: train,
+          holdout: cohort([20, 20, 20], 60),
+          synthetic: cohort([25, 25, 25], 90),
+        },
+        ...{ seed: 1, replicates: 0, suppressBelow: 11 },
+      }),
+    );
+    return card.rows;
+  };
+  const rows = await scored([50, 40, 4]);
+  t.is(rows.find((one) => one.row === 'label: l2')?.value, null);
+  for (const one of rows.filter(({ row: name }) => name.endsWith('mean-absolute-difference'))) {
+    t.is(one.value, null);
+    t.is(one.holdout, undefined);
+  }
+  const shown = await scored([50, 40, 30]);
+  t.is(typeof shown.find((one) => one.row === 'mean-absolute-difference')?.value, 'number');
+});

@@ -1,4 +1,4 @@
-import type { PartialRow } from '../../metric.ts';
+import type { PartialRow, Parts } from '../../metric.ts';
 import { measureRow } from '../../rows/measure-row.ts';
 import type { Measure } from '../../statistics/measure.ts';
 import type { ClassificationMeasures } from './summarize.ts';
@@ -33,9 +33,16 @@ interface Subject {
   note?: string;
   /** What the measures are a mean over, where it is not patients. */
   nIs?: 'keys';
+  /** The labels that the measures are a mean over, where each has rows of its own. */
+  parts?: Parts;
 }
 
-const extras = ({ patients, note, nIs }: Subject): Partial<PartialRow> => ({ patients, note, nIs });
+const extras = ({ patients, note, nIs, parts }: Subject): Partial<PartialRow> => ({
+  patients,
+  note,
+  nIs,
+  parts,
+});
 
 /** A row for each measure. */
 export const classificationRows = (found: ClassificationMeasures, subject: Subject): PartialRow[] =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AsyncSteps } from '../../../kernel/steps.ts';
-import type { MetricInput, MetricResult, PartialRow } from '../../metric.ts';
+import type { MetricInput, MetricResult, PartialRow, Parts } from '../../metric.ts';
 import { sentence } from '../../rows/measure-row.ts';
 import { classificationRows, gapRows, labelSeries } from './classification-rows.ts';
 import { classifierOptions, leastPositives } from './classifier-options.ts';
@@ -54,9 +54,19 @@ interface LabelGroup {
   labels: readonly LabelResult[];
 }
 
+/** Labels that a mean over them rests on, each with as many patients as its own rows are about. */
+const partsOf = ({ labels }: LabelGroup, arrangement: Arrangement): Parts => ({
+  groups: labels
+    .filter(({ results }) => results[arrangement].auc.value !== null)
+    .map(({ positives }) => ({ patients: positives })),
+  // A mean and a standard deviation.
+  rows: 2,
+});
+
 const meanRows = (
   { average, gap }: Pick<PhenotypingResult, 'average' | 'gap'>,
-  { prefix, over }: LabelGroup,
+  group: LabelGroup,
+  { prefix, over } = group,
 ): PartialRow[] => [
   ...order.flatMap((arrangement) =>
     classificationRows(average[arrangement], {
@@ -64,12 +74,14 @@ const meanRows = (
       title: `${trained[arrangement]}, mean over ${over}`,
       nIs: 'keys',
       real: arrangement === 'real' ? undefined : average.real,
+      parts: partsOf(group, arrangement),
     }),
   ),
   ...order.flatMap((arrangement) => {
     const found = gap[arrangement];
     const title = `${trained[arrangement]}, less trained on real ones${prefix && `, ${over}`}`;
-    return found ? gapRows(found, { prefix: `${prefix}gap-${arrangement}-`, title }) : [];
+    const parts = partsOf(group, arrangement);
+    return found ? gapRows(found, { prefix: `${prefix}gap-${arrangement}-`, title, parts }) : [];
   }),
 ];
 
@@ -81,7 +93,7 @@ const deviation = (values: readonly number[]): number | null => {
 };
 
 /** How much labels differ, as the standard deviations of HALO's table 4. */
-const spreadRows = ({ prefix, over, labels }: LabelGroup): PartialRow[] =>
+const spreadRows = (group: LabelGroup, { prefix, over, labels } = group): PartialRow[] =>
   (['real', 'synthetic', 'augmented'] as const).flatMap((arrangement) =>
     (['accuracy', 'f1', 'auc'] as const).map((name): PartialRow => {
       const values = (of: Arrangement) =>
@@ -100,6 +112,7 @@ const spreadRows = ({ prefix, over, labels }: LabelGroup): PartialRow[] =>
         real: arrangement === 'real' ? undefined : deviation(values('real')),
         n: own.length,
         nIs: 'keys',
+        parts: partsOf(group, arrangement),
         better: 'closer-to-real',
         range: [0, 0.5],
         note: value === null ? 'Fewer than two labels could be measured.' : undefined,
