@@ -1,3 +1,7 @@
+import type { Interval } from './bootstrap.ts';
+import { logChooser } from './exact-test.ts';
+import { wilsonInterval } from './normal.ts';
+
 /** Scores of an attack: the higher, the more certain that a patient was used for training. */
 export interface AttackScores {
   members: Float64Array;
@@ -78,6 +82,60 @@ export function truePositiveRateAt({ hits, alarms }: RocSteps, rate: number): nu
   let best = 0;
   for (let i = 0; i < hits.length && (alarms[i] as number) <= allowed; i++) best = hits[i] as number;
   return best / last(hits);
+}
+
+/**
+ * The probability that at least `r` of `n` non-members lie above the threshold that a share `rate` of all of
+ * them exceeds, by r; it falls from 1, and ends where it is next to nothing.
+ */
+const tailsOf = (n: number, rate: number): number[] => {
+  const choose = logChooser(n);
+  const tails = [1];
+  for (let k = 0, left = 1; k < n && left > 1e-9; k++) {
+    left -= Math.exp(choose(n, k) + k * Math.log(rate) + (n - k) * Math.log1p(-rate));
+    tails.push(Math.max(0, left));
+  }
+  return tails;
+};
+
+/** Where falling tails reach a probability, between whole ranks by linear interpolation. */
+const rankAt = (tails: readonly number[], probability: number): number => {
+  const next = tails.findIndex((tail) => tail <= probability);
+  if (next < 0) return tails.length - 1;
+  const [above, below] = [tails[next - 1] as number, tails[next] as number];
+  return next - (probability - below) / (above - below);
+};
+
+/**
+ * 95 % interval of the true positive rate of the population at a false positive rate of the population. Two
+ * things are uncertain: which threshold that is, and how many members lie above a threshold. The threshold
+ * lies between two order statistics of the non-members (binomial; David and Nagaraja, Order Statistics, 2003,
+ * section 7.1), the share above it has Wilson's interval, and as the two are independent their distances are
+ * joined by the square root of the sum of squares (MOVER: Zou and Donner 2008). Above the highest non-member
+ * the curve is taken to fall to 0 in a straight line, the least that a concave curve can do: up to about 370
+ * non-members cannot exclude that they miss the threshold of 1 %, and the lower end is near 0. `value` is the
+ * rate as it is reported, at the last threshold allowed, and lies inside.
+ */
+export function truePositiveRateInterval(steps: RocSteps, rate: number, value: number): Interval {
+  const { hits, alarms } = steps;
+  const [members, nonMembers] = [last(hits), last(alarms)];
+  const tails = tailsOf(nonMembers, rate);
+  // Members above the r-th highest non-member; ties are not above.
+  const above = (r: number): number => {
+    let best = 0;
+    for (let i = 0; i < hits.length && (alarms[i] as number) < r; i++) best = hits[i] as number;
+    return best / members;
+  };
+  const between = (r: number): number => {
+    const whole = Math.floor(r);
+    const below = whole === 0 ? 0 : above(whole);
+    return below + (r - whole) * (above(whole + 1) - below);
+  };
+  const center = between(rate * (nonMembers + 1));
+  const [low, high] = wilsonInterval(center, members);
+  const least = center - Math.hypot(center - low, center - between(rankAt(tails, 0.975)));
+  const most = center + Math.hypot(high - center, between(rankAt(tails, 0.025)) - center);
+  return [Math.max(0, Math.min(value, least)), Math.min(1, Math.max(value, most))];
 }
 
 /** The threshold that is right most often; the strictest of several. */

@@ -11,6 +11,7 @@ import {
   rocSteps,
   thinCurve,
   truePositiveRateAt,
+  truePositiveRateInterval,
 } from '../../statistics/roc.ts';
 import { permutedAttack } from './permuted-attacks.ts';
 
@@ -97,7 +98,11 @@ export const attackMissing = (note: string): AttackResult => {
   };
 };
 
-/** AUC, true positive rates and threshold results of an attack. −∞ is a score like any other; NaN is not. */
+/**
+ * AUC, true positive rates and threshold results of an attack; intervals by resampling patients, except for
+ * the true positive rates, whose threshold would then be one of the few that were drawn. −∞ is a score like
+ * any other; NaN is not.
+ */
 export function scoreAttack(scores: AttackScores, options: ScoreOptions): AttackResult {
   const reason = whyMissing(scores);
   if (reason) return attackMissing(reason);
@@ -117,8 +122,11 @@ export function scoreAttack(scores: AttackScores, options: ScoreOptions): Attack
     statistics: ([a, b]) => numbers(rocSteps(ranking, [a as Int32Array, b as Int32Array])),
   });
   const all = numbers(steps).map((value, i): Measure => {
-    const n = i === 0 || i > falsePositiveRates.length ? members + nonMembers : members;
-    return value === null ? missing(noneClassified, n) : measured(value, n, intervals[i]);
+    const rate = falsePositiveRates[i - 1];
+    const n = rate === undefined ? members + nonMembers : members;
+    if (value === null) return missing(noneClassified, n);
+    const isRate = rate !== undefined && intervals[i] !== undefined;
+    return measured(value, n, isRate ? truePositiveRateInterval(steps, rate, value) : intervals[i]);
   });
   const [auc, ...rest] = all as [Measure, ...Measure[]];
   const truePositiveRates = rest.splice(0, falsePositiveRates.length);

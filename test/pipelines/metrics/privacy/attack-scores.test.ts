@@ -1,5 +1,12 @@
 import test from 'ava';
+import { RandomSource } from '../../../../pipelines/kernel/random.ts';
 import { scoreAttack } from '../../../../pipelines/metrics/privacy/engine/attack-scores.ts';
+import {
+  rank,
+  rocSteps,
+  truePositiveRateAt,
+  truePositiveRateInterval,
+} from '../../../../pipelines/metrics/statistics/roc.ts';
 
 const score = (members: number[], nonMembers: number[], replicates = 0) =>
   scoreAttack(
@@ -85,4 +92,50 @@ test('intervals repeat, hold the value, and narrow with n', (t) => {
   };
   const [few, many] = [width(50), width(800)];
   t.true(few / many > 3 && few / many < 5.5, `${few} / ${many} should be near √16`);
+});
+
+test('the interval of a true positive rate holds that of the population at the population’s threshold', (t) => {
+  const runs = 400;
+  /** Members of whom a fifth score above all, the others as the non-members: 0.2 + 0.8 · 1 %. */
+  const covered = (size: number) => {
+    let inside = 0;
+    let width = 0;
+    for (let run = 0; run < runs; run++) {
+      const units = new Float64Array(2 * size);
+      new RandomSource(run, 'attack').fill(units, 0, 2 * size, 0);
+      const leaked = new Float64Array(size);
+      new RandomSource(run, 'attack').fill(leaked, 0, size, 1);
+      const scores = {
+        members: units.slice(0, size).map((score, i) => ((leaked[i] as number) < 0.2 ? 2 + score : score)),
+        nonMembers: units.slice(size),
+      };
+      const steps = rocSteps(rank(scores));
+      const [low, high] = truePositiveRateInterval(steps, 0.01, truePositiveRateAt(steps, 0.01));
+      if (low <= 0.208 && 0.208 <= high) inside++;
+      width += (high - low) / runs;
+    }
+    return { share: inside / runs, width };
+  };
+  const few = covered(100);
+  t.true(few.share >= 0.95, `100: ${few.share}`);
+  const many = covered(1000);
+  // Three standard errors about 95 %.
+  t.true(many.share >= 0.917 && many.share <= 0.983, `1,000: ${many.share}`);
+  t.true(many.width < 0.06);
+});
+
+test('what one non-member decides has no certain lower end, and the value lies inside', (t) => {
+  const members = Array.from({ length: 100 }, (_, i) => 1000 + i);
+  const nonMembers = Array.from({ length: 100 }, (_, i) => i);
+  const [, rate] = score(members, nonMembers, 10).truePositiveRates;
+  t.is(rate?.value, 1);
+  const [low, high] = rate?.interval ?? [Number.NaN, Number.NaN];
+  t.is(high, 1);
+  t.true(low >= 0 && low < 0.1, `${low}`);
+  const many = score(
+    Array.from({ length: 1000 }, (_, i) => 9000 + i),
+    Array.from({ length: 1000 }, (_, i) => i),
+    10,
+  ).truePositiveRates[1];
+  t.true((many?.interval?.[0] ?? 0) > 0.99);
 });
