@@ -37,7 +37,8 @@ export const inventedConfig = async (folder: string, patients: number, io: Comma
 
 /** Privacy metrics of the planted cohort: those that take seconds. */
 const metrics = [
-  ...['membership-nearest', 'membership-density-ratio', 'membership-local-likelihood', 'strongest-attack'],
+  ...['membership-nearest', 'membership-density-ratio', 'membership-local-likelihood', 'membership-visits'],
+  'strongest-attack',
   ...['copies', 'copied-visits', 'nearest-neighbor-accuracy', 'singling-out', 'linkability'],
 ];
 

@@ -106,6 +106,7 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'membership-nearest': 'auc',
       'membership-density-ratio': 'auc',
       'membership-local-likelihood': 'auc',
+      'membership-visits': 'auc',
       'membership-model': 'auc',
       'membership-shadow': 'auc',
     },

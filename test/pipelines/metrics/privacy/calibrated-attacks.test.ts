@@ -18,8 +18,14 @@ import {
   calibratedDatasetAttack,
   relativeDistanceScores,
 } from '../../../../pipelines/metrics/privacy/engine/membership.ts';
+import { maximumPValue } from '../../../../pipelines/metrics/privacy/engine/permuted-attacks.ts';
+import { visitAttack, visitScores } from '../../../../pipelines/metrics/privacy/engine/visit-membership.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
-import { patientCount, type VisitColumns } from '../../../../pipelines/patients/visit-columns.ts';
+import {
+  joinRecords,
+  patientCount,
+  type VisitColumns,
+} from '../../../../pipelines/patients/visit-columns.ts';
 import { recordsOf } from '../../../helpers/patients.ts';
 
 type Record = number[][];
@@ -29,12 +35,11 @@ const attacks: { [name: string]: (cohorts: PrivacyCohorts) => AttackResult } = {
   'density ratio': (cohorts) => drain(densityRatioAttack(cohorts, { seed: 0, replicates: 0 })),
   'local likelihood': (cohorts) =>
     drain(localLikelihoodAttack(cohorts, { seed: 0, replicates: 0, neighbors: 5 })),
+  visits: (cohorts) => drain(visitAttack(cohorts, { seed: 0, replicates: 0, leastCodes: 1 })),
 };
 
-const codes = 60;
-
 /** Records of one or two visits whose codes are of every frequency. */
-const strangers = (count: number, seed: number): Record[] => {
+const strangers = (count: number, seed: number, codes = 60): Record[] => {
   const source = new RandomSource(seed, 'patients');
   return Array.from({ length: count }, (_, patient) => {
     const stream = new UniformStream(source, patient);
@@ -66,7 +71,8 @@ for (const [name, attack] of Object.entries(attacks)) {
   test(`${name}: copies of 30 of 300 patients are found without a false positive, also with 30 % of codes lost`, (t) => {
     for (const [lost, least] of [
       [0, 0.095],
-      [0.3, 0.06],
+      // Five codes of one visit show less than those of a whole record.
+      [0.3, name === 'visits' ? 0.045 : 0.06],
     ] as const) {
       const found = attack(leaking(30, lost)).truePositiveRates[0]?.value ?? 0;
       t.true(found >= least, `${found} with ${lost} lost`);
@@ -135,6 +141,44 @@ test('relative distance: as by hand', (t) => {
   );
 });
 
+test('visits: as by hand, and the patient’s own visits are no others', (t) => {
+  const cohorts = {
+    // The second visit is near to the first: a chronic patient's.
+    train: recordsOf([[[0, 1, 2], [0, 1, 2, 3], [9]]]),
+    test: recordsOf([[[4, 5, 6]], [[7]]]),
+    synthetic: recordsOf([[[8], [0, 1, 3]], [[4, 5, 8, 9]]]),
+  };
+  const candidates = { columns: joinRecords(cohorts.train, cohorts.test), members: 1 };
+  t.deepEqual(
+    [...drain(visitScores(candidates, cohorts.synthetic, 2))],
+    // Of the visit of four codes: seven differ from the nearest of others, one from the nearest synthetic one.
+    [8 / 2, 7 / 4, Number.NEGATIVE_INFINITY],
+  );
+  const short = drain(visitAttack(cohorts, { seed: 0, replicates: 0, leastCodes: 6 }));
+  t.regex(short.auc.note ?? '', /has 6 codes or more/);
+});
+
+test('visits: of 3 % of visits stitched into other records, with 30 % of codes lost, most are found', (t) => {
+  const size = 500;
+  const [real, others, clean] = [41, 42, 43].map((seed) => strangers(size, seed, 200)) as [
+    Record[],
+    Record[],
+    Record[],
+  ];
+  const pool = noisy(real, 0.3).flat();
+  const stream = new UniformStream(new RandomSource(5, 'corruption'), 1);
+  const stitched = clean.map((record) =>
+    record.map((visit) => (stream.next() < 0.03 ? (pool[stream.below(pool.length)] as number[]) : visit)),
+  );
+  const pOf = (synthetic: Record[]) => {
+    const cohorts = { train: recordsOf(real), test: recordsOf(others), synthetic: recordsOf(synthetic) };
+    const { permuted } = drain(visitAttack(cohorts, { seed: 0, replicates: 1, leastCodes: 5 }));
+    return maximumPValue([permuted?.fewFalsePositives ?? []]) ?? 1;
+  };
+  t.true(pOf(stitched) <= 0.05 / 15);
+  t.true(pOf(clean) > 0.05);
+});
+
 test('density ratio: as by the definition of the kernel', (t) => {
   const expected = tested.map((x, i) => {
     const others = tested.filter((_, j) => j !== i);
@@ -164,6 +208,7 @@ test('no score depends on who is a member, nor on the order of the candidates', 
     relativeDistanceScores,
     densityRatioScores,
     (...given: Parameters<typeof densityRatioScores>) => localLikelihoodScores(...given, 2),
+    (...given: Parameters<typeof densityRatioScores>) => visitScores(...given, 1),
   ]) {
     const { members, nonMembers } = ofBoth(candidates, drain(scores(candidates, smallCohorts.synthetic)));
     const back = ofBoth(other, drain(scores(other, smallCohorts.synthetic)));
