@@ -38,6 +38,8 @@ export interface OutputFolder {
   scratch: string;
   /** Writes the files and puts the folder in its place. Throws as `publish` of a file does. */
   publish(files: Record<string, string | Uint8Array>): Promise<void>;
+  /** The same with a writer, who gets a folder that is there and empty; gives what that gives. */
+  publishFrom<T>(write: (folder: string) => Promise<T>): Promise<T>;
   discard(): Promise<void>;
 }
 
@@ -168,15 +170,24 @@ export const outputFolder = async (
   const folder = resolve(path);
   await guardedAt(folder, () => checkFolderFree(folder, ours, force));
   const { made, old, scratch, discard } = await draftBeside(folder);
-  const publish: OutputFolder['publish'] = async (files) => {
-    for (const [name, content] of Object.entries(files)) {
-      await writeFile(join(made, name), content);
-      await flush(join(made, name));
-    }
+  const publishFrom = async <T>(write: (folder: string) => Promise<T>): Promise<T> => {
+    const result = await write(made);
+    for (const entry of await readdir(made, { recursive: true, withFileTypes: true }))
+      await flush(join(entry.parentPath, entry.name));
     await flush(made);
     if (await checkFolderFree(folder, ours, force)) await replace(made, folder, old);
     else await rename(made, folder);
     await flush(dirname(folder));
+    return result;
   };
-  return { scratch, discard, publish: (files) => guardedAt(folder, () => publish(files)) };
+  const publish: OutputFolder['publish'] = (files) =>
+    publishFrom(async (into) => {
+      for (const [name, content] of Object.entries(files)) await writeFile(join(into, name), content);
+    });
+  return {
+    scratch,
+    discard,
+    publish: (files) => guardedAt(folder, () => publish(files)),
+    publishFrom: (write) => guardedAt(folder, () => publishFrom(write)),
+  };
 };

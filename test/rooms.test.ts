@@ -36,7 +36,8 @@ const rooms: Record<string, readonly string[]> = {
   'pipelines/metrics/utility': ['engine'],
   'pipelines/metrics/privacy': ['engine'],
   'pipelines/report': ['charts', 'sections', 'style'],
-  'pipelines/exchange': ['read', 'models', 'evaluate', 'impute'],
+  'pipelines/exchange': ['read', 'models', 'evaluate', 'impute', 'write'],
+  'pipelines/exchange/write': ['layouts'],
 };
 
 /** Folders whose files may lie loose, beside rooms. In `pipelines` none may. */
@@ -46,6 +47,7 @@ const mayBeLoose = (folder: string): boolean => folder !== 'pipelines' && folder
 const entrances = [
   /^pipelines\/generators\/[^/]+\.ts$/,
   /^pipelines\/metrics\/(similarity|utility|privacy)\/[^/]+\.ts$/,
+  /^pipelines\/exchange\/write\/layouts\/[^/]+\.ts$/,
   /^workflows\/index\.ts$/,
   /^infra\/(cli|demo|docs|worker)\.ts$/,
   /^infra\/(setup|understudy)\.mjs$/,

@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
 import { imputeCommand } from './impute.ts';
 import { initCommand } from './init.ts';
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   openCommand,
   initCommand,
   planCommand,
+  exportCommand,
   evaluateCommand,
   imputeCommand,
   importCommand,

@@ -15,6 +15,7 @@ const purposes = {
   dropout: 8,
   values: 7,
   imputation: 9,
+  exports: 10,
 } as const;
 type Purpose = keyof typeof purposes;
 

@@ -3,6 +3,7 @@ import { identifier, literal } from '../../kernel/duckdb.ts';
 import { emptySql } from '../../sources/cells.ts';
 import { defaultModality } from './code-systems.ts';
 import { readEventRows } from './event-rows.ts';
+import { fromSafeCell } from './formula-cells.ts';
 import { type CohortLayout, hasColumns, malformed, type Place, type ReadTools } from './outside-cohort.ts';
 import { checkCodeType, checkIdentifierType, refuseControls, refuseRows } from './table-checks.ts';
 
@@ -65,7 +66,8 @@ const needed = ['patient', 'visit', 'code'];
 
 /**
  * Our own table, which loses nothing: patients without visits (no `visit`), visits without codes (no `code`),
- * modalities, named labels. Code texts stay as they are.
+ * modalities, named labels. Code texts stay as they are, but for the `'` that keeps a CSV cell from running as a
+ * formula (`=`, `+`, `-` or `@` behind it).
  */
 export const longFormLayout: CohortLayout = {
   name: 'long-form',
@@ -77,10 +79,12 @@ export const longFormLayout: CohortLayout = {
   async read(place, tools) {
     await checkRows(place, tools);
     const labels = await labelColumns(place, tools);
+    const isCsv = !place.tables.some((table) => table.toLowerCase().endsWith('.parquet'));
+    const code = 'CAST(code AS VARCHAR)';
     const modality = place.columns.has('modality') ? 'modality' : literal(defaultModality);
     const { columns, codes } = await readEventRows(tools.database, {
       relation: `(SELECT CAST(patient AS VARCHAR) AS patient, ${wholeSql('visit')} AS visit,
-        CAST(code AS VARCHAR) AS code, ${modality} AS modality
+        ${isCsv ? fromSafeCell(code) : code} AS code, ${modality} AS modality
         ${labels.map((name, i) => `, ${wholeSql(identifier(name))} AS label_${i}`).join('')}
         FROM ${place.reader})`,
       codeText: "modality || ':' || code",
