@@ -4,9 +4,13 @@
  */
 const formula = String.raw`''*[=+\-@\t\r\n]`;
 
+/** A number runs nothing, and `-7` should stay one. */
+const plainNumber = String.raw`[+\-]?[0-9]*\.?[0-9]+([eE][+\-]?[0-9]+)?`;
+
 /** SQL of a text that is safe to write into a cell. */
 export const safeCell = (text: string): string =>
-  `CASE WHEN regexp_matches(${text}, '^${formula}') THEN '''' || ${text} ELSE ${text} END`;
+  `CASE WHEN regexp_matches(${text}, '^${formula}') AND NOT regexp_full_match(${text}, '${plainNumber}')
+    THEN '''' || ${text} ELSE ${text} END`;
 
 /** SQL of the text that a safe cell was written from. */
 export const fromSafeCell = (cell: string): string =>

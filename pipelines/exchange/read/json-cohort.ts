@@ -16,7 +16,8 @@ import { retoken } from './retoken.ts';
 
 /** A text cannot be longer than this in Node, so larger files are refused before they are read. */
 const largest = 500 * 1024 * 1024;
-const wrapperKeys = ['patients', 'labels', 'codes', 'generator'];
+/** `synthetic` marks what `export` writes; it decides nothing. */
+const wrapperKeys = ['patients', 'labels', 'codes', 'generator', 'synthetic'];
 
 interface Wrapper {
   patients: unknown[];

@@ -59,8 +59,8 @@ const exportTables = {
     unit: 'VARCHAR',
     title: 'VARCHAR',
   },
-  /** A row per patient and label. */
-  labels: { patient: 'INTEGER', label: 'VARCHAR', value: 'INTEGER' },
+  /** A row per patient and label; `place` is the label's, from 0. */
+  labels: { patient: 'INTEGER', place: 'INTEGER', label: 'VARCHAR', value: 'INTEGER' },
   /** Every code of the vocabulary once, `number` in its order, whether it occurs or not. */
   dictionary: {
     number: 'INTEGER',
@@ -219,6 +219,7 @@ function* labelRows(cohort: TokenCohort): Generator<Row> {
   for (let i = 0; i < cohort.labels.length; i++)
     yield {
       patient: Math.floor(i / width),
+      place: i % width,
       label: cohort.vocabulary.labels[i % width] as string,
       value: cohort.labels[i] as number,
     };

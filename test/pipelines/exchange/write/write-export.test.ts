@@ -4,8 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { exportLayouts } from '../../../../pipelines/exchange/write/registry.ts';
 import { StageError } from '../../../../schemas/errors.ts';
 import { tempFolder } from '../../../helpers/temp-folder.ts';
-import { read } from '../read/layouts.ts';
-import { digestsOf, exportTo, hardCodes, plainCodes, randomCohort, recordsIn } from './cohorts.ts';
+import { digestsOf, exportTo, plainCodes, randomCohort } from './cohorts.ts';
 
 const places = async (t: ExecutionContext) => {
   const root = await tempFolder(t);
@@ -13,40 +12,6 @@ const places = async (t: ExecutionContext) => {
   await mkdir(folder);
   return { root, folder, scratch };
 };
-
-const modalities = ['dx', 'px', 'rx', 'lab'] as const;
-
-for (const format of ['parquet', 'csv'] as const)
-  test(`long ${format}: any cohort comes back the same, hard texts and empty records too`, async (t) => {
-    for (let seed = 0; seed < 6; seed++) {
-      const { root, folder, scratch } = await places(t);
-      const cohort = randomCohort(seed, {
-        patients: 1 + 4 * seed,
-        codes: hardCodes,
-        labels: seed % 2 ? ['Sepsis', 'Gout, "chronic"'] : [],
-        demographics: seed % 3 === 0,
-        empty: true,
-      });
-      await exportTo(folder, scratch, 'long', { cohort, format });
-      const found = await read(
-        root,
-        format === 'csv' ? join(folder, 'events.csv.gz') : folder,
-        modalities,
-      ).catch((error) => error);
-      if (recordsIn(cohort).flat(2).length === 0) continue;
-      t.deepEqual(recordsIn(found.cohort), recordsIn(cohort), `seed ${seed}`);
-      t.is(found.layout, 'long-form');
-      const order = found.cohort.vocabulary.labels.map((name: string) =>
-        cohort.vocabulary.labels.indexOf(name),
-      );
-      t.is(order.length, cohort.vocabulary.labels.length);
-      const width = order.length;
-      const sorted = cohort.labels.map(
-        (_, i) => cohort.labels[Math.floor(i / width) * width + (order[i % width] as number)] as number,
-      );
-      t.deepEqual(found.cohort.labels, sorted);
-    }
-  });
 
 for (const [name, { formats }] of exportLayouts)
   for (const format of formats.length > 0 ? formats : [undefined])
