@@ -28,6 +28,9 @@ interface Rule {
 
 const other = (system: string) => (code: string) => `${system}:${code}`;
 
+/** Code system of texts that belong to none: `UNDERSTUDY//rx//text`, as our own exports write them. */
+export const plainSystem = 'UNDERSTUDY';
+
 /**
  * Code systems as MEDS spells them: `VOCABULARY//code` or `VOCABULARY/code`, and the classes of the MIMIC
  * ETL. Sources: Medical-Event-Data-Standard/MIMIC_IV_MEDS event_configs.yaml; OMOP vocabulary names.
@@ -76,6 +79,11 @@ const rules: readonly Rule[] = [
     code: (item) => item,
   },
   { pattern: /^(LOINC)\/\/?(.+)$/, modality: 'lab', code: (system, code) => other(system)(code) },
+  ...modalities.map((modality) => ({
+    pattern: new RegExp(`^${plainSystem}//${modality}//(.+)$`, 's'),
+    modality,
+    code: (code: string) => code,
+  })),
 ];
 
 /**
