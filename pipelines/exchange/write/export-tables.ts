@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { splits } from '../../../schemas/ehr.ts';
-import { type Database, identifier, literal } from '../../kernel/duckdb.ts';
+import { type Database, fileLiteral, identifier, literal } from '../../kernel/duckdb.ts';
 import {
   codeRange,
   type Demographic,
@@ -119,7 +119,7 @@ const fill = async (
   const columns = Object.entries(schema);
   const types = columns.map(([name, type]) => `${literal(name)}: ${literal(fileType(type))}`).join(', ');
   await database.run(`CREATE TABLE ${table} AS SELECT ${columns.map(([name, type]) => typed(name, type)).join(', ')}
-    FROM read_json(${literal(file)}, format = 'newline_delimited', columns = {${types}})`);
+    FROM read_json(${fileLiteral(file)}, format = 'newline_delimited', columns = {${types}})`);
 };
 
 const textAt = (fact: Demographic | undefined, patient: number): string | null =>
