@@ -117,3 +117,39 @@ export const parseConfig = <S extends z.ZodType>(schema: S, given: unknown, wher
   });
   throw new StageError('InvalidConfig', problems.join('\n'));
 };
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Keys of `given`, at any depth, that parsing has dropped: paths from the root. */
+const droppedKeys = (given: unknown, parsed: unknown): string[][] => {
+  if (!isMapping(given) || !isMapping(parsed)) return [];
+  return Object.entries(given).flatMap(([key, value]) =>
+    key in parsed ? droppedKeys(value, parsed[key]).map((path) => [key, ...path]) : [[key]],
+  );
+};
+
+/**
+ * As `parseConfig`, for a schema whose objects drop unknown keys: these are errors, too, with the nearest key
+ * that exists. A misspelled setting would otherwise leave the default in force.
+ */
+export const parseWholeConfig = <S extends z.ZodType>(
+  schema: S,
+  given: unknown,
+  where: string,
+): z.output<S> => {
+  const parsed = parseConfig(schema, given, where);
+  const [path] = droppedKeys(given, parsed);
+  if (path === undefined) return parsed;
+  const at = path.slice(0, -1);
+  const issue = {
+    code: 'unrecognized_keys',
+    keys: path.slice(-1),
+    path: at,
+    message: 'Unrecognized key',
+  } as const;
+  throw new StageError(
+    'InvalidConfig',
+    `${[where, ...at].join('.')}: ${issueText({ ...issue, input: undefined }, undefined, keysAt(schema, at))}`,
+  );
+};

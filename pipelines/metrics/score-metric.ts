@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { metricRow, metricSeries } from '../../schemas/scorecard.ts';
-import { parseConfig } from '../kernel/parse-config.ts';
+import { parseWholeConfig } from '../kernel/parse-config.ts';
 import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
 import { patientCount } from '../patients/visit-columns.ts';
 import type {
@@ -77,9 +77,13 @@ const unmet = (metric: Metric, missing: MetricNeed[]): ScoredRow[] => {
   return rows.map((row) => complete(metric, { row, title: metric.title, value: null, n: 0, note }));
 };
 
-/** A metric's settings with its own defaults. Throws InvalidConfig. */
-export const metricOptions = ({ name, family, options }: Metric, given: unknown = {}): unknown =>
-  options ? parseConfig(options, given, `${family}.options.${name}`) : {};
+/**
+ * A metric's settings with its own defaults. Throws InvalidConfig, also for settings that it does not have.
+ */
+export const metricOptions = (
+  { name, family, options = z.object({}) }: Metric,
+  given: unknown = {},
+): unknown => parseWholeConfig(options, given, `${family}.options.${name}`);
 
 /**
  * Computes one metric: on the synthetic cohort, and where its `reference` asks for it on real patients in its

@@ -41,7 +41,7 @@ for (const [name, codes] of Object.entries(vocabularies))
       const titles = (of: typeof cohort) =>
         new Map(of.vocabulary.codes.flatMap(({ code, title }) => (title ? [[code, title] as const] : [])));
       const [had, has] = [titles(cohort), titles(found.cohort)];
-      for (const [code, title] of has) t.is(title, had.get(code) ?? "");
+      for (const [code, title] of has) t.is(title, had.get(code) ?? '');
     }
   });
 
