@@ -75,15 +75,29 @@ const columnCounts = (layout: Layout, columns: VisitColumns): Float64Array => {
   return counts;
 };
 
+/**
+ * In how many rows each column [W] can be present: visits, or for labels patients; for a column of a fact the
+ * patients who have none of the fact's columns before it.
+ */
+const columnRows = (layout: Layout, columns: VisitColumns, counts: Float64Array): Float64Array => {
+  const rows = new Float64Array(layout.width).fill(visitCount(columns));
+  rows.fill(patientCount(columns), layout.codes, layout.start);
+  for (const [from, end] of layout.facts)
+    for (let column = from + 1; column < end; column++)
+      rows[column] = (rows[column - 1] as number) - (counts[column - 1] as number);
+  return rows;
+};
+
 const logit = (p: number): number => Math.log(p / (1 - p));
 
 /** [W] what to add to each column's logit, after one look at `sampled` records. */
 export const logitShifts = (layout: Layout, real: VisitColumns, sampled: VisitColumns): Float64Array => {
   const [counts, sampledCounts] = [columnCounts(layout, real), columnCounts(layout, sampled)];
+  const realRows = columnRows(layout, real, counts);
+  const allSampledRows = columnRows(layout, sampled, sampledCounts);
   return counts.map((count, column) => {
-    const isLabel = column >= layout.codes && column < layout.start;
     if (column >= layout.start && column !== layout.end) return 0;
-    const [rows, sampledRows] = [real, sampled].map(isLabel ? patientCount : visitCount) as [number, number];
+    const [rows, sampledRows] = [realRows[column] as number, allSampledRows[column] as number];
     // Half a row away from never and always, which no logit says. More would make rare codes commoner than
     // they are.
     const share = Math.min(rows - 0.5, Math.max(0.5, count)) / rows;
@@ -96,8 +110,10 @@ export const logitShifts = (layout: Layout, real: VisitColumns, sampled: VisitCo
  * [W] log-odds of each column over the rows where it can occur, a half added to both counts so that none is
  * infinite.
  */
-export const prevalenceLogits = (layout: Layout, train: VisitColumns): Float32Array =>
-  Float32Array.from(columnCounts(layout, train), (count, column) => {
-    const isLabel = column >= layout.codes && column < layout.start;
-    return Math.log((count + 0.5) / ((isLabel ? patientCount(train) : visitCount(train)) - count + 0.5));
-  });
+export const prevalenceLogits = (layout: Layout, train: VisitColumns): Float32Array => {
+  const counts = columnCounts(layout, train);
+  const rows = columnRows(layout, train, counts);
+  return Float32Array.from(counts, (count, column) =>
+    Math.log((count + 0.5) / ((rows[column] as number) - count + 0.5)),
+  );
+};

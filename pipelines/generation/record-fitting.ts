@@ -21,8 +21,9 @@ import {
   withVisits,
 } from '../patients/visit-columns.ts';
 import { calibrate, logitShifts, prevalenceLogits } from './calibration.ts';
+import { factChoice } from './fact-columns.ts';
 import type { Fitting, Sampler, TrainingData } from './generator.ts';
-import { type Layout, type RecordSets, recordSets } from './record-sets.ts';
+import { type Layout, type LayoutSizes, type RecordSets, recordSets } from './record-sets.ts';
 
 /** The reference's context of 48 positions, less those of start and labels. */
 const mostVisits = 46;
@@ -32,6 +33,7 @@ export const recordKeys = {
   maxVisits: size
     .optional()
     .describe(`longer records are cut; default: the longest training record, at most ${mostVisits}`),
+  demographics: factChoice,
   ...trainingKeys,
 };
 
@@ -59,7 +61,7 @@ export interface RecordMethod<N extends TrainableNetwork> {
   name: string;
   data: TrainingData;
   seed: number;
-  settings: TrainingPreset & { maxVisits: number };
+  settings: TrainingPreset & { maxVisits: number; demographics: Record<string, string[]> };
   limitGib: number | undefined;
   layout: Layout;
   /** Of the batches of the first epoch. */
@@ -158,16 +160,17 @@ export const weightsFrom =
     );
   };
 
-/** Throws InvalidConfig unless a model has as many codes and labels as the vocabulary. */
+/** Throws InvalidConfig unless a model has as many codes and labels as the vocabulary, those of facts aside. */
 export const requireVocabulary = (
   generator: string,
-  model: { codes: number; labels: number },
+  model: LayoutSizes,
   { codes, labels }: TrainingData['vocabulary'],
 ): void => {
-  if (model.codes === codes.length && model.labels === labels.length) return;
+  const own = model.labels - (model.facts ?? []).reduce((sum, columns) => sum + columns, 0);
+  if (model.codes === codes.length && own === labels.length) return;
   throw new StageError(
     'InvalidConfig',
-    `${generator}: the model has ${model.codes} codes and ${model.labels} labels, the vocabulary has ` +
+    `${generator}: the model has ${model.codes} codes and ${own} labels, the vocabulary has ` +
       `${codes.length} and ${labels.length}; use the cohort it was trained on`,
   );
 };

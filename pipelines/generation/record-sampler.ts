@@ -8,7 +8,7 @@ import type { AsyncSteps } from '../kernel/steps.ts';
 import type { Ops, Tensor } from '../nn/ops/ops.ts';
 import { type VisitColumns, VisitColumnsBuilder } from '../patients/visit-columns.ts';
 import { drawnLabel, type PatientScores, type SampleRequest, type Sampler } from './generator.ts';
-import { type Layout, labelTokens, layoutOf, type RecordSets } from './record-sets.ts';
+import { type Layout, type LayoutSizes, labelTokens, layoutOf, type RecordSets } from './record-sets.ts';
 import { exclusiveGroups } from './sample-values.ts';
 import { scoreRecords } from './score-records.ts';
 
@@ -19,9 +19,16 @@ import { scoreRecords } from './score-records.ts';
  */
 export const patientBlock = 256;
 
-/** Per code the group of which a visit has at most one (-1: none); undefined where no code has one. */
-export const groupsOf = (vocabulary: Vocabulary): Int32Array | undefined => {
-  const groups = exclusiveGroups(vocabulary);
+/**
+ * Per column the group of which a set has at most one (-1: none): ranges of a lab test or gap, and columns of
+ * a fact; undefined where no column has one.
+ */
+export const groupsOf = (vocabulary: Vocabulary, { facts, width }: Layout): Int32Array | undefined => {
+  const ofCodes = exclusiveGroups(vocabulary);
+  const groups = new Int32Array(width).fill(-1);
+  groups.set(ofCodes);
+  const first = ofCodes.reduce((most, group) => Math.max(most, group), -1) + 1;
+  for (const [i, [from, end]] of facts.entries()) groups.fill(first + i, from, end);
   return groups.some((group) => group >= 0) ? groups : undefined;
 };
 
@@ -73,7 +80,7 @@ export interface RecordModel<S> {
  */
 export interface SetNetwork<S> extends Pick<RecordModel<S>, 'select' | 'free' | 'logits' | 'dispose'> {
   readonly ops: Ops;
-  readonly architecture: { codes: number; labels: number; maxVisits: number };
+  readonly architecture: LayoutSizes & { maxVisits: number };
   /** Reads the sets at `position` → log-odds [N, W] of those at `position + 1`; of the open scope. */
   next(
     inputs: readonly ArrayLike<number>[],
@@ -223,8 +230,9 @@ export class RecordSampler<S> implements Sampler {
 /** The sampler of a network whose columns are independent given the sets before. */
 export const independentSampler = <S>(network: SetNetwork<S>, vocabulary: Vocabulary): RecordSampler<S> => {
   const { ops, architecture } = network;
+  const layout = layoutOf(architecture);
   const model: RecordModel<S> = {
-    layout: layoutOf(architecture),
+    layout,
     maxVisits: architecture.maxVisits,
     advance: (inputs, position, before, draw) =>
       ops.scope(async () => {
@@ -236,7 +244,7 @@ export const independentSampler = <S>(network: SetNetwork<S>, vocabulary: Vocabu
     logits: (records) => network.logits(records),
     dispose: () => network.dispose(),
   };
-  return new RecordSampler(model, groupsOf(vocabulary));
+  return new RecordSampler(model, groupsOf(vocabulary, layout));
 };
 
 /** A set of labels with those that are asked for; other sets as they are. */

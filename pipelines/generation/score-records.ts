@@ -44,17 +44,23 @@ const countPatient = (
   sets: RecordSets,
   logits: Float32Array,
   firstRow: number,
-  { codes, start, end, width }: Layout,
+  { codes, start, end, width, facts }: Layout,
 ): void => {
   for (let row = 0; row + 1 < sets.length; row++) {
     const present = new Uint8Array(width);
     for (const token of Array.from(sets[row + 1] ?? [])) present[token] = 1;
+    // After a column of a fact, the sampler has no choice in the rest of it.
+    const forced = new Uint8Array(width);
+    for (const [from, to] of facts) {
+      const chosen = present.subarray(from, to).indexOf(1);
+      if (chosen >= 0) forced.fill(1, from + chosen + 1, to);
+    }
     for (let column = 0; column < width; column++) {
       const logit = logits[(firstRow + row) * width + column] as number;
       const isPresent = present[column] === 1;
       count(reference, patient, logit, isPresent);
       const isLabel = column >= codes && column < start;
-      const isPossible = row === 0 ? isLabel : column < codes || column === end;
+      const isPossible = row === 0 ? isLabel && forced[column] === 0 : column < codes || column === end;
       if (isPossible) count(own, patient, logit, isPresent);
     }
   }

@@ -5,6 +5,15 @@
  */
 import { z } from 'zod';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import {
+  factSettings,
+  factSizes,
+  factsJson,
+  learnedFacts,
+  learnFacts,
+  samplerWithFacts,
+  withFactColumns,
+} from '../generation/fact-columns.ts';
 import { defineGenerator, type TrainingData } from '../generation/generator.ts';
 import {
   type FirstWeights,
@@ -52,17 +61,20 @@ const freshCoarse = (
   };
 };
 
-const fit = async (data: TrainingData, config: CoarseConfig, seed: number) => {
+const fit = async (given: TrainingData, config: CoarseConfig, seed: number) => {
+  const facts = learnFacts('halo-coarse', given.train, config.demographics);
+  const data = withFactColumns(given, facts);
   const settings = resolveCoarse(config, data.train);
   const biased = settings.start === 'prevalence';
-  const architecture = { ...architectureOf(settings, data.vocabulary), biased };
+  const architecture = { ...architectureOf(settings, data.vocabulary, factSizes(facts)), biased };
   const layout = layoutOf(architecture);
   const sizes = coarseWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const fresh = freshCoarse(architecture, seed, data);
   const initial = biased ? fromPrevalence(layout, data.train, coarseHead, fresh) : fresh;
   const dropping = new RandomSource(seed, 'dropout');
   return fitRecords<CoarseNetwork>({
-    ...{ name: 'halo-coarse', data, seed, settings, layout, limitGib: config.memoryGib },
+    ...{ name: 'halo-coarse', data, seed, layout, limitGib: config.memoryGib },
+    settings: { ...settings, demographics: factSettings(facts) },
     memory: (batches, keepsBest) => coarseMemory(architecture, sizes, batches, keepsBest),
     advice:
       `set a smaller model (layers: ${settings.layers}, embedding: ${settings.embedding}; or leave out ` +
@@ -74,15 +86,18 @@ const fit = async (data: TrainingData, config: CoarseConfig, seed: number) => {
     learn: (network, records, { step, update }) =>
       network.learn(records, update, { rate: settings.dropout, source: dropping, step }),
     loss: (network, records) => network.loss(records),
-    fitted: (network, weightsOf) => savedModel(network, weightsOf, { architecture }),
+    fitted: (network, weightsOf) => savedModel(network, weightsOf, { architecture, ...factsJson(facts) }),
     bias: biased ? { tensor: coarseHead.bias, at: 0 } : undefined,
     openModel: (model) => open(model, data.vocabulary),
   });
 };
 
+/** What a model's json has. */
+const modelSchema = z.object({ architecture: storedCoarse, facts: learnedFacts });
+
+/** The sampler of a model; columns of facts are labels to it. */
 const open = async (model: Saved, vocabulary: Vocabulary) => {
-  const { architecture } = z.object({ architecture: storedCoarse }).parse(model.json);
-  requireVocabulary('halo-coarse', architecture, vocabulary);
+  const { architecture } = modelSchema.parse(model.json);
   const network = new CoarseNetwork(await openOps(), architecture, weightsFrom('halo-coarse', model));
   return independentSampler(network, vocabulary);
 };
@@ -92,9 +107,13 @@ export default defineGenerator({
   title: 'HALO without its code-level module: the codes of a visit independent of each other',
   paper:
     'Theodorou, Xiao, Sun 2023, ablation of: Synthesize high-dimensional longitudinal electronic health records via hierarchical autoregressive language model, https://doi.org/10.1038/s41467-023-41093-0',
-  version: 1,
+  version: 2,
   config: coarseConfig,
-  capabilities: ['labels', 'score'],
+  capabilities: ['labels', 'demographics', 'score'],
   fit,
-  open: (saved, _config, vocabulary) => open(saved, vocabulary),
+  open: async (saved, _config, vocabulary) => {
+    const { architecture, facts } = modelSchema.parse(saved.json);
+    requireVocabulary('halo-coarse', architecture, vocabulary);
+    return samplerWithFacts('halo-coarse', await open(saved, vocabulary), facts, vocabulary.labels.length);
+  },
 });

@@ -8,31 +8,29 @@
  * history and the codes before it in the same visit (halo/head.ts); halo/network.ts joins them,
  * halo/fitting.ts trains, halo/sampler.ts draws.
  */
-import { z } from 'zod';
+import { samplerWithFacts } from '../generation/fact-columns.ts';
 import { defineGenerator } from '../generation/generator.ts';
 import { requireVocabulary } from '../generation/record-fitting.ts';
 import { haloImport } from './halo/adopt.ts';
-import { storedArchitecture } from './halo/network/architecture.ts';
 import { haloConfig } from './halo/training/config.ts';
 import { fitHalo, openHalo } from './halo/training/fitting.ts';
-import { haloStart } from './halo/training/warm-weights.ts';
-
-const modelSchema = z.object({ architecture: storedArchitecture });
+import { haloModel, haloStart } from './halo/training/warm-weights.ts';
 
 export default defineGenerator({
   name: 'halo',
   title: 'Hierarchical autoregressive language model over visits and codes',
   paper:
     'Theodorou, Xiao, Sun 2023, Synthesize high-dimensional longitudinal electronic health records via hierarchical autoregressive language model, https://doi.org/10.1038/s41467-023-41093-0',
-  version: 3,
+  version: 4,
   config: haloConfig,
-  capabilities: ['labels', 'score'],
+  capabilities: ['labels', 'demographics', 'score'],
   fit: (data, config, seed) => fitHalo(data, config, seed),
   fitFrom: (start, data, config, seed) => fitHalo(data, config, seed, haloStart(start, data)),
   importCheckpoint: haloImport,
   async open(saved, _config, vocabulary) {
-    const { architecture } = modelSchema.parse(saved.json);
+    const { architecture, facts } = haloModel.parse(saved.json);
     requireVocabulary('halo', architecture, vocabulary);
-    return openHalo(architecture, saved, vocabulary);
+    const sampler = await openHalo(architecture, saved, vocabulary);
+    return samplerWithFacts('halo', sampler, facts, vocabulary.labels.length);
   },
 });

@@ -4,6 +4,15 @@
  */
 import { z } from 'zod';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import {
+  factSettings,
+  factSizes,
+  factsJson,
+  learnedFacts,
+  learnFacts,
+  samplerWithFacts,
+  withFactColumns,
+} from '../generation/fact-columns.ts';
 import { defineGenerator, type TrainingData } from '../generation/generator.ts';
 import {
   fitRecords,
@@ -72,7 +81,9 @@ const presets: Presets<Preset> = {
   ],
 };
 
-const fit = async (data: TrainingData, given: z.output<typeof config>, seed: number) => {
+const fit = async (cohort: TrainingData, given: z.output<typeof config>, seed: number) => {
+  const facts = learnFacts('lstm', cohort.train, given.demographics);
+  const data = withFactColumns(cohort, facts);
   const { train, vocabulary } = data;
   const settings = withPreset(given, {
     ...presetFor(presets, given.preset, patientCount(train)),
@@ -80,7 +91,7 @@ const fit = async (data: TrainingData, given: z.output<typeof config>, seed: num
   });
   const { layers, width, maxVisits, start } = settings;
   const [codes, labels] = [vocabulary.codes.length, vocabulary.labels.length];
-  const architecture = { codes, labels, maxVisits, width, layers };
+  const architecture = { codes, labels, facts: factSizes(facts), maxVisits, width, layers };
   const layout = layoutOf(architecture);
   const sizes = lstmWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const parameters = sizes.reduce((a, b) => a + b);
@@ -91,7 +102,8 @@ const fit = async (data: TrainingData, given: z.output<typeof config>, seed: num
       : fresh;
   const dropout = { rate: settings.dropout, source: new RandomSource(seed, 'dropout') };
   return fitRecords<LstmNetwork>({
-    ...{ name: 'lstm', data, seed, settings, layout, limitGib: given.memoryGib },
+    ...{ name: 'lstm', data, seed, layout, limitGib: given.memoryGib },
+    settings: { ...settings, demographics: factSettings(facts) },
     memory: (batches, keepsBest) => {
       const rows = Math.max(...batches.map((batch) => batch.reduce((sum, sets) => sum + sets.length - 1, 0)));
       return memoryOf(
@@ -109,15 +121,19 @@ const fit = async (data: TrainingData, given: z.output<typeof config>, seed: num
     parameters: () => parameters,
     learn: async (network, records, step) => network.learn(records, step, dropout),
     loss: async (network, records) => network.loss(records),
-    fitted: async (network, weightsOf) => savedModel(network, weightsOf, { architecture }),
+    fitted: async (network, weightsOf) =>
+      savedModel(network, weightsOf, { architecture, ...factsJson(facts) }),
     bias: { tensor: 'head.bias', at: 0 },
     openModel: (model) => open(model, vocabulary),
   });
 };
 
+/** What a model's json has. */
+const modelSchema = z.object({ architecture: lstmArchitecture, facts: learnedFacts });
+
+/** The sampler of a model; columns of facts are labels to it. */
 const open = async (model: Saved, vocabulary: Vocabulary) => {
-  const { architecture } = z.object({ architecture: lstmArchitecture }).parse(model.json);
-  requireVocabulary('lstm', architecture, vocabulary);
+  const { architecture } = modelSchema.parse(model.json);
   const network = new LstmNetwork(await openOps(), architecture, weightsFrom('lstm', model));
   return independentSampler(network, vocabulary);
 };
@@ -127,9 +143,13 @@ export default defineGenerator({
   title: 'LSTM over visits, the codes of a visit independent of each other',
   paper:
     'Theodorou, Xiao, Sun 2023, baseline of: Synthesize high-dimensional longitudinal electronic health records via hierarchical autoregressive language model, https://doi.org/10.1038/s41467-023-41093-0',
-  version: 1,
+  version: 2,
   config,
-  capabilities: ['labels', 'score'],
+  capabilities: ['labels', 'demographics', 'score'],
   fit,
-  open: (saved, _config, vocabulary) => open(saved, vocabulary),
+  open: async (saved, _config, vocabulary) => {
+    const { architecture, facts } = modelSchema.parse(saved.json);
+    requireVocabulary('lstm', architecture, vocabulary);
+    return samplerWithFacts('lstm', await open(saved, vocabulary), facts, vocabulary.labels.length);
+  },
 });

@@ -1,11 +1,24 @@
 /**
  * Independent marginals: every code of a visit is a coin of its own, with the share of training visits that
- * have it; so is every label; the number of visits is drawn from the training records. No reference: it is
- * the baseline that any model must beat: it has every prevalence right and no dependence between codes.
+ * have it; so is every label; each demographic fact has its own marginal; the number of visits is drawn from
+ * the training records. No reference: it is the baseline that any model must beat: it has every prevalence
+ * right and no dependence between codes.
  */
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import type { Vocabulary } from '../../schemas/vocabulary.ts';
+import {
+  type FactChoice,
+  factChoice,
+  factSettings,
+  factSizes,
+  factsJson,
+  type LearnedFacts,
+  learnedFacts,
+  learnFacts,
+  samplerWithFacts,
+  withFactColumns,
+} from '../generation/fact-columns.ts';
 import {
   type ConditionalScores,
   defineGenerator,
@@ -30,14 +43,21 @@ import {
 } from '../patients/visit-columns.ts';
 import { conditionalByMarginals, countCodes } from './marginal/conditional.ts';
 import { imputeByMarginals } from './marginal/impute.ts';
-import { type Marginals, scoreByMarginals } from './marginal/score.ts';
+import { factRanges, type Marginals, scoreByMarginals } from './marginal/score.ts';
 
-const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
+const fitMarginals = ({ vocabulary, train }: TrainingData, facts: readonly number[]): Marginals => {
   const patients = patientCount(train);
   const labels = new Float64Array(vocabulary.labels.length);
   train.labels.forEach((label, i) => {
     labels[i % labels.length] = (labels[i % labels.length] as number) + label;
   });
+  const shares = labels.map((count) => count / patients);
+  for (const [from, to] of factRanges(facts).ranges)
+    for (let column = from, left = patients; column < to; column++) {
+      const count = labels[column] as number;
+      shares[column] = count / left;
+      left -= count;
+    }
   const { counts } = lengthHistogram(train.visitOffsets);
   let upTo = 0;
   const visitsUpTo = counts.map((count) => {
@@ -46,7 +66,7 @@ const fitMarginals = ({ vocabulary, train }: TrainingData): Marginals => {
   });
   return {
     ...countCodes(train, vocabulary.codes.length),
-    labels: labels.map((count) => count / patients),
+    labels: shares,
     visitsUpTo,
   };
 };
@@ -77,17 +97,20 @@ const loadMarginals = ({ arrays }: Saved): Marginals => {
 /** Counting is one step. Before it, the model knows nothing and draws records without visits. */
 class MarginalFitting implements Fitting {
   readonly steps = 1;
-  readonly settings = {};
+  readonly settings: Record<string, unknown>;
   readonly facts: Record<string, number>;
   readonly #data: TrainingData;
+  readonly #learned: LearnedFacts;
   #marginals: Marginals;
   #counted = false;
 
-  constructor(data: TrainingData) {
-    if (patientCount(data.train) === 0)
+  constructor(given: TrainingData, choice: FactChoice | undefined) {
+    if (patientCount(given.train) === 0)
       throw new StageError('TooFewPatients', 'marginal: the training split has no patients');
-    this.#data = data;
-    const { codes, labels } = data.vocabulary;
+    this.#learned = learnFacts('marginal', given.train, choice);
+    this.settings = { demographics: factSettings(this.#learned) };
+    this.#data = withFactColumns(given, this.#learned);
+    const { codes, labels } = this.#data.vocabulary;
     this.#marginals = {
       codes: new Float64Array(codes.length),
       labels: new Float64Array(labels.length),
@@ -101,7 +124,7 @@ class MarginalFitting implements Fitting {
     return this.#counted;
   }
   async step(): Promise<StepReport> {
-    this.#marginals = fitMarginals(this.#data);
+    this.#marginals = fitMarginals(this.#data, factSizes(this.#learned) ?? []);
     this.#counted = true;
     return { loss: entropy(this.#marginals.codes), epoch: 1 };
   }
@@ -113,7 +136,7 @@ class MarginalFitting implements Fitting {
     this.#counted = saved.json['counted'] === true;
   }
   async model(): Promise<Saved> {
-    return { arrays: saveMarginals(this.#marginals), json: {} };
+    return { arrays: saveMarginals(this.#marginals), json: factsJson(this.#learned) };
   }
   dispose(): void {}
 }
@@ -122,16 +145,20 @@ class MarginalFitting implements Fitting {
 class MarginalSampler implements Sampler {
   readonly #marginals: Marginals;
   readonly #vocabulary: Vocabulary;
+  readonly #facts: readonly number[];
 
-  constructor(marginals: Marginals, vocabulary: Vocabulary) {
+  /** `facts`: how many of the first labels are columns of each fact. */
+  constructor(marginals: Marginals, vocabulary: Vocabulary, facts: readonly number[]) {
     this.#marginals = marginals;
     this.#vocabulary = vocabulary;
+    this.#facts = facts;
   }
 
   async sample({ first, count, seed, labels: given }: SampleRequest): Promise<VisitColumns> {
     const { codes, labels, visitsUpTo } = this.#marginals;
     const random = new RandomSource(seed, 'patients');
     const builder = new VisitColumnsBuilder();
+    const { ranges } = factRanges(this.#facts);
     const uniforms = new Float64Array(Math.max(codes.length, labels.length, 1));
     const draw = (shares: Float64Array, patient: number, row: number): number[] => {
       random.fill(uniforms, 0, shares.length, patient, row);
@@ -145,6 +172,10 @@ class MarginalSampler implements Sampler {
       const visits = Array.from({ length }, (_, visit) => draw(codes, patient, visit + 2));
       const present = new Uint8Array(labels.length);
       for (const label of draw(labels, patient, 1)) present[label] = 1;
+      for (const [from, to] of ranges) {
+        const chosen = present.subarray(from, to).indexOf(1);
+        if (chosen >= 0) present.fill(0, from + chosen + 1, to);
+      }
       const asked = given?.subarray(i * labels.length, (i + 1) * labels.length);
       builder.addPatient(
         visits,
@@ -154,7 +185,7 @@ class MarginalSampler implements Sampler {
     return builder.build();
   }
   score(columns: VisitColumns): AsyncSteps<PatientScores> {
-    return scoreByMarginals(this.#marginals, columns);
+    return scoreByMarginals(this.#marginals, columns, this.#facts);
   }
   conditional(columns: VisitColumns): AsyncSteps<ConditionalScores> {
     return conditionalByMarginals(this.#marginals, this.#vocabulary, columns);
@@ -169,10 +200,14 @@ export default defineGenerator({
   name: 'marginal',
   title: 'Independent marginals: the baseline',
   paper: 'None: each code by its own prevalence, independent of all others',
-  version: 2,
+  version: 3,
   baseline: true,
-  config: z.strictObject({}),
-  capabilities: ['labels', 'score', 'conditional', 'impute'],
-  fit: async (data) => new MarginalFitting(data),
-  open: async (saved, _config, vocabulary) => new MarginalSampler(loadMarginals(saved), vocabulary),
+  config: z.strictObject({ demographics: factChoice }),
+  capabilities: ['labels', 'demographics', 'score', 'conditional', 'impute'],
+  fit: async (data, { demographics }) => new MarginalFitting(data, demographics),
+  open: async (saved, _config, vocabulary) => {
+    const facts = learnedFacts.parse(saved.json['facts']);
+    const sampler = new MarginalSampler(loadMarginals(saved), vocabulary, factSizes(facts) ?? []);
+    return samplerWithFacts('marginal', sampler, facts, vocabulary.labels.length);
+  },
 });

@@ -4,7 +4,7 @@
  * of all columns of the next set. N rows of a batch, E width, W columns.
  */
 import { z } from 'zod';
-import { layoutOf, type RecordSets } from '../../generation/record-sets.ts';
+import { layoutOf, type RecordSets, withoutForcedFacts } from '../../generation/record-sets.ts';
 import { Pace } from '../../kernel/pace.ts';
 import type { RandomSource } from '../../kernel/random.ts';
 import { type Linear, linear, linearBackward } from '../../nn/layers/layers.ts';
@@ -31,7 +31,8 @@ const size = z.int().positive();
 /** Everything that decides the shapes of the weights, and the longest record. */
 export const lstmArchitecture = z.object({
   codes: size,
-  labels: z.int().nonnegative(),
+  labels: z.int().nonnegative().describe('columns of facts, and labels'),
+  facts: z.array(size).optional().describe('columns of each demographic fact, the first of the labels'),
   maxVisits: size,
   width: size.describe('of embedding and hidden states'),
   layers: size,
@@ -115,7 +116,9 @@ export class LstmNetwork implements TrainableNetwork {
     const { ops } = this;
     const encoded = encodeVisits(ops, this.#encoder, batch, masks);
     const states = ops.reshape(encoded.out, [batch.rows.rows, this.architecture.width]); // [N, E]
-    return { encoded, states, logits: linear(ops, this.#head, states) };
+    const all = linear(ops, this.#head, states); // [N, W]
+    const logits = withoutForcedFacts(ops, layoutOf(this.architecture), batch.targets, all, 0);
+    return { encoded, states, logits };
   }
 
   /** Learns from records with so much dropout between embedding and layers; gives the mean loss of a cell. */

@@ -3,6 +3,7 @@ import type { AsyncSteps } from '../../kernel/steps.ts';
 import {
   lengthHistogram,
   patientCount,
+  type Range,
   type VisitColumns,
   visitCount,
 } from '../../patients/visit-columns.ts';
@@ -11,7 +12,10 @@ import {
 export interface Marginals {
   /** `[codes]` of training visits that have the code. */
   codes: Float64Array;
-  /** `[labels]` of training patients who have the label. */
+  /**
+   * `[fact columns + labels]` of training patients who have the label; for a column of a fact, of those who
+   * have none of the fact's columns before it.
+   */
   labels: Float64Array;
   /** `[longest + 1]` of training patients who have that many visits or fewer. */
   visitsUpTo: Float64Array;
@@ -29,6 +33,16 @@ const allAbsent = (shares: Float64Array) => ({
 /** Patients between two safe points. */
 const slice = 4096;
 
+/** Columns [from, to) of facts of these sizes among the labels, and where the labels proper begin. */
+export const factRanges = (sizes: readonly number[]): { ranges: Range[]; own: number } => {
+  let own = 0;
+  const ranges = sizes.map((size): Range => {
+    own += size;
+    return [own - size, own];
+  });
+  return { ranges, own };
+};
+
 /**
  * Closed form: a visit costs what an empty one would, corrected at the codes it has, so the work follows the
  * codes. The number of visits is one decision per visit, does the record end here, as for models that draw an
@@ -37,10 +51,13 @@ const slice = 4096;
 export async function* scoreByMarginals(
   { codes, labels, visitsUpTo }: Marginals,
   columns: VisitColumns,
+  facts: readonly number[] = [],
 ): AsyncSteps<PatientScores> {
   const patients = patientCount(columns);
   const tally = emptyTally(patients);
-  const [noCode, noLabel] = [allAbsent(codes), allAbsent(labels)];
+  const { ranges, own: free } = factRanges(facts);
+  const ownShares = labels.subarray(free);
+  const [noCode, noLabel] = [allAbsent(codes), allAbsent(ownShares)];
   const { visitOffsets, codeOffsets } = columns;
   for (let patient = 0; patient < patients; patient++) {
     let [log, positives, hits, alarms] = [0, 0, 0, 0];
@@ -62,9 +79,18 @@ export async function* scoreByMarginals(
       alarms += called;
     };
     const own = columns.labels.subarray(patient * labels.length, (patient + 1) * labels.length);
+    let cells = ownShares.length;
+    for (const [from, to] of ranges) {
+      const chosen = own.subarray(from, to).indexOf(1);
+      // What comes after the fact's column is no decision.
+      const decided = labels.subarray(from, chosen < 0 ? to : from + chosen + 1);
+      throwCoins(decided, chosen < 0 ? [] : [chosen], allAbsent(decided));
+      cells += decided.length;
+    }
+    const ownLabels = own.subarray(free);
     throwCoins(
-      labels,
-      [...own.keys()].filter((i) => own[i] === 1),
+      ownShares,
+      [...ownLabels.keys()].filter((i) => ownLabels[i] === 1),
       noLabel,
     );
     const [first, last] = [visitOffsets[patient] as number, visitOffsets[patient + 1] as number];
@@ -79,7 +105,7 @@ export async function* scoreByMarginals(
     const visits = last - first;
     log += Math.log((visitsUpTo[visits] ?? 1) - (visits === 0 ? 0 : (visitsUpTo[visits - 1] ?? 1)));
     tally.logProbability[patient] = log;
-    tally.cells[patient] = labels.length + visits * (codes.length + 1);
+    tally.cells[patient] = cells + visits * (codes.length + 1);
     tally.positives[patient] = positives;
     tally.truePositives[patient] = hits;
     tally.falsePositives[patient] = alarms;

@@ -8,7 +8,10 @@ export interface Architecture {
   /** Width of a visit's history (the paper's n_emb). */
   embedding: number;
   codes: number;
+  /** Columns of facts, and labels. */
   labels: number;
+  /** Columns of each demographic fact, which are the first labels; absent where there are none. */
+  facts?: readonly number[];
   /** Most visits of a record; a record takes two positions more, for start and labels. */
   maxVisits: number;
   /** Rows of the position table; at least maxVisits + 2. */
@@ -24,6 +27,7 @@ export const storedArchitecture: z.ZodType<Architecture> = z.object({
   embedding: size,
   codes: size,
   labels: z.int().nonnegative(),
+  facts: z.array(size).optional(),
   maxVisits: size,
   positions: size,
 });

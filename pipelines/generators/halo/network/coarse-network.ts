@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { RecordSets } from '../../../generation/record-sets.ts';
-import { layoutOf } from '../../../generation/record-sets.ts';
+import { layoutOf, withoutForcedFacts } from '../../../generation/record-sets.ts';
 import { Pace } from '../../../kernel/pace.ts';
 import type { KeysValues } from '../../../nn/layers/attention.ts';
 import { type Dropout, dropMasks } from '../../../nn/layers/dropout.ts';
@@ -92,7 +92,8 @@ export class CoarseNetwork implements TrainableNetwork {
     const mask = drop?.(out.shape);
     const histories = mask ? ops.multiply(out, mask) : out; // [H, E]
     const historyOf = ops.uploadIndices(batch.historyOf);
-    const logits = ops.gather(this.#logits(histories), historyOf); // [N, W]
+    const all = ops.gather(this.#logits(histories), historyOf); // [N, W]
+    const logits = withoutForcedFacts(ops, layoutOf(this.architecture), batch.targets, all, 0);
     return { batch, inputs, transformer, mask, histories, historyOf, logits };
   }
 

@@ -3,6 +3,7 @@
  * patients share the history of the start token, hence one small network for all. L labels, E embedding.
  */
 import { layoutOf } from '../../../generation/record-sets.ts';
+import type { Range } from '../../../patients/visit-columns.ts';
 import { packSets } from './batch.ts';
 import type { HaloNetwork } from './network.ts';
 
@@ -13,6 +14,8 @@ export interface LabelNetwork {
   sums: Float32Array; // [L]
   labelsToUnits: Float32Array; // [L, L] triangular
   unitsToLogits: Float32Array; // [L, L] strictly triangular
+  /** Labels [from, end) of each demographic fact: at most one of them is present. */
+  facts: readonly Range[];
 }
 
 /**
@@ -49,7 +52,7 @@ const square = (
 export const labelNetworkOf = async (network: HaloNetwork): Promise<LabelNetwork> => {
   const { ops, architecture, head } = network;
   const { embedding } = architecture;
-  const { codes, labels, start } = layoutOf(architecture);
+  const { codes, labels, start, facts } = layoutOf(architecture);
   const batch = packSets([[[start], []]]);
   const all = await network.logits(batch);
   const history = await network.histories(batch); // [1, E]
@@ -65,6 +68,7 @@ export const labelNetworkOf = async (network: HaloNetwork): Promise<LabelNetwork
     sums,
     labelsToUnits: cut(1, embedding + codes),
     unitsToLogits: cut(2, embedding - 1 + codes),
+    facts: facts.map(([from, end]) => [from - codes, end - codes]),
   };
 };
 

@@ -5,7 +5,7 @@
  * embedding, W width.
  */
 
-import { layoutOf } from '../../../generation/record-sets.ts';
+import { type Layout, layoutOf, withoutForcedFacts } from '../../../generation/record-sets.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { Pace } from '../../../kernel/pace.ts';
 import { type Dropout, dropMasks } from '../../../nn/layers/dropout.ts';
@@ -115,7 +115,11 @@ export class HaloNetwork {
       historyOf: ops.uploadIndices(batch.historyOf),
       tokens: tokensByBlock(ops, this.head, batch),
     };
-    return { inputs, transformer, head: await headForward(this, this.head, inputsOfHead, drop) };
+    const head = await headForward(this, this.head, inputsOfHead, drop);
+    const { codes } = this.architecture;
+    const { targets } = batch;
+    const otherLogits = withoutForcedFacts(ops, this.#layout, targets, head.otherLogits, codes);
+    return { inputs, transformer, head: { ...head, otherLogits } };
   }
 
   /** Teacher-forced logits [N, W], row-major on our side. */
@@ -141,7 +145,7 @@ export class HaloNetwork {
     return this.ops.scope(async () => {
       const { head } = await this.#forward(batch);
       const { loss } = summedLoss(this.ops, batch, head, scale.positiveWeight);
-      return { sum: loss, cells: lossCells(batch, this.#width, scale) };
+      return { sum: loss, cells: lossCells(batch, this.#layout.width, scale) };
     });
   }
 
@@ -151,7 +155,7 @@ export class HaloNetwork {
     const pass: Backward = { ops, pace, update };
     return ops.scope(async () => {
       const { inputs, transformer, head } = await this.#forward(batch, dropout);
-      const cells = lossCells(batch, this.#width, scale);
+      const cells = lossCells(batch, this.#layout.width, scale);
       const { loss, dLogits } = summedLoss(ops, batch, head, scale.positiveWeight);
       const byHistory = rowsByHistory(ops, batch);
       const d = dLogits(cells);
@@ -161,8 +165,8 @@ export class HaloNetwork {
     });
   }
 
-  get #width(): number {
-    return layoutOf(this.architecture).width;
+  get #layout(): Layout {
+    return layoutOf(this.architecture);
   }
 
   dispose(): void {

@@ -6,6 +6,8 @@
  * combinations are walked once for a set of requested labels, in two halves of which only the sums of the
  * first are kept. Beyond, a start that is roughly right (sampling-importance resampling; Rubin, 1987) goes
  * through a fixed number of exact resamplings of eight labels given all others (blocked Gibbs sampling).
+ * Labels of one demographic fact, of which at most one is present, are decided together: a fact of n labels
+ * has n + 1 values and counts as log₂(n + 1) labels.
  */
 import { drawnLabel } from '../../../generation/generator.ts';
 import type { Pace } from '../../../kernel/pace.ts';
@@ -36,6 +38,46 @@ const stream = 2 ** 31;
 /** ln σ(x) */
 const logSigmoid = (x: number): number => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
 
+/**
+ * What is decided together: a free label, or the free labels of a fact. The values of one of n labels are 0,
+ * none, to n, its first label, in the order of a walk that tries absent before present.
+ */
+type Choice = readonly number[];
+
+/**
+ * Labels after the present one of a fact are absent without a choice: per label, the end of its fact; 0
+ * without one.
+ */
+const factEnds = ({ facts, logits }: LabelNetwork): Int32Array => {
+  const ends = new Int32Array(logits.length);
+  for (const [from, end] of facts) ends.fill(end, from, end);
+  return ends;
+};
+
+/** Choices among the free labels before `end`; a fact with a requested label leaves none. */
+const choicesOf = ({ facts }: LabelNetwork, row: Uint8Array, end: number): Choice[] => {
+  const choices: number[][] = [];
+  let open: number | undefined;
+  for (let label = 0; label < end; label++) {
+    if (row[label] !== drawnLabel) continue;
+    const fact = facts.findIndex(([from, to]) => label >= from && label < to);
+    if (fact >= 0 && fact === open) choices.at(-1)?.push(label);
+    else choices.push([label]);
+    open = fact < 0 ? undefined : fact;
+  }
+  return choices;
+};
+
+/** The labels of facts that have a requested one: all others are absent. */
+const settled = ({ facts }: LabelNetwork, given: Uint8Array): Uint8Array => {
+  const row = given.slice();
+  for (const [from, end] of facts) {
+    const own = row.subarray(from, end);
+    if (own.includes(1)) own.set(own.map((requested) => (requested === 1 ? 1 : 0)));
+  }
+  return row;
+};
+
 /** ln probability of all combinations of free labels before a label, the requested ones included. */
 class LabelWalk {
   readonly #network: LabelNetwork;
@@ -43,6 +85,7 @@ class LabelWalk {
   readonly #states: LabelState[];
   readonly #row: Uint8Array;
   readonly #end: number;
+  readonly #factEnds: Int32Array;
   #weights = new Float64Array(0);
   #walked = 0;
 
@@ -51,31 +94,36 @@ class LabelWalk {
     this.#network = network;
     this.#row = row;
     this.#end = end;
+    this.#factEnds = factEnds(network);
     this.#states = Array.from({ length: end + 1 }, () => labelState(network));
   }
 
   /** One per combination, by the number that its labels make (first label highest). */
   weights(): Float64Array {
-    const free = this.#row.subarray(0, this.#end).filter((requested) => requested === drawnLabel).length;
-    this.#weights = new Float64Array(2 ** free);
+    this.#weights = new Float64Array(valuesOf(choicesOf(this.#network, this.#row, this.#end)));
     this.#walked = 0;
-    this.#visit(0, this.#states[0] as LabelState, 0);
+    this.#visit(0, this.#states[0] as LabelState, 0, 0);
     return this.#weights;
   }
 
-  #visit(label: number, state: LabelState, weight: number): void {
+  /** Labels before `forced` are absent: one of their fact is present. */
+  #visit(label: number, state: LabelState, weight: number, forced: number): void {
     if (label === this.#end) {
       this.#weights[this.#walked++] = weight;
+      return;
+    }
+    if (label < forced) {
+      this.#visit(label + 1, state, weight, forced);
       return;
     }
     const logit = state.logits[label] as number;
     const requested = this.#row[label] as number;
     const present = logSigmoid(logit);
-    if (requested !== 1) this.#visit(label + 1, state, weight + present - logit);
+    if (requested !== 1) this.#visit(label + 1, state, weight + present - logit, forced);
     if (requested === 0) return;
     const after = this.#states[label + 1] as LabelState;
     setLabel(this.#network, state, after, label, this.#end);
-    this.#visit(label + 1, after, weight + present);
+    this.#visit(label + 1, after, weight + present, this.#factEnds[label] as number);
   }
 }
 
@@ -99,21 +147,43 @@ const pick = (weights: Float64Array, uniform: number): number => {
   return picked === -1 ? shares.lastIndexOf(most(shares)) : picked;
 };
 
-/** Sets labels to the bits of a combination, the first label its highest. */
-const setBits = (row: Uint8Array, labels: readonly number[], bits: number): void => {
-  for (const [i, label] of labels.entries()) row[label] = (bits >> (labels.length - 1 - i)) & 1;
+/** How many combinations there are. */
+const valuesOf = (choices: readonly Choice[]): number =>
+  choices.reduce((product, { length }) => product * (length + 1), 1);
+
+/** As how many labels of two values each they count. */
+const bitsOf = (choices: readonly Choice[]): number => Math.log2(valuesOf(choices));
+
+/** Sets labels to the combination of this number, the first choice its highest digit. */
+const setValues = (row: Uint8Array, choices: readonly Choice[], combination: number): void => {
+  let left = combination;
+  for (const labels of choices.toReversed()) {
+    const values = labels.length + 1;
+    const value = left % values;
+    left = Math.floor(left / values);
+    for (const label of labels) row[label] = 0;
+    if (value > 0) row[labels[labels.length - value] as number] = 1;
+  }
 };
 
 /** Fills what is free in `row` in the model's order; gives ln probability of the labels that were not. */
 const sampleInOrder = (network: LabelNetwork, row: Uint8Array, uniforms: Float64Array): number => {
   const state = labelState(network);
+  const ends = factEnds(network);
   let weight = 0;
+  let forced = 0;
   for (const [label, requested] of row.entries()) {
+    if (label < forced) {
+      row[label] = 0;
+      continue;
+    }
     const logit = state.logits[label] as number;
     if (requested === drawnLabel)
       row[label] = (uniforms[label] as number) < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
     else weight += logSigmoid(requested === 1 ? logit : -logit);
-    if (row[label] === 1) setLabel(network, state, state, label, row.length);
+    if (row[label] !== 1) continue;
+    setLabel(network, state, state, label, row.length);
+    forced = ends[label] as number;
   }
   return weight;
 };
@@ -128,38 +198,50 @@ const uniformsOf = (random: RandomSource, count: number, patient: number, minor:
 /** All labels of one patient; the draws are addressed by the patient, so that nothing else decides them. */
 export type LabelSampler = (random: RandomSource, patient: number) => Uint8Array;
 
-/** Exact: the first half of the free labels by the sums over the second, then the second. */
+/** Exact: the first half of the choices by the sums over the second, then the second. */
 const exactSampler = async (
   network: LabelNetwork,
   given: Uint8Array,
-  free: readonly number[],
+  choices: readonly Choice[],
   end: number,
   pace: Pace,
 ): Promise<LabelSampler> => {
   const row = given.slice();
   const walk = new LabelWalk(network, row, end);
-  const half = free.length >> 1;
-  const [first, second] = [free.slice(0, half), free.slice(half)];
-  const sums = new Float64Array(2 ** half);
-  for (const bits of sums.keys()) {
-    setBits(row, first, bits);
-    sums[bits] = logSum(walk.weights());
+  let half = 0;
+  while (half < choices.length && bitsOf(choices.slice(0, half + 1)) <= bitsOf(choices) / 2) half++;
+  const [first, second] = [choices.slice(0, half), choices.slice(half)];
+  const sums = new Float64Array(valuesOf(first));
+  for (const combination of sums.keys()) {
+    setValues(row, first, combination);
+    sums[combination] = logSum(walk.weights());
     await pace.rest();
   }
   return (random, patient) => {
     const [one, two] = uniformsOf(random, 2, patient, stream) as Float64Array & [number, number];
     row.set(given);
-    setBits(row, first, pick(sums, one));
-    setBits(row, second, pick(walk.weights(), two));
+    setValues(row, first, pick(sums, one));
+    setValues(row, second, pick(walk.weights(), two));
     const labels = row.slice();
     sampleInOrder(network, labels, uniformsOf(random, given.length, patient, stream + 1));
     return labels;
   };
 };
 
+/** Cuts choices into runs that count as at most so many labels; one choice alone may count as more. */
+const runsOf = (choices: readonly Choice[], labels: number): Choice[][] => {
+  const runs: Choice[][] = [];
+  for (const choice of choices) {
+    const run = runs.at(-1);
+    if (run && bitsOf([...run, choice]) <= labels) run.push(choice);
+    else runs.push([choice]);
+  }
+  return runs;
+};
+
 /** Exact in the limit: eight labels at a time given all others, time and again. */
 const sweepSampler =
-  (network: LabelNetwork, given: Uint8Array, free: readonly number[], end: number): LabelSampler =>
+  (network: LabelNetwork, given: Uint8Array, choices: readonly Choice[], end: number): LabelSampler =>
   (random, patient) => {
     const rows = Array.from({ length: candidates }, () => given.slice());
     const weights = Float64Array.from(rows, (row, i) =>
@@ -169,11 +251,10 @@ const sweepSampler =
     const row = rows[pick(weights, uniforms.next())] as Uint8Array;
     const walk = new LabelWalk(network, row, end);
     for (let sweep = 0; sweep < sweeps; sweep++) {
-      const order = uniforms.shuffled(free);
-      for (let from = 0; from < order.length; from += together) {
-        const block = order.slice(from, from + together).sort((a, b) => a - b);
-        for (const label of block) row[label] = drawnLabel;
-        setBits(row, block, pick(walk.weights(), uniforms.next()));
+      for (const run of runsOf(uniforms.shuffled(choices), together)) {
+        const inOrder = run.toSorted(([a = 0], [b = 0]) => a - b);
+        for (const label of inOrder.flat()) row[label] = drawnLabel;
+        setValues(row, inOrder, pick(walk.weights(), uniforms.next()));
       }
     }
     row.set(given.subarray(end), end);
@@ -187,15 +268,16 @@ const sweepSampler =
  */
 export const labelSampler = async (
   network: LabelNetwork,
-  given: Uint8Array,
+  requested: Uint8Array,
   pace: Pace,
   walked = mostWalked,
 ): Promise<LabelSampler> => {
-  const end = given.findLastIndex((requested) => requested !== drawnLabel) + 1;
-  const free = [...given.keys()].filter((label) => label < end && given[label] === drawnLabel);
-  return free.length <= walked
-    ? exactSampler(network, given, free, end, pace)
-    : sweepSampler(network, given, free, end);
+  const given = settled(network, requested);
+  const end = given.findLastIndex((label) => label !== drawnLabel) + 1;
+  const choices = choicesOf(network, given, end);
+  return bitsOf(choices) <= walked
+    ? exactSampler(network, given, choices, end, pace)
+    : sweepSampler(network, given, choices, end);
 };
 
 /** Sets of requested labels of which the sums are kept: at most 32 KiB each. */

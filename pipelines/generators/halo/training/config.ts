@@ -60,7 +60,7 @@ export type HaloConfig = z.output<typeof haloConfig>;
 
 /** A config with every value decided that decides the model. */
 export type HaloSettings = {
-  [K in Exclude<keyof HaloConfig, 'memoryGib'>]-?: NonNullable<HaloConfig[K]>;
+  [K in Exclude<keyof HaloConfig, 'memoryGib' | 'demographics'>]-?: NonNullable<HaloConfig[K]>;
 };
 
 interface Preset
@@ -127,10 +127,11 @@ export const resolveHalo = (config: HaloConfig, train: VisitColumns): HaloSettin
 export const resolveCoarse = (config: CoarseConfig, train: VisitColumns) =>
   resolve('halo-coarse', coarsePresets, config, train);
 
-/** The architecture that settings give on a vocabulary. */
+/** The architecture that settings give on a vocabulary, of whose labels the first may be columns of facts. */
 export const architectureOf = (
   { layers, heads, embedding, maxVisits }: Pick<HaloSettings, 'layers' | 'heads' | 'embedding' | 'maxVisits'>,
   vocabulary: TrainingData['vocabulary'],
+  facts?: readonly number[],
 ): Architecture => ({
   layers,
   heads,
@@ -139,4 +140,5 @@ export const architectureOf = (
   positions: maxVisits + 2,
   codes: vocabulary.codes.length,
   labels: vocabulary.labels.length,
+  facts,
 });

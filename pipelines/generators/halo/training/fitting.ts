@@ -1,4 +1,13 @@
 import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
+import {
+  adoptedFacts,
+  factSettings,
+  factSizes,
+  factsJson,
+  type LearnedFacts,
+  learnFacts,
+  withFactColumns,
+} from '../../../generation/fact-columns.ts';
 import type { Fitting, TrainingData } from '../../../generation/generator.ts';
 import { fitRecords } from '../../../generation/record-fitting.ts';
 import { groupsOf } from '../../../generation/record-sampler.ts';
@@ -17,17 +26,22 @@ import { adviceOf, memoryNeed } from './memory-need.ts';
 import { type HaloStart, placedLike, sizedLike } from './warm-weights.ts';
 
 /** Settings and architecture, those of the model that training starts from where there is one. */
-const sizedFor = (data: TrainingData, config: HaloConfig, start: HaloStart | undefined) => {
+const sizedFor = (
+  data: TrainingData,
+  facts: LearnedFacts,
+  config: HaloConfig,
+  start: HaloStart | undefined,
+) => {
   const settings = resolveHalo(start ? sizedLike(config, start) : config, data.train);
-  const architecture = architectureOf(settings, data.vocabulary);
+  const architecture = architectureOf(settings, data.vocabulary, factSizes(facts));
   return start ? placedLike(settings, architecture, start) : { settings, architecture };
 };
 
-/** The sampler of a model in the reference's tensors. */
+/** The sampler of a model in the reference's tensors; columns of facts are labels to it. */
 export const openHalo = async (architecture: Architecture, model: Saved, vocabulary: Vocabulary) => {
   const ops = await openOps();
   const network = await HaloNetwork.fromReference(ops, architecture, samplingColumns, model.arrays);
-  return haloSampler(network, groupsOf(vocabulary));
+  return haloSampler(network, groupsOf(vocabulary, layoutOf(architecture)));
 };
 
 /**
@@ -35,12 +49,16 @@ export const openHalo = async (architecture: Architecture, model: Saved, vocabul
  * has a visit, OutOfMemory when what a training of this size needs is not free.
  */
 export const fitHalo = async (
-  data: TrainingData,
+  given: TrainingData,
   config: HaloConfig,
   seed: number,
   start?: HaloStart,
 ): Promise<Fitting> => {
-  const { settings, architecture } = sizedFor(data, config, start);
+  const facts = start
+    ? adoptedFacts('halo', start.facts, given.train, config.demographics)
+    : learnFacts('halo', given.train, config.demographics);
+  const data = withFactColumns(given, facts);
+  const { settings, architecture } = sizedFor(data, facts, config, start);
   const { blockColumns, maxVisits } = settings;
   const scale = {
     normalization: settings.lossNormalization,
@@ -49,7 +67,8 @@ export const fitHalo = async (
   };
   const dropping = new RandomSource(seed, 'dropout');
   return fitRecords<HaloNetwork>({
-    ...{ name: 'halo', data, seed, settings, limitGib: config.memoryGib, advice: adviceOf(settings) },
+    ...{ name: 'halo', data, seed, limitGib: config.memoryGib, advice: adviceOf(settings) },
+    settings: { ...settings, demographics: factSettings(facts) },
     layout: layoutOf(architecture),
     memory: (batches, keepsBest) => memoryNeed(architecture, settings, batches, keepsBest),
     open: async () => {
@@ -66,7 +85,7 @@ export const fitHalo = async (
     loss: (network, records) => network.loss(packSets(records), scale),
     fitted: async ({ weights, pace }, weightsOf) => ({
       arrays: await toReference(architecture, weights, ({ name }) => weightsOf(name), pace),
-      json: { architecture },
+      json: { architecture, ...factsJson(facts) },
     }),
     // The bias of column c stands one place before the column's own: see Weight.
     bias: { tensor: 'ehr_head.auto2.bias', at: architecture.embedding - 1 },

@@ -1,16 +1,21 @@
 /** HALO from a model: same vocabulary, same sizes, since its columns are codes by their order. */
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
+import { type LearnedFacts, learnedFacts } from '../../../generation/fact-columns.ts';
 import type { FittedModel, TrainingData } from '../../../generation/generator.ts';
 import type { NamedArray } from '../../../kernel/checkpointable.ts';
 import { vocabularyDigest } from '../../../patients/vocabulary-digest.ts';
 import { type Architecture, storedArchitecture } from '../network/architecture.ts';
 import type { HaloConfig, HaloSettings } from './config.ts';
 
+/** What a model's json has. */
+export const haloModel = z.object({ architecture: storedArchitecture, facts: learnedFacts });
+
 /** A model that training starts from. */
 export interface HaloStart {
   architecture: Architecture;
   arrays: Record<string, NamedArray>;
+  facts: LearnedFacts;
 }
 
 const invalid = (message: string): StageError => new StageError('InvalidConfig', `halo: ${message}`);
@@ -26,8 +31,8 @@ export const haloStart = (
         `labels) than the cohort (${ours.codes.length} codes, ${ours.labels.length} labels), or another order of it; ` +
         'start from a model of a cohort with the same tokens',
     );
-  const { architecture } = z.object({ architecture: storedArchitecture }).parse(saved.json);
-  return { architecture, arrays: saved.arrays };
+  const { architecture, facts } = haloModel.parse(saved.json);
+  return { architecture, arrays: saved.arrays, facts };
 };
 
 const sizes = ['layers', 'heads', 'embedding'] as const;

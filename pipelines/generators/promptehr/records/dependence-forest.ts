@@ -4,7 +4,7 @@
  * as far as it is more than what Schwarz's criterion charges for their numbers. No count of fewer than
  * `smallestGroup` patients is stored.
  */
-import { smallestGroup } from './features.ts';
+import { smallestGroup } from '../../../generation/fact-columns.ts';
 
 /** One fact in levels 0 … levels - 1, per patient. */
 export interface CodedFact {

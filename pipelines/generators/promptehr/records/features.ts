@@ -4,12 +4,10 @@
  */
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
+import { smallestGroup } from '../../../generation/fact-columns.ts';
 import type { TrainingData } from '../../../generation/generator.ts';
 import type { Demographic, VisitColumns } from '../../../patients/visit-columns.ts';
 import type { Prompts } from '../network/sequences.ts';
-
-/** Groups of fewer training patients leave no trace in what is stored about the training split. */
-export const smallestGroup = 10;
 
 export const promptFeatures = z.object({
   numeric: z

@@ -4,9 +4,10 @@
  * patients share.
  */
 import { z } from 'zod';
+import { smallestGroup } from '../../../generation/fact-columns.ts';
 import type { Demographic, VisitColumns } from '../../../patients/visit-columns.ts';
 import { type CodedFact, dependenceForest } from './dependence-forest.ts';
-import { levelMap, type PromptFeatures, smallestGroup } from './features.ts';
+import { levelMap, type PromptFeatures } from './features.ts';
 
 const numbers = z.array(z.number());
 

@@ -21,12 +21,13 @@ test.before(async () => {
   await startBackend();
 });
 
-const architectureOf = (labels: number): Architecture => ({
+const architectureOf = (labels: number, facts?: number[]): Architecture => ({
   layers: 1,
   heads: 2,
   embedding: 8,
   codes: 20,
   labels,
+  facts,
   maxVisits: 2,
   positions: 4,
 });
@@ -37,8 +38,9 @@ const entangled = async (
   strength: number,
   bias: number,
   blockSize = 1024,
+  facts?: number[],
 ): Promise<HaloNetwork> => {
-  const architecture = architectureOf(labels);
+  const architecture = architectureOf(labels, facts);
   const nobody = new VisitColumnsBuilder().build();
   const draw = initialValues(architecture, new RandomSource(1, 'weights'), nobody, 'random');
   return HaloNetwork.build(await openOps(), architecture, blockSize, (part) => {
@@ -122,6 +124,35 @@ for (const blockSize of [1024, 23])
       network.dispose();
     },
   );
+
+test.serial(
+  'labels of one fact are decided together: at most one of them, given what is asked',
+  async (t) => {
+    // Labels 0 and 1 are one fact, 2 to 4 another.
+    const network = await entangled(9, 100, -0.5, 1024, [2, 3]);
+    const joint = await labelProbabilities(network);
+    t.true(Math.abs(joint.reduce((a, b) => a + b) - 1) < 1e-6, 'the probabilities add up to one');
+    const labelNetwork = await labelNetworkOf(network);
+    const any = drawnLabel;
+    for (const given of [
+      [any, any, 0, 1, 0, any, any, any, any],
+      [1, 0, 0, 0, 1, any, any, any, any],
+      [any, any, any, any, any, any, any, 1, any],
+      [0, 1, any, any, any, any, 1, any, any],
+    ].map((row) => Uint8Array.from(row))) {
+      const { shares } = conditioned(joint, given);
+      for (const [people, walked] of [
+        [30_000, 24],
+        [1500, 0],
+      ] as const) {
+        const draw = await labelSampler(labelNetwork, given, network.pace, walked);
+        const distance = between(shares, sharesOf(draw, 9, people));
+        t.true(distance < 3 * noise(shares, people), `${given}, ${walked}: ${distance}`);
+      }
+    }
+    network.dispose();
+  },
+);
 
 test.serial('also where the asked labels are rarer than one in a million', async (t) => {
   const network = await entangled(12, 70, -1);
