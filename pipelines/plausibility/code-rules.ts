@@ -36,6 +36,20 @@ const codeRule = z.discriminatedUnion('kind', [
     kind: z.literal('once').describe('codes of one set in two visits'),
     sets: names.min(1),
   }),
+  z.object({
+    ...ruleBase,
+    kind: z
+      .literal('other-sex')
+      .describe('a code of the first set and a woman, or one of the second and a man'),
+    sets: names.length(2),
+  }),
+  z.object({
+    ...ruleBase,
+    kind: z
+      .literal('other-age')
+      .describe('a code of the first set after infancy, or one of the second in a child’s first visit'),
+    sets: names.length(2),
+  }),
 ]);
 export type CodeRule = z.output<typeof codeRule>;
 

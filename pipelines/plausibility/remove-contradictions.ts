@@ -10,6 +10,7 @@ import {
   visitRange,
 } from '../patients/visit-columns.ts';
 import { type CodeRules, setBits, usesIcd9 } from './code-rules.ts';
+import { adultFrom, ageOf, newbornUntil, sexOf } from './sex-and-age.ts';
 
 /**
  * The rules about sex and age; the others of `code-rules.yaml` are counted by the metric and left
@@ -31,26 +32,6 @@ interface Cleared {
   /** Visits that lost their last code; they stay, as visits without a code. */
   emptied: number;
 }
-
-type Sex = 'male' | 'female';
-
-/** From when on a code of adults is none of a child's, and until when a code of newborns can be. */
-const adultFrom = 10;
-const newbornUntil = 1;
-
-const sampledSex = ({ demographics }: VisitColumns, patient: number): Sex | undefined => {
-  const fact = demographics?.['sex'];
-  if (fact?.kind !== 'categorical') return undefined;
-  const level = fact.levels[fact.values[patient] as number]?.trim().toLowerCase() ?? '';
-  if (level.startsWith('f')) return 'female';
-  return level.startsWith('m') ? 'male' : undefined;
-};
-
-const sampledAge = ({ demographics }: VisitColumns, patient: number): number | undefined => {
-  const fact = demographics?.['age'];
-  const age = fact?.kind === 'numeric' ? (fact.values[patient] as number) : Number.NaN;
-  return Number.isNaN(age) ? undefined : age;
-};
 
 /** Marks what the rules take away, patient by patient. */
 class Clearing {
@@ -77,7 +58,7 @@ class Clearing {
     const [first, end] = visitRange(this.#columns, patient);
     const record = recordRange(this.#columns, patient);
     this.#remove('both-sexes', this.#ofOtherSex(patient, record));
-    const age = sampledAge(this.#columns, patient);
+    const age = ageOf(this.#columns, patient);
     const wrong: number[][] = [];
     const later: number[][] = [];
     for (let visit = first; visit < end; visit++) {
@@ -102,7 +83,7 @@ class Clearing {
 
   #ofOtherSex(patient: number, record: Range): number[] {
     const own = { male: this.#entries(record, 'male'), female: this.#entries(record, 'female') };
-    const sex = sampledSex(this.#columns, patient);
+    const sex = sexOf(this.#columns, patient);
     if (sex) return own[sex === 'male' ? 'female' : 'male'];
     if (own.male.length === 0 || own.female.length === 0) return [];
     if (own.male.length !== own.female.length)

@@ -46,14 +46,18 @@ const headings = [
   {
     row: 'any',
     title: 'Contradictions',
-    about: 'patients whose codes contradict any of the rules, of all patients',
+    about:
+      'patients who contradict any of the rules, of all patients; those about sex and age only where these are known',
   },
 ];
 
 /** A share as a measure; `resampled` is its interval, and absent where nothing was resampled. */
 const shareMeasure = (found: Found, resampled: Interval | undefined, replicates: number): Measure => {
   const value = share(found);
-  if (value === null) return missing('no synthetic patient has a code that the rule is about');
+  if (value === null)
+    return missing(
+      'no synthetic patient has a code that the rule is about, or a known sex or age where it is about these',
+    );
   const n = found.concerned.length;
   return measured(value, n, (replicates > 0 ? certainShareInterval(value, n) : undefined) ?? resampled);
 };
@@ -69,7 +73,7 @@ export default defineMetric({
   family: 'similarity',
   title: 'Contradictions within a record',
   about:
-    'Do a patient’s codes contradict each other: those of both sexes, of newborns and adults, visits after death, an organ removed twice? ICD-9-CM only. Real records do so too, through coding errors: compare with the real cohorts. Only codes are compared with codes, not with a patient’s sex or age.',
+    'Do a patient’s codes contradict each other: those of both sexes, of newborns and adults, visits after death, an organ removed twice? Or a patient’s sex or age, where patients have them? ICD-9-CM only. Real records do so too, through coding errors: compare with the real cohorts.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'synthetic'],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
+import { generatorNamed } from '../../../pipelines/generators/registry.ts';
 import { drain } from '../../../pipelines/kernel/steps.ts';
 import plausibility from '../../../pipelines/metrics/similarity/plausibility.ts';
 import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
@@ -79,11 +80,16 @@ const [plain, prostate, outcome, liveborn, preterm, coronary, death, normal, tea
 ] as const;
 const [appendix, otherAppendix, drug] = [10, 11, 12] as const;
 
-const scored = (synthetic: VisitColumns, replicates = 0, words = vocabulary) => {
+const scored = (
+  synthetic: VisitColumns,
+  replicates = 0,
+  words = vocabulary,
+  train = recordsOf([[[plain]], [[prostate], [outcome]]]),
+) => {
   const { rows } = drain(
     plausibility.compute({
       vocabulary: words,
-      train: recordsOf([[[plain]], [[prostate], [outcome]]]),
+      train,
       validation: noPatients,
       holdout: noPatients,
       synthetic,
@@ -123,9 +129,70 @@ for (const [rule, { bad, good }] of Object.entries(planted))
       if (name !== rule && name !== 'any') t.true(value === null || value === 0, name);
   });
 
+/** Patients with a sex and an age each, where they are known. */
+const people = (patients: readonly { visits: number[][]; sex?: string; age?: number }[]): VisitColumns => ({
+  ...recordsOf(patients.map(({ visits }) => visits)),
+  demographics: {
+    sex: {
+      kind: 'categorical',
+      levels: ['F', 'M'],
+      values: Int32Array.from(patients, ({ sex = '' }) => ['F', 'M'].indexOf(sex)),
+    },
+    age: { kind: 'numeric', values: Float32Array.from(patients, ({ age = Number.NaN }) => age) },
+  },
+});
+
+test('sex and age: codes contradict what is known of the patient, and nothing where it is not known', (t) => {
+  const rows = scored(
+    people([
+      { visits: [[prostate]], sex: 'F' },
+      { visits: [[plain], [outcome]], sex: 'M' },
+      { visits: [[prostate]], sex: 'M' },
+      { visits: [[outcome]], sex: 'F' },
+      { visits: [[prostate], [outcome]] },
+      { visits: [[plain]], sex: 'F' },
+    ]),
+  );
+  t.is(rows.get('other-sex')?.n, 4);
+  t.is(rows.get('other-sex')?.value, 1 / 2);
+  t.is(rows.get('any')?.value, 3 / 6, 'two by their sex, one with codes of both');
+  const aged = scored(
+    people([
+      { visits: [[preterm]], age: 0 },
+      { visits: [[plain], [preterm]], age: 40 },
+      { visits: [[coronary]], age: 4 },
+      { visits: [[plain], [coronary]], age: 4 },
+      { visits: [[coronary]], age: 70 },
+      { visits: [[coronary]] },
+    ]),
+  ).get('other-age');
+  t.deepEqual([aged?.n, aged?.value], [5, 2 / 5]);
+  t.is(scored(recordsOf([[[prostate]]])).get('other-sex')?.value, null);
+});
+
+test('a generator that ignores sex fails the rule, and its training patients do not', async (t) => {
+  const real = people(
+    Array.from({ length: 200 }, (_, p) => ({
+      visits: [[plain, p % 2 ? prostate : outcome]],
+      sex: p % 2 ? 'M' : 'F',
+      age: 40 + (p % 30),
+    })),
+  );
+  const marginal = generatorNamed('marginal');
+  const data = { vocabulary, train: real, validation: noPatients };
+  const fitting = await marginal.fit(data, {}, 1);
+  await fitting.step();
+  const sampler = await marginal.open(await fitting.model(), {}, vocabulary);
+  const synthetic = await sampler.sample({ first: 0, count: 400, seed: 1 });
+  const row = scored(synthetic, 0, vocabulary, real).get('other-sex');
+  t.is(row?.real, 0);
+  // Half of the women have the men's code, and half of the men the women's.
+  t.true(Math.abs((row?.value ?? 0) - 2 / 3) < 0.08, `${row?.value}`);
+});
+
 test('every rule is planted, and real patients stand beside', (t) => {
   t.deepEqual(
-    Object.keys(planted),
+    [...Object.keys(planted), 'other-sex', 'other-age'],
     rules.rules.map(({ name }) => name),
   );
   const row = scored(recordsOf([[[prostate]], [[outcome]]]), 20).get('both-sexes');
