@@ -40,6 +40,21 @@ export const atLag = (columns: VisitColumns, lag: number): VisitColumns =>
     ]).flat(),
   );
 
+/**
+ * For each visit but the first: all codes of the visits before it as one visit, then the visit itself, each
+ * two followed by an empty visit. Consecutive pairs of codes are then pairs of a code and a code of any later
+ * visit, once for every later visit that has the second.
+ */
+export const afterHistory = (columns: VisitColumns): VisitColumns =>
+  derived(columns, (visits) => {
+    const history = new Set(visits[0]);
+    return visits.slice(1).flatMap((visit, at) => {
+      const before = [...history];
+      for (const code of visit) history.add(code);
+      return [...(at > 0 ? [[]] : []), before, visit];
+    });
+  });
+
 /** Of each visit but the first, the codes that the visit before has too. */
 export const recurring = (columns: VisitColumns): VisitColumns =>
   derived(columns, (visits) =>

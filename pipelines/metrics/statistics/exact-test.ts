@@ -13,11 +13,17 @@ export const logChooser = (most: number): ((n: number, k: number) => number) => 
 
 /**
  * Fisher's exact test (JRSS 98, 1935), one-sided: the probability that at least `count` of `of` have a
- * property that `count + other` of all `of + otherOf` have, if both groups have it equally often.
+ * property that `count + other` of all `of + otherOf` have, if both groups have it equally often. For many
+ * tests, `choose` may come from one `logChooser` for the largest `of + otherOf`.
  */
-export const fisherExcess = (count: number, of: number, other: number, otherOf: number): number => {
+export const fisherExcess = (
+  count: number,
+  of: number,
+  other: number,
+  otherOf: number,
+  choose = logChooser(of + otherOf),
+): number => {
   const [total, all] = [count + other, of + otherOf];
-  const choose = logChooser(all);
   let p = 0;
   for (let k = Math.min(total, of); k >= Math.max(count, total - otherOf); k--)
     p += Math.exp(choose(of, k) + choose(otherOf, total - k) - choose(all, total));

@@ -4,6 +4,7 @@ import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import { metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { metricOptions, scoreMetric } from '../../../pipelines/metrics/score-metric.ts';
 import {
+  afterHistory,
   atLag,
   distinctCodeOffsets,
   mostFrequentCodes,
@@ -11,6 +12,7 @@ import {
   triplesAmong,
   wholeRecords,
 } from '../../../pipelines/metrics/statistics/derived-columns.ts';
+import { countOccurrences } from '../../../pipelines/metrics/statistics/occurrence-counts.ts';
 import {
   codesOfVisit,
   patientCount,
@@ -31,6 +33,11 @@ test('derived cohorts: visits at a lag, codes that come back, whole records, tri
   const cohort = recordsOf([[[1, 2], [2, 3], [1, 3], [4]], [[5]], []]);
   t.deepEqual(visitsOf(atLag(cohort, 2)), [[[1, 2], [1, 3], [], [2, 3], [4]], [[5]], []]);
   t.deepEqual(visitsOf(atLag(cohort, 3))[0], [[1, 2], [4], [], [2, 3], [], [1, 3]]);
+  t.deepEqual(visitsOf(afterHistory(cohort)), [
+    [[1, 2], [2, 3], [], [1, 2, 3], [1, 3], [], [1, 2, 3], [4]],
+    [],
+    [],
+  ]);
   t.deepEqual(visitsOf(recurring(cohort)), [[[2], [3], []], [], []]);
   t.deepEqual(visitsOf(wholeRecords(cohort)), [[[1, 2, 3, 4]], [[5]], []]);
   t.deepEqual([...distinctCodeOffsets(cohort)], [0, 4, 5, 5]);
@@ -94,6 +101,29 @@ test('intervals of β-recall resample both sides, and hold the value', async (t)
   t.true(high - low > 0.1, 'which synthetic patients there are decides more than which real ones look');
 });
 
+test('pairs of a code and one of any later visit, by hand', async (t) => {
+  const later = countOccurrences(
+    afterHistory(recordsOf([[[1], [2], [1], [2]], [[1], [3], [2]], [[2]]])),
+    afterHistory(noPatients),
+    'sequences',
+  );
+  const pairs = upTo(later.first.length).map((key) => [
+    ...[later.first[key], later.second[key]],
+    ...[later.real.patients[key], later.real.occurrences[key]],
+  ]);
+  // 1 before 2: by both patients, and before three visits with 2. 2 before 2 and 1 before 1 come from the first patient alone.
+  t.deepEqual(pairs, [
+    [1, 1, 1, 1],
+    [1, 2, 2, 3],
+    [1, 3, 1, 1],
+    [2, 1, 1, 1],
+    [2, 2, 1, 1],
+    [3, 2, 1, 1],
+  ]);
+  const row = (await rowsOf('later-pairs', holdout)).get('visit-r2');
+  t.regex(row?.title ?? '', /per visit after the first/);
+});
+
 test('pairs two visits apart, recurring codes and triples: independent patients agree, shuffled ones do not', async (t) => {
   const good = structuredCohort(800, 3);
   // Each visit keeps its codes; visits are dealt to other patients, so nothing comes back.
@@ -105,7 +135,7 @@ test('pairs two visits apart, recurring codes and triples: independent patients 
   const recurrence = async (synthetic: VisitColumns) =>
     (await rowsOf('recurrence', synthetic)).get('record-r2')?.value ?? Number.NaN;
   t.true((await recurrence(good)) > (await recurrence(dealt)) + 0.3);
-  for (const name of ['lagged-pairs', 'recurrence']) {
+  for (const name of ['lagged-pairs', 'recurrence', 'later-pairs']) {
     const pearson = async (synthetic: VisitColumns) =>
       (await rowsOf(name, synthetic)).get('record-pearson')?.value ?? Number.NaN;
     t.true((await pearson(good)) > (await pearson(dealt)), name);

@@ -89,7 +89,9 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'codes-per-visit-by-modality': 'dx-wasserstein',
       'code-triples': 'visit-r2',
       'codes-per-record': 'wasserstein',
+      incoherence: 'always-missing',
       'lagged-pairs': 'record-pearson',
+      'later-pairs': 'record-pearson',
       duplicates: 'share',
       'lab-values': 'shift',
       'visit-gaps': 'by-length',
@@ -97,7 +99,7 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'language-model': 'f1',
       'imputation-perplexity': 'lpl-all',
     },
-    options: {},
+    options: { incoherence: { share: 0.7 } },
   },
   privacy: {
     better: ({ holdout }) => ({ fitted: holdout }),
