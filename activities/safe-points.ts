@@ -141,6 +141,35 @@ const noteGap = ({ heartbeatMs, log }: Host, since: number): void => {
     );
 };
 
+/** Seconds of each part of a stage, by the parts that its safe points name. */
+export class PartTimes {
+  readonly #seconds = new Map<string, number>();
+  #since = performance.now();
+  #name: string | undefined;
+
+  /** The time since the last safe point is that of the part which this one names. */
+  reached({ part }: Progress): void {
+    if (part) this.#name = part.names[part.index];
+    this.#add();
+  }
+
+  /** Undefined where the stage has no parts. What came after the last safe point is of the last part. */
+  end(): Record<string, number> | undefined {
+    this.#add();
+    if (this.#name === undefined) return undefined;
+    return Object.fromEntries(
+      [...this.#seconds].map(([name, seconds]) => [name, Math.round(1000 * seconds) / 1000]),
+    );
+  }
+
+  #add(): void {
+    const now = performance.now();
+    if (this.#name !== undefined)
+      this.#seconds.set(this.#name, (this.#seconds.get(this.#name) ?? 0) + (now - this.#since) / 1000);
+    this.#since = now;
+  }
+}
+
 /**
  * Drives a body from safe point to safe point: checkpoint if due, then heartbeat, then let the event loop
  * take a turn, then stop if asked to, saving first. A stopped body's `finally` blocks run.
@@ -149,6 +178,7 @@ export const pump = async (
   work: AsyncGenerator<Progress, Summary>,
   checkpoints: Checkpoints,
   host: Host,
+  times?: PartTimes,
 ): Promise<Summary> => {
   let last: Progress = { step: 0, of: 1 };
   try {
@@ -157,6 +187,7 @@ export const pump = async (
       const { done, value } = await whileBeating(host, last, () => work.next());
       if (done) return value;
       last = value;
+      times?.reached(value);
       noteGap(host, began);
       if (checkpoints.due) await checkpoints.save(value);
       host.beat(value);

@@ -8,7 +8,7 @@ import type { CacheEntry, Store } from '../schemas/store.ts';
 import { cacheKey, toLineage } from './cache-key.ts';
 import { codeDigest } from './code-digest.ts';
 import { explainMiss } from './explain-miss.ts';
-import { Checkpoints, type Host, pump, whileBeating } from './safe-points.ts';
+import { Checkpoints, type Host, PartTimes, pump, whileBeating } from './safe-points.ts';
 import type { StageBody, Summary } from './stage-body.ts';
 import { partsOf } from './stage-parts.ts';
 
@@ -91,12 +91,17 @@ const make = async <S extends Stage>(
       signal: host.signal,
       log: host.log,
     };
-    const summary = await pump(body.run(task, tools), checkpoints, host);
+    const times = new PartTimes();
+    const summary = await pump(body.run(task, tools), checkpoints, host, times);
     const at = new Date().toISOString();
     const { attempt, run } = host;
     const seconds = Math.round(performance.now() - started) / 1000;
     const { resumedFrom } = checkpoints;
-    const recorded = { at, seconds, attempt, ...(resumedFrom && { resumedFrom }), ...(run && { run }) };
+    const recorded = {
+      ...{ at, seconds, attempt, parts: times.end() },
+      ...(resumedFrom && { resumedFrom }),
+      ...(run && { run }),
+    };
     const commit = () => draft.commit({ lineage, summary, recorded });
     return { ref: await whileBeating(host, { step: 1, of: 1, phase: 'committing' }, commit), summary, at };
   } catch (error) {

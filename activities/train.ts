@@ -10,6 +10,7 @@ import { patientCount, type VisitColumns } from '../pipelines/patients/visit-col
 import { readTokenCohort } from '../pipelines/tokens/token-cohort-file.ts';
 import type { ArtifactRef } from '../schemas/artifact.ts';
 import { StageError } from '../schemas/errors.ts';
+import type { Progress } from '../schemas/progress.ts';
 import type { StageParams } from '../schemas/stage.ts';
 import { cohortName, train as contract } from '../schemas/stages/train.ts';
 import type { OpenArtifact } from '../schemas/store.ts';
@@ -65,6 +66,15 @@ const startOf = async (
   return { saved: await weights(), vocabulary };
 };
 
+/** Calibration samples from the model, in rounds: it costs what has nothing to do with a step of learning. */
+const parts = ['learning', 'calibration'];
+const learning = (step: number, of: number): Progress['part'] => ({
+  names: parts,
+  index: 0,
+  share: step / of,
+});
+const calibration: Progress['part'] = { names: parts, index: 1, share: 0 };
+
 /** Token cohort to model: `weights.safetensors`, `model.json`, `vocabulary.json`, `curve.json`. */
 export const train = defineBody(contract, {
   code: import.meta.url,
@@ -96,8 +106,16 @@ export const train = defineBody(contract, {
           );
         recordStep(training.curve, step, report);
         const metrics = { loss, ...(validationLoss !== undefined && { validationLoss }) };
-        yield { step, of: fitting.steps, phase: `epoch ${epoch}`, metrics };
+        yield {
+          step,
+          of: fitting.steps,
+          phase: `epoch ${epoch}`,
+          metrics,
+          part: learning(step, fitting.steps),
+        };
       }
+      yield { step, of: fitting.steps, phase: 'calibration', part: calibration };
+      const saved = await fitting.model();
       const card = {
         generator: generator.name,
         version: generator.version,
@@ -107,7 +125,7 @@ export const train = defineBody(contract, {
         subset,
         parameters: Number(fitting.facts['parameters'] ?? 0),
       };
-      await writeModel(draft, { card, vocabulary, curve: training.curve, saved: await fitting.model() });
+      await writeModel(draft, { card, vocabulary, curve: training.curve, saved });
       const best = training.curve.reduce(
         (lowest, { validationLoss }) => Math.min(lowest, validationLoss ?? lowest),
         Number.POSITIVE_INFINITY,

@@ -43,6 +43,10 @@ export const manifest = z.object({
   recorded: z.object({
     at: z.iso.datetime(),
     seconds: z.number().describe('wall clock of the attempt that finished'),
+    parts: z
+      .record(z.string(), z.number())
+      .optional()
+      .describe('seconds of its parts, where the stage has several; one from the cache takes none'),
     attempt: z.int(),
     resumedFrom: z.int().optional().describe('step of the checkpoint that attempt went on from'),
     run: z.string().optional(),

@@ -7,6 +7,14 @@ export const progress = z.object({
   of: z.int().positive(),
   phase: z.string().optional().describe('what is being done, for people: `epoch 3`, `LABEVENTS`'),
   metrics: z.record(z.string(), z.number()).optional(),
+  part: z
+    .object({
+      names: z.array(z.string()).min(1).describe('all parts of the stage, in the order of the work'),
+      index: z.int().nonnegative().describe('which of them is being worked on'),
+      share: z.number().min(0).max(1).describe('how much of it is done'),
+    })
+    .optional()
+    .describe('where a stage has parts of very different cost: time is measured and estimated part by part'),
 });
 export type Progress = z.output<typeof progress>;
 

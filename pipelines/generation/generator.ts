@@ -33,7 +33,10 @@ export interface Fitting extends Checkpointable {
   /** True once nothing is left to do (all steps done, or early stopping). */
   readonly finished: boolean;
   step(): Promise<StepReport>;
-  /** The fitted model: what a sampler needs and nothing else (best weights, no optimizer). Heartbeats go on meanwhile. */
+  /**
+   * The fitted model: what a sampler needs and nothing else (best weights, no optimizer). Once training has ended it
+   * is calibrated here, which may take minutes. Heartbeats go on meanwhile.
+   */
   model(): Promise<Saved>;
   /** Frees tensors. */
   dispose(): void;

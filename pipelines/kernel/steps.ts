@@ -34,6 +34,12 @@ const scaled = ({ step, of: all }: Progress, name: string, at: number, of: numbe
   phase: name,
 });
 
+/** The same for a stage whose phases have very different costs: all of them by name. */
+const scaledPart = (progress: Progress, names: readonly string[], index: number): Progress => ({
+  ...scaled(progress, names[index] ?? '', index, names.length),
+  part: { names: [...names], index, share: Math.min(1, progress.step / progress.of) },
+});
+
 /** Safe points of one phase out of `of`, so that progress runs once from start to end over all of them. */
 export function* phase<T>(name: string, at: number, of: number, steps: Steps<T>): Steps<T> {
   for (;;) {
@@ -43,23 +49,37 @@ export function* phase<T>(name: string, at: number, of: number, steps: Steps<T>)
   }
 }
 
-/** The same for one that is asynchronous; the phase's own `finally` blocks run when it is broken off. */
-export async function* asyncPhase<T>(
-  name: string,
-  at: number,
-  of: number,
-  steps: AsyncSteps<T>,
-): AsyncSteps<T> {
+/** Hands on what `steps` yields changed; their `finally` blocks run when they are broken off. */
+async function* mapped<T>(steps: AsyncSteps<T>, change: (progress: Progress) => Progress): AsyncSteps<T> {
   let ended = false;
   try {
     for (;;) {
       const next = await steps.next();
       ended = next.done === true;
       if (next.done) return next.value;
-      yield scaled(next.value, name, at, of);
+      yield change(next.value);
     }
   } finally {
     // Nothing reads the result of a generator that is broken off: any value will do.
     if (!ended) await steps.return(undefined as T);
   }
+}
+
+/** The same for one that is asynchronous. */
+export const asyncPhase = <T>(name: string, at: number, of: number, steps: AsyncSteps<T>): AsyncSteps<T> =>
+  mapped(steps, (progress) => scaled(progress, name, at, of));
+
+/**
+ * Safe points of part `index` of a stage, out of the parts of these names: their costs differ, so that the time left
+ * is estimated part by part. One more safe point at its beginning and its end each, as a part may have none itself.
+ */
+export async function* asyncParts<T>(
+  names: readonly string[],
+  index: number,
+  steps: AsyncSteps<T>,
+): AsyncSteps<T> {
+  yield scaledPart({ step: 0, of: 1 }, names, index);
+  const result = yield* mapped(steps, (progress) => scaledPart(progress, names, index));
+  yield scaledPart({ step: 1, of: 1 }, names, index);
+  return result;
 }

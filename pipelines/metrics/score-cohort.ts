@@ -1,5 +1,5 @@
 import type { Scorecard, ScorecardSeries } from '../../schemas/scorecard.ts';
-import { type AsyncSteps, asyncPhase } from '../kernel/steps.ts';
+import { type AsyncSteps, asyncParts } from '../kernel/steps.ts';
 import { inContentOrder } from '../patients/content-order.ts';
 import { patientCount, type VisitColumns, visitCount } from '../patients/visit-columns.ts';
 import type { Metric, MetricInput, Permuted } from './metric.ts';
@@ -72,6 +72,7 @@ export async function* scoreCohort(
     })),
     rows: [],
   };
+  const names = ordered.map(({ name }) => name);
   const series: ScorecardSeries = {};
   const permuted: Record<string, Permuted> = {};
   for (const [index, metric] of ordered.entries()) {
@@ -80,11 +81,10 @@ export async function* scoreCohort(
     const others = needsRows(metric) ? { rows: card.rows, permuted } : { rows: [] };
     const compute = () => scoreMetric(metric, { ...parties, options, ...others }, suppressBelow);
     const work = needsRows(metric) ? compute() : keep(metric, options, compute);
-    const found = yield* asyncPhase(metric.name, index, ordered.length, work);
+    const found = yield* asyncParts(names, index, work);
     for (const row of found.rows) card.rows.push({ ...row, generator });
     if (found.permuted) permuted[metric.name] = found.permuted;
     if (Object.keys(found.series).length > 0) series[metric.name] = found.series;
-    yield { step: index + 1, of: ordered.length, phase: metric.name };
   }
   return { card, series };
 }

@@ -134,8 +134,8 @@ const stateSchema = z.object({
 });
 
 /**
- * A method in training: one step is one batch; an epoch's last step also validates, the last of all
- * calibrates.
+ * A method in training: one step is one batch; an epoch's last step also validates. Calibration comes with the
+ * model, once training has ended.
  */
 export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable {
   /** Upper bound of the steps. */
@@ -204,7 +204,6 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
     this.#cursor.advance();
     const validates = isEpochEnd && this.#method.validation.batches.length > 0;
     const validation = validates ? { validationLoss: await this.#validate() } : {};
-    if (this.finished) this.#shifts = await this.#method.calibrate?.(() => this.#fitted());
     return { loss, epoch: epoch + 1, ...validation };
   }
 
@@ -261,6 +260,7 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
 
   /** The fitted model, calibrated where training has ended. */
   async model(): Promise<Saved> {
+    if (this.finished) this.#shifts ??= await this.#method.calibrate?.(() => this.#fitted());
     const model = await this.#fitted();
     if (this.#shifts) addShifts(model, this.#shifts);
     return model;
