@@ -44,11 +44,25 @@ export interface Companions {
 
 const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
 
-/** Never more than what stands in the artifacts: parameters of the source stage have a path, which stays. */
-const stepOf = ({ title, stage, version, kind, digest, params, inputs, code, engine }: LineageStep) => {
-  const { source: _path, ...rest } = (params ?? {}) as Record<string, unknown>;
-  return { title, stage, version, kind, digest, params: rest, inputs, code, engine };
-};
+/** Paths of the machine where a stage ran say nothing to those who get the data set, and may name its user. */
+const withoutPaths = (_key: string, value: unknown): unknown =>
+  typeof value === 'string' && /^([/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\])/.test(value) ? 'a path, left out' : value;
+
+const stepOf = ({
+  title,
+  stage,
+  version,
+  kind,
+  digest,
+  params,
+  inputs,
+  fingerprint,
+  code,
+  engine,
+}: LineageStep) => ({
+  ...{ title, stage, version, kind, digest, inputs, fingerprint, code, engine },
+  params: JSON.parse(JSON.stringify(params ?? null, withoutPaths)),
+});
 
 const originRows = ({ origin, seed }: Companions): string[] => [
   `Generator: ${origin.generator}`,
@@ -77,7 +91,7 @@ const readme = (about: Companions): string => {
 
 **${markText}**
 
-${counts.patients} patients with ${counts.visits} visits, in the layout \`${layout.name}\`, which ${layout.reader} reads.
+${counts.patients} patients with ${counts.visits} visits, in the layout \`${layout.name}\`, for ${layout.reader}.
 
 ## Read it
 

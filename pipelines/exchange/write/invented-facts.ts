@@ -31,7 +31,7 @@ const inventedAge = { least: 18, most: 90 };
 
 /** The rules of what is invented, as sentences for the README of a data set. */
 export const inventedRules = {
-  ids: `Identifiers count up: SUBJECT from ${firstIds.subject}, ADMISSION from ${firstIds.admission}, ICU STAY from ${firstIds.icuStay}; MIMIC-III's and MIMIC-IV's are all below 40,000,000.`,
+  ids: `Identifiers count up: patients from ${firstIds.subject}, admissions from ${firstIds.admission}, ICU stays from ${firstIds.icuStay}. MIMIC-III and MIMIC-IV use none above 40,000,000.`,
   times:
     'The first admission of a patient is a random moment of the years 2110 to 2179, as MIMIC shifts its dates.',
   gaps: `Where the model sampled the days between two admissions, the next admission is so many days later (at least an hour); otherwise ${inventedGap.least} to ${inventedGap.most} days, log-uniform.`,

@@ -249,7 +249,7 @@ export default defineLayout({
     'Every admission has one ICU stay, from its beginning to half of its length, in one unit.',
     'Where the model sampled no age, a patient is 18 to 90 years old at the first admission, uniform. Sex stays empty.',
     'A drug is given for one day, and the order of diagnoses and procedures in an admission is that of the vocabulary.',
-    'Nobody dies unless the cohort holds deaths in hospital.',
+    'No patient dies, unless the cohort holds deaths in hospital.',
   ],
   example,
   files: () => [

@@ -4,7 +4,7 @@ import { column, defineLayout, tableEnd } from '../layout.ts';
 export default defineLayout({
   name: 'pyhealth',
   title: "frame of PyHealth's metrics of synthetic records",
-  reader: "PyHealth's `evaluate_synthetic_ehr`, and `understudy evaluate`,",
+  reader: "PyHealth's `evaluate_synthetic_ehr`, and `understudy evaluate` beside other such frames",
   formats: ['parquet', 'csv'],
   loses: [
     'patients without visits, and visits without codes',

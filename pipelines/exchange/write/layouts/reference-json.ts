@@ -18,7 +18,7 @@ const patients = `SELECT p.patient, coalesce(v.visits, []) AS visits, coalesce(l
 export default defineLayout({
   name: 'reference-json',
   title: "records of the papers' own code, as JSON",
-  reader: 'code written after HALO and PromptEHR, and `understudy evaluate`,',
+  reader: 'code written after HALO and PromptEHR, and `understudy evaluate`',
   formats: [],
   loses: ['dates, demographics, and the numbers of lab tests: that a test was done stays'],
   invents: [],
