@@ -169,8 +169,8 @@ function* visitRows(cohort: TokenCohort, facts: InventedFacts): Generator<Row> {
 const keyOf = ({ modality, code }: TokenCohort['vocabulary']['codes'][number]): string =>
   `${modality}:${code}`;
 
-/** Entry of the dictionary of each token; -1 for gaps. */
-const dictionaryNumbers = ({ vocabulary }: TokenCohort): Int32Array => {
+/** Entry of the dictionary of each token, from 0 in the order of the vocabulary; -1 for gaps. */
+export const dictionaryNumbers = ({ vocabulary }: TokenCohort): Int32Array => {
   const numbers = new Map<string, number>();
   return Int32Array.from(vocabulary.codes, (entry) => {
     if (entry.modality === 'gap') return -1;

@@ -1,4 +1,5 @@
 import type { Database } from '../../kernel/duckdb.ts';
+import type { TokenCohort } from '../../patients/visit-columns.ts';
 
 /** How a user may ask for tables; other files of a layout have one format of their own. */
 export const tableFormats = ['csv', 'parquet'] as const;
@@ -15,8 +16,8 @@ export interface LayoutColumn {
 export interface LayoutFile {
   /** Relative, with `/`. Of format `table` without its end: `.csv.gz` or `.parquet` is put behind it. */
   path: string;
-  /** `table`: as the user chooses. `json` is one array of objects, or one object where the query has a row. */
-  format: 'table' | 'parquet' | 'csv.gz' | 'ndjson' | 'json' | 'json-object';
+  /** `table`: as the user chooses. `json` is one array of objects. */
+  format: 'table' | 'parquet' | 'csv.gz' | 'ndjson' | 'json';
   columns: readonly LayoutColumn[];
   /**
    * A SELECT with ORDER BY over the tables of `exportTables`, with these columns in this order; each is cast to
@@ -33,6 +34,7 @@ export interface DataSet {
   labels: readonly string[];
   /** Tables as in `exportTables`. */
   database: Database;
+  cohort: TokenCohort;
 }
 
 /** One way to lay out a data set for the code that reads it. */
@@ -55,7 +57,9 @@ export interface ExportLayout {
     format: TableFormat | undefined,
   ): readonly LayoutFile[] | Promise<readonly LayoutFile[]>;
   /** Further files by path, such as `dataset.json`; equal cohorts must give equal bytes. */
-  extra?(data: DataSet): Promise<Record<string, string | Uint8Array>>;
+  extra?(data: DataSet): Promise<Record<string, string | Uint8Array | AsyncIterable<string>>>;
+  /** For the data dictionary: what those files hold, by path. */
+  extraColumns?: Readonly<Record<string, readonly LayoutColumn[]>>;
   /** SQL with one number each: what of this cohort was left out, by its clause for the README. */
   lost?: Readonly<Record<string, string>>;
 }

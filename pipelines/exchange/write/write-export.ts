@@ -154,13 +154,13 @@ export async function* writeExport(
   const database = await openDatabase(scratch, [folder]);
   try {
     await stageTables(database, scratch, cohort, facts);
-    const data: DataSet = { generator: origin.generator, labels: cohort.vocabulary.labels, database };
+    const data: DataSet = { generator: origin.generator, labels: cohort.vocabulary.labels, database, cohort };
     const files = await layout.files(data, format);
     const written = yield* writeFiles(database, files, { ...request, format }, folder);
     for (const [path, content] of Object.entries((await layout.extra?.(data)) ?? {})) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), content);
-      written.push({ path, format: 'extra', columns: [] });
+      written.push({ path, format: 'extra', columns: layout.extraColumns?.[path] ?? [] });
     }
     const lost = await lostOf(database, layout);
     const about: Companions = {
