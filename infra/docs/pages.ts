@@ -15,6 +15,7 @@ import { defaultConfigFile } from '../cli/load-config.ts';
 import { flagName, globalOptions } from '../cli/parse.ts';
 import { variables } from '../env.ts';
 import { dagPage } from './dag-page.ts';
+import { exportPage } from './export-page.ts';
 import { code, fieldTable, markdownTable, page } from './markdown.ts';
 
 const stagesPage = (): string => {
@@ -170,5 +171,6 @@ export const pages = (): Record<string, string> => ({
   'errors.md': errorsPage(),
   'dag.md': dagPage(),
   'cli.md': cliPage(),
+  'export.md': exportPage(),
   'config.md': configPage(),
 });

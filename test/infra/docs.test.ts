@@ -5,6 +5,7 @@ import test from 'ava';
 import { commands } from '../../infra/cli/commands.ts';
 import { commandHelp, globalHelp } from '../../infra/cli/help.ts';
 import { pages } from '../../infra/docs/pages.ts';
+import { exportLayouts } from '../../pipelines/exchange/write/registry.ts';
 import { generators } from '../../pipelines/generators/registry.ts';
 import { metrics } from '../../pipelines/metrics/registry.ts';
 import { failures } from '../../schemas/errors.ts';
@@ -36,13 +37,14 @@ for (const [file, text] of Object.entries(made))
     t.false(/\bundefined\b|\[object /.test(text));
   });
 
-test('every stage, generator, metric, failure and command is described', (t) => {
+test('every stage, generator, metric, failure, command and layout is described', (t) => {
   const described: Record<string, Iterable<string>> = {
     'stages.md': Object.keys(stages),
     'models.md': generators.keys(),
     'metrics.md': metrics.keys(),
     'errors.md': Object.keys(failures),
     'cli.md': commands.map(({ name }) => name),
+    'export.md': exportLayouts.keys(),
   };
   for (const [file, names] of Object.entries(described))
     for (const name of names) t.true(made[file]?.includes(name), `${file} does not describe ${name}`);

@@ -236,7 +236,7 @@ export default defineLayout({
   name: 'mimic-iii',
   title: 'tables of MIMIC-III 1.4',
   reader:
-    "code for MIMIC-III, such as PyHealth's MIMIC3Dataset, the MIMIC-III benchmark, and `understudy` itself,",
+    "code for MIMIC-III, such as PyHealth's MIMIC3Dataset, the MIMIC-III benchmark, and `understudy` itself",
   formats: ['csv', 'parquet'],
   loses: [
     'labels: they follow from the diagnoses again',
