@@ -85,8 +85,9 @@ const copyOptions = (format: string, mark: Record<string, string>): string => {
       return `FORMAT csv, HEADER, COMPRESSION gzip`;
     case 'parquet': {
       const pairs = Object.entries(mark).map(([key, value]) => `${identifier(key)}: ${literal(value)}`);
-      // Every reader takes Snappy; old ones and those in JavaScript lack zstd.
-      return `FORMAT parquet, COMPRESSION snappy, KV_METADATA {${pairs.join(', ')}}`;
+      // Every reader takes Snappy; old ones and those in JavaScript lack zstd. Out of a column with a dictionary
+      // parquetjs-lite 0.8.7 makes text of numbers, and fails on times.
+      return `FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 0, KV_METADATA {${pairs.join(', ')}}`;
     }
     case 'json':
       return 'FORMAT json, ARRAY true';
