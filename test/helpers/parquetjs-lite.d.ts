@@ -1,7 +1,10 @@
 /** What the tests use of `parquetjs-lite`, which comes without types. */
 declare module 'parquetjs-lite' {
   interface ParquetCursor {
-    /** The next row, null after the last. Columns without a value are absent, lists are `{ list: [{ element }] }`. */
+    /**
+     * The next row, null after the last. Columns without a value are absent, lists are `{ list: [{ element }]
+     * }`.
+     */
     next(): Promise<Record<string, unknown> | null>;
   }
   interface ParquetReader {

@@ -16,12 +16,15 @@ export interface LayoutColumn {
 export interface LayoutFile {
   /** Relative, with `/`. Of format `table` without its end: `.csv.gz` or `.parquet` is put behind it. */
   path: string;
-  /** `table`: as the user chooses. `json` is one array of objects. */
-  format: 'table' | 'parquet' | 'csv.gz' | 'ndjson' | 'json';
+  /**
+   * `table`: as the user chooses. `json`: an array of objects. `lines`: one column of text, a line each, as
+   * it is.
+   */
+  format: 'table' | 'parquet' | 'csv.gz' | 'ndjson' | 'json' | 'lines';
   columns: readonly LayoutColumn[];
   /**
-   * A SELECT with ORDER BY over the tables of `exportTables`, with these columns in this order; each is cast to
-   * its type.
+   * A SELECT with ORDER BY over the tables of `exportTables`, with these columns in this order; each is cast
+   * to its type.
    */
   sql: string;
 }

@@ -91,6 +91,9 @@ const copyOptions = (format: string, mark: Record<string, string>): string => {
     }
     case 'json':
       return 'FORMAT json, ARRAY true';
+    case 'lines':
+      // No character quotes or separates: the one column is the line.
+      return `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u001f'`;
     default:
       return 'FORMAT json';
   }
