@@ -2,6 +2,7 @@ import { type Modality, splits, type TokenKind } from '../../schemas/ehr.ts';
 import type { Bucket, Vocabulary } from '../../schemas/vocabulary.ts';
 import type { CodeTitle, Cohort } from '../patients/cohort-columns.ts';
 import { toOffsets } from '../patients/visit-columns.ts';
+import type { RollUpRules } from './roll-up.ts';
 import { type BucketRules, fitBuckets } from './value-buckets.ts';
 
 /** What decides which codes become tokens, and in which order. */
@@ -13,6 +14,7 @@ export interface TokenRules {
   labs: 'presence' | 'buckets';
   gaps: boolean;
   buckets: Omit<BucketRules, 'leastVisits'>;
+  rollUp?: RollUpRules;
   seed: number;
 }
 

@@ -5,6 +5,7 @@ import type { Cohort } from '../patients/cohort-columns.ts';
 import { selectFacts, type TokenCohort } from '../patients/visit-columns.ts';
 import { buildVocabulary, type TokenColumn } from './build-vocabulary.ts';
 import type { TokenRules } from './candidate-columns.ts';
+import { rollUp } from './roll-up.ts';
 
 /**
  * Per split: code occurrences outside the vocabulary, the visits and patients left with no token, and, where
@@ -116,9 +117,10 @@ const checkSplits = (before: Uint8Array, after: Uint8Array): void => {
  * is emptied.
  */
 export const tokenizeCohort = (
-  cohort: Cohort,
+  source: Cohort,
   rules: TokenRules,
 ): { tokens: TokenCohort; losses: TokenLosses } => {
+  const cohort = rollUp(source, rules.rollUp);
   const { vocabulary, columns } = buildVocabulary(cohort, rules);
   const writer = new TokenWriter(columns, cohort.hadmIds.length);
   const labs = columns.find(({ kind }) => kind === 'lab')?.values;

@@ -25,6 +25,16 @@ export const tokenize = defineStage({
       .describe(
         'what the token of a lab test means: that it was done (presence), or the range that its value is in (buckets)',
       ),
+    rollUp: z
+      .strictObject({
+        dx: z
+          .literal('3-digit')
+          .optional()
+          .describe('ICD-9-CM diagnoses as their categories: 4280 as 428, V5861 as V58, E8497 as E849'),
+        px: z.literal('2-digit').optional().describe('ICD-9-CM procedures as their categories: 3961 as 39'),
+      })
+      .optional()
+      .describe('a vocabulary of fewer, coarser codes; labels stay those of the full codes'),
     gaps: z
       .boolean()
       .default(false)

@@ -2,6 +2,7 @@ import type { Vocabulary } from '../../../../schemas/vocabulary.ts';
 import { type Phenotypes, readPhenotypes } from '../../../cohort/phenotypes.ts';
 import type { Example } from '../../../nn/networks/visit-batch.ts';
 import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
+import { icd9Category } from '../../../tokens/roll-up.ts';
 import { balancedSet, type Role } from '../../learners/examples.ts';
 import type { ClassifierTask } from '../../learners/train-classifiers.ts';
 import { sample } from '../../statistics/samples.ts';
@@ -109,14 +110,22 @@ export const taskOf = (
  */
 export type LabelDefinitions = readonly (ReadonlySet<number> | undefined)[];
 
-/** Definitions of a vocabulary's labels: diagnoses of the phenotype that has the label's name. */
+/**
+ * Definitions of a vocabulary's labels: diagnoses of the phenotype that has the label's name, and where codes
+ * are rolled up the categories that hold one of them.
+ */
 export const definingTokens = ({ codes, labels }: Vocabulary, phenotypes: Phenotypes): LabelDefinitions =>
   labels.map((name) => {
     const label = phenotypes.names.indexOf(name);
     if (label < 0) return undefined;
+    const defining = new Set(
+      [...phenotypes.labelOf].flatMap(([code, of]) =>
+        of === label ? [code, icd9Category('dx', code) ?? code] : [],
+      ),
+    );
     const tokens = [...codes.keys()].filter((token) => {
       const { modality, code } = codes[token] as Vocabulary['codes'][number];
-      return modality === 'dx' && phenotypes.labelOf.get(code) === label;
+      return modality === 'dx' && defining.has(code);
     });
     return new Set(tokens);
   });

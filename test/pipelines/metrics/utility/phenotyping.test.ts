@@ -219,4 +219,10 @@ test('definitions are the diagnoses of the phenotype of that name', (t) => {
     ]),
   };
   t.deepEqual(definingTokens(vocabulary, phenotypes), [new Set([0]), undefined]);
+  // Rolled up, the category gives the label away as the code did.
+  const rolledUp = {
+    ...vocabulary,
+    codes: ['584', '401', '40'].map((code) => ({ modality: 'dx' as const, code })),
+  };
+  t.deepEqual(definingTokens(rolledUp, phenotypes)[0], new Set([1]));
 });
