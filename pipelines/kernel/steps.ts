@@ -70,8 +70,9 @@ export const asyncPhase = <T>(name: string, at: number, of: number, steps: Async
   mapped(steps, (progress) => scaled(progress, name, at, of));
 
 /**
- * Safe points of part `index` of a stage, out of the parts of these names: their costs differ, so that the time left
- * is estimated part by part. One more safe point at its beginning and its end each, as a part may have none itself.
+ * Safe points of part `index` of a stage, out of the parts of these names: their costs differ, so that the
+ * time left is estimated part by part. One more safe point at its beginning and its end each, as a part may
+ * have none itself.
  */
 export async function* asyncParts<T>(
   names: readonly string[],

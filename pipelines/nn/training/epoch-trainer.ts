@@ -134,8 +134,8 @@ const stateSchema = z.object({
 });
 
 /**
- * A method in training: one step is one batch; an epoch's last step also validates. Calibration comes with the
- * model, once training has ended.
+ * A method in training: one step is one batch; an epoch's last step also validates. Calibration comes with
+ * the model, once training has ended.
  */
 export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable {
   /** Upper bound of the steps. */
