@@ -1,4 +1,5 @@
 import { assemble } from './assemble.ts';
+import { exportDataSet } from './export.ts';
 import { extract } from './extract.ts';
 import { generate } from './generate.ts';
 import { importModel } from './import-model.ts';
@@ -22,4 +23,5 @@ export const bodies: Bodies = {
   utility,
   privacy,
   report,
+  export: exportDataSet,
 };

@@ -9,6 +9,7 @@ export const artifactKinds = {
   scorecard: 'metric rows and the series behind their plots',
   measurement: 'the result of one metric; scorecards are made of these',
   report: 'one self-contained HTML page and the numbers on it as JSON',
+  'data-set': 'a synthetic cohort in a layout that other code reads, with README and data dictionary',
 } as const;
 export type ArtifactKind = keyof typeof artifactKinds;
 

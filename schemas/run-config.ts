@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { localPath } from './local-path.ts';
 import { assemble } from './stages/assemble.ts';
+import { dataSetFields } from './stages/export.ts';
 import { extract } from './stages/extract.ts';
 import { generateFields, samplingFields, withSampling } from './stages/generate.ts';
 import { privacy } from './stages/privacy.ts';
@@ -52,6 +53,19 @@ const named = z.union([
 ]);
 const generator = named.transform(withSampling);
 
+/** One entry of `export`; a name alone is a layout in its default format, of every cohort. */
+const dataSet = z.preprocess(
+  (given) => (typeof given === 'string' ? { as: given } : given),
+  z.strictObject({
+    ...dataSetFields.shape,
+    generators: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('names of the branches whose cohorts are written, such as halo or halo@25%; default: all'),
+  }),
+);
+
 /** Params of scoring stages that other keys of the run config decide. */
 const decidedElsewhere = { seed: true, suppressBelow: true, branch: true } as const;
 
@@ -81,5 +95,11 @@ export const runConfig = z.strictObject({
   utility: z.strictObject(utility.params.shape).omit(decidedElsewhere).prefault({}),
   privacy: z.strictObject(privacy.params.shape).omit(decidedElsewhere).prefault({}),
   report: z.strictObject(report.params.shape).prefault({}),
+  export: z
+    .array(dataSet)
+    .optional()
+    .describe(
+      'data sets to write of the synthetic cohorts: layouts, or layouts with settings; see docs/export.md',
+    ),
 });
 export type RunConfig = z.output<typeof runConfig>;

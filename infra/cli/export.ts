@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { tableFormats } from '../../pipelines/exchange/write/layout.ts';
 import { localPath } from '../../schemas/local-path.ts';
+import { dataSetFields } from '../../schemas/stages/export.ts';
 import { readEnvironment } from '../env.ts';
 import { outputFolder } from '../output.ts';
 import { defineCommand } from './command.ts';
@@ -9,16 +9,12 @@ import { driven } from './driven.ts';
 import { shownPath } from './run-results.ts';
 
 const options = z.object({
-  as: z.string().min(1).describe('layout of the data set; docs/export.md lists them'),
+  ...dataSetFields.shape,
   generator: z
     .string()
     .min(1)
     .optional()
     .describe('whose cohort, where the run has several: the name of its branch, such as halo'),
-  format: z
-    .enum(tableFormats)
-    .optional()
-    .describe('of the tables, where the layout has a choice; csv is compressed with gzip'),
   seed: z.int().nonnegative().default(0).describe('of what is invented: dates, stays, times of events'),
   out: localPath.describe('folder for the data set; made, and must not hold anything yet'),
 });

@@ -1,9 +1,9 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { ArtifactRef } from '../../schemas/artifact.ts';
 import { StageError } from '../../schemas/errors.ts';
 import { readEnvironment } from '../env.ts';
-import { outputFile } from '../output.ts';
+import { outputFile, outputFolder } from '../output.ts';
 import { createFileStore } from '../store/fs.ts';
 import { type RunSnapshot, verdictOf } from './run-view.ts';
 import { columns } from './table.ts';
@@ -14,6 +14,8 @@ export interface RunResults {
   report: string | null;
   /** Branch of the run (`halo`) → folder of its synthetic cohort; null where the store does not hold it. */
   cohorts: Record<string, string | null>;
+  /** Data set of the run (`halo:mimic-iii`) → its folder; null where the store does not hold it. */
+  exports: Record<string, string | null>;
   /** Store that was looked in. */
   store: string;
   /** The report's sentence on a release. */
@@ -59,24 +61,39 @@ const reportRef = ({ nodes }: Outcome): ArtifactRef | undefined =>
 export const resultsOf = async (outcome: Outcome, store: string): Promise<RunResults | undefined> => {
   const made = reportRef(outcome);
   if (outcome.state !== 'completed' || !made) return undefined;
-  const cohorts: RunResults['cohorts'] = {};
-  for (const { id, stage, result } of outcome.nodes) {
-    if (stage !== 'generate' || !result) continue;
-    const file = await pathIn(store, result.ref, 'token-cohort.json');
-    cohorts[id.replace(/^generate:/, '')] = file && dirname(file);
-  }
+  /** Folders of what a stage made, by what its node is called after the stage. */
+  const foldersOf = async (wanted: string, holds: string) => {
+    const folders: Record<string, string | null> = {};
+    for (const { id, stage, result } of outcome.nodes) {
+      if (stage !== wanted || !result) continue;
+      const file = await pathIn(store, result.ref, holds);
+      folders[id.replace(`${wanted}:`, '')] = file && dirname(file);
+    }
+    return folders;
+  };
+  const cohorts = await foldersOf('generate', 'token-cohort.json');
+  const exports = await foldersOf('export', 'README.md');
   const report = await pathIn(store, made, 'report.html');
-  const next = report ? [commandOn(store, `open ${made.digest.slice(0, 12)}`)] : [];
-  return { report, cohorts, store, verdict: verdictOf(outcome), next };
+  const digits = made.digest.slice(0, 12);
+  const [branch, ...others] = Object.keys(cohorts);
+  const which = others.length > 0 ? ` --generator ${branch}` : '';
+  const next = report
+    ? [
+        commandOn(store, `open ${digits}`),
+        commandOn(store, `export ${digits}${which} --as mimic-iii --out DIR`),
+      ]
+    : [];
+  return { report, cohorts, exports, store, verdict: verdictOf(outcome), next };
 };
 
 /** Results as lines for a terminal. */
-const resultLines = ({ report, cohorts, store, verdict, next }: RunResults): string[] => {
+const resultLines = ({ report, cohorts, exports, store, verdict, next }: RunResults): string[] => {
   const placed = (path: string | null) => (path ? shownPath(path) : `not in the store ${shownPath(store)}`);
   return [
     columns([
       ['report', placed(report)],
       ...Object.entries(cohorts).map(([branch, path]) => [`cohort ${branch}`, placed(path)]),
+      ...Object.entries(exports).map(([name, path]) => [`data set ${name}`, placed(path)]),
       ...next.map((line) => ['next', line]),
     ]),
     ...(verdict ? [`verdict  ${verdict}`] : []),
@@ -101,7 +118,34 @@ const copyReport = async (report: string, folder: string): Promise<string> => {
 };
 
 /**
- * How a command that has seen a run to its end shows its results: printed, and the report copied to `out`
+ * Copies data sets, each into a folder of its own (`halo-mimic-iii`); those of an earlier run are replaced, folders
+ * with other files are not. Returns where they are.
+ */
+const copyDataSets = async (
+  exports: RunResults['exports'],
+  folder: string,
+): Promise<RunResults['exports']> => {
+  const copies: RunResults['exports'] = {};
+  for (const [name, from] of Object.entries(exports)) {
+    copies[name] = from;
+    if (from === null) continue;
+    // The manifest is the store's own.
+    const entries = (await readdir(from)).filter((entry) => entry !== 'manifest.json');
+    const place = await outputFolder(join(folder, name.replaceAll(':', '-')), entries, true);
+    try {
+      copies[name] = await place.publishFrom(async (into) => {
+        for (const entry of entries) await cp(join(from, entry), join(into, entry), { recursive: true });
+        return join(folder, name.replaceAll(':', '-'));
+      });
+    } finally {
+      await place.discard();
+    }
+  }
+  return copies;
+};
+
+/**
+ * How a command that has seen a run to its end shows its results: printed, and report and data sets copied to `out`
  * where that is given.
  */
 export const showResults = async (
@@ -113,7 +157,11 @@ export const showResults = async (
   if (!found) return undefined;
   const results =
     out !== undefined && found.report
-      ? { ...found, report: await copyReport(found.report, resolve(out)) }
+      ? {
+          ...found,
+          report: await copyReport(found.report, resolve(out)),
+          exports: await copyDataSets(found.exports, resolve(out)),
+        }
       : found;
   for (const line of resultLines(results)) print(line);
   return results;

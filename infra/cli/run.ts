@@ -25,7 +25,9 @@ export const runCommand = defineCommand({
       .describe('with `--local`: run up to so many stages at once, each in a process of its own'),
     out: localPath
       .optional()
-      .describe('with `--wait` or `--local`: folder for a copy of the report (report.html, report.json)'),
+      .describe(
+        'with `--wait` or `--local`: folder for copies of the report (report.html, report.json) and of the data sets that the config asks for',
+      ),
   }),
   async run({ config: file, wait, local, workers, out }, io) {
     if (workers !== undefined && !local)

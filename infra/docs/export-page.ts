@@ -24,6 +24,9 @@ export const exportPage = (): string =>
       'report or of a synthetic cohort in the store, or by the folder of a cohort. `run --local` prints the folder of each ' +
       'cohort and the digest of its report; given the run or the report, the data set has the verdict beside it. ' +
       '`--generator` is needed where a run has several. Options are in [cli.md](cli.md#export). Cohorts of real patients are refused.',
+    'A run leaves data sets by itself where its config asks for them, of every branch or of some. They are artifacts of its store, ' +
+      'and `run --out DIR` copies them to `DIR/<branch>-<layout>`:',
+    '```yaml\nexport:\n  - mimic-iii\n  - { as: long, format: csv, generators: [halo] }\n```',
     markdownTable(
       ['layout', 'what it is', 'for', 'tables'],
       [...exportLayouts.values()].map(({ name, title, reader, formats }) => [

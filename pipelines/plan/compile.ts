@@ -4,9 +4,12 @@ import type { MetricParams } from '../../schemas/metric-params.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { MetricRow } from '../../schemas/scorecard.ts';
+import { cohortName } from '../../schemas/stages/train.ts';
+import { formatOf } from '../exchange/write/layout.ts';
+import { exportLayoutNamed } from '../exchange/write/registry.ts';
 import { checkAsked } from '../generation/sample-requests.ts';
 import { generatorNamed, generators } from '../generators/registry.ts';
-import { named } from '../kernel/names.ts';
+import { named, noSuchName } from '../kernel/names.ts';
 import { parseConfig } from '../kernel/parse-config.ts';
 import type { Metric } from '../metrics/metric.ts';
 import { metricsOf } from '../metrics/registry.ts';
@@ -71,6 +74,27 @@ const checkGenerate = ({ generate, generators: chosen }: RunConfig): void => {
   for (const { name } of chosen) checkAsked(generatorNamed(name), generate);
 };
 
+/** Throws InvalidConfig where a data set is of no layout, format or branch that there is, or asked for twice. */
+const checkExport = (asked: RunConfig['export'] = [], branches: readonly string[]): void => {
+  const seen = new Set<string>();
+  for (const [index, { as, format, generators: chosen = branches }] of asked.entries()) {
+    const key = `export[${index}]`;
+    const layout = exportLayoutNamed(as, `${key}.as`);
+    try {
+      formatOf(layout, format);
+    } catch (error) {
+      throw error instanceof StageError ? invalid(`${key}.format`, error.message) : error;
+    }
+    for (const [at, branch] of chosen.entries()) {
+      if (!branches.includes(branch))
+        throw invalid(`${key}.generators[${at}]`, noSuchName('branch', branch, branches));
+      const name = [branch, as, format].join(':');
+      if (seen.has(name)) throw invalid(key, `the data set ${as} of ${branch} is asked for twice`);
+      seen.add(name);
+    }
+  }
+};
+
 /** A family's choice with the settings of its metrics filled in. Throws InvalidConfig naming the key. */
 export const fillMetrics = <Chosen extends Pick<MetricParams, 'metrics' | 'options'>>(
   family: MetricRow['family'],
@@ -95,6 +119,10 @@ export const compile = (dag: Dag, run: RunConfig): Plan => {
   const builder = new DagBuilder();
   const chosen = run.generators.map(fillGenerator);
   checkGenerate(run);
+  checkExport(
+    run.export,
+    chosen.flatMap(({ as, trainingSizes = [1] }) => trainingSizes.map((size) => cohortName(as, size))),
+  );
   dag.build(builder, {
     ...run,
     generators: chosen,

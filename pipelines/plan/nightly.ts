@@ -1,4 +1,5 @@
 import { assemble } from '../../schemas/stages/assemble.ts';
+import { exportDataSet } from '../../schemas/stages/export.ts';
 import { extract } from '../../schemas/stages/extract.ts';
 import { generate } from '../../schemas/stages/generate.ts';
 import { importModel } from '../../schemas/stages/import-model.ts';
@@ -62,7 +63,7 @@ export const nightly = defineDag('nightly', (dag, run) => {
       dag.add(utility, scored, { ...run.utility, ...shared, branch }, at('utility')),
       dag.add(privacy, scored, { ...run.privacy, ...shared, branch }, at('privacy')),
     ];
-    return { model, synthetic, cards };
+    return { branch, model, synthetic, cards };
   });
 
   const inputs = {
@@ -71,5 +72,12 @@ export const nightly = defineDag('nightly', (dag, run) => {
     synthetic: branches.map(({ synthetic }) => synthetic),
     cards: branches.flatMap(({ cards }) => cards),
   };
-  dag.add(report, inputs, run.report);
+  const page = dag.add(report, inputs, run.report);
+  // After the report, so that its verdict lies in every data set.
+  for (const { as, format, generators } of run.export ?? [])
+    for (const { branch, synthetic } of branches)
+      if (generators === undefined || generators.includes(branch)) {
+        const place = { id: `export:${branch}:${as}${format === undefined ? '' : `-${format}`}`, required };
+        dag.add(exportDataSet, { synthetic, report: page }, { as, format, branch, seed }, place);
+      }
 });

@@ -1,4 +1,5 @@
 import { assemble } from './assemble.ts';
+import { exportDataSet } from './export.ts';
 import { extract } from './extract.ts';
 import { generate } from './generate.ts';
 import { importModel } from './import-model.ts';
@@ -21,6 +22,7 @@ export const stages = {
   utility,
   privacy,
   report,
+  export: exportDataSet,
 };
 export type Stages = typeof stages;
 export type StageName = keyof Stages;

@@ -149,4 +149,12 @@ export const toyBodies: Bodies = {
       return { cards: inputs.cards.length };
     },
   }),
+  export: defineBody(stages.export, {
+    code,
+    async *run({ inputs }, { draft, open }) {
+      yield { step: 1, of: 1 };
+      await draft.write('text', `e(${await passOn(open, [inputs.synthetic, inputs.report])})`);
+      return {};
+    },
+  }),
 };

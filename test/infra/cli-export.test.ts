@@ -1,74 +1,17 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
+import { exportDataSet } from '../../activities/export.ts';
+import { runStage } from '../../activities/stage-runner.ts';
 import { exportCommand } from '../../infra/cli/export.ts';
-import { createFileStore } from '../../infra/store/fs.ts';
-import type { TokenCohort } from '../../pipelines/patients/visit-columns.ts';
-import { writeTokenCohort } from '../../pipelines/tokens/token-cohort-file.ts';
-import type { ArtifactKind, ArtifactRef, Lineage } from '../../schemas/artifact.ts';
+import { showResults } from '../../infra/cli/run-results.ts';
+import type { NodeView } from '../../infra/cli/run-view.ts';
+import type { ArtifactRef } from '../../schemas/artifact.ts';
+import { stages } from '../../schemas/stages/index.ts';
 import { understudyHere } from '../helpers/cli-here.ts';
-import { tempFolder } from '../helpers/temp-folder.ts';
-import { plainCodes, randomCohort } from '../pipelines/exchange/write/cohorts.ts';
-
-const size = { patients: 5, visits: 5 };
-const verdict = 'Do not release: whether halo protects training patients is inconclusive.';
-
-/** A store with two synthetic cohorts, the real one they come from, and a report on both. */
-const storeOfRun = async (t: ExecutionContext) => {
-  const folder = await tempFolder(t);
-  const store = createFileStore(join(folder, 'store'));
-  const put = async (
-    kind: ArtifactKind,
-    made: Partial<Lineage>,
-    summary: Record<string, string>,
-    write: (draft: Awaited<ReturnType<typeof store.draft>>) => Promise<unknown>,
-  ): Promise<ArtifactRef> => {
-    const draft = await store.draft(kind);
-    await write(draft);
-    const lineage = {
-      stage: 'generate',
-      version: 1,
-      params: {},
-      inputs: {},
-      code: 'c',
-      engine: 'test',
-      ...made,
-    };
-    return draft.commit({
-      lineage,
-      summary,
-      recorded: { at: '2026-12-01T00:00:00Z', seconds: 0, attempt: 1 },
-    });
-  };
-  const source = { stage: 'extract', params: { source: '/home/somebody/mimic', layout: 'mimic-iii' } };
-  const events = await put('events', source, {}, (draft) => draft.write('a.txt', 'a'));
-  const cohort = (
-    seed: number,
-    change: Partial<TokenCohort>,
-    inputs: Lineage['inputs'] = { events: [events] },
-  ) =>
-    put('token-cohort', { inputs }, {}, (draft) =>
-      writeTokenCohort(draft, { ...randomCohort(seed, { patients: 5, codes: plainCodes }), ...change }),
-    );
-  const halo = await cohort(1, { generator: 'halo' });
-  const marginal = await cohort(2, { generator: 'marginal' });
-  const real = await cohort(3, { generator: undefined, split: new Uint8Array(5) });
-  const card = (generator: string, synthetic: ArtifactRef) =>
-    put('scorecard', { stage: 'similarity', inputs: { synthetic: [synthetic] } }, {}, (draft) =>
-      draft.write(
-        'scorecard.json',
-        JSON.stringify({
-          ...{ generator, metrics: [], rows: [] },
-          cohorts: { real: size, synthetic: size, holdout: size },
-        }),
-      ),
-    );
-  const cards = [await card('halo', halo), await card('marginal', marginal)];
-  const report = await put('report', { stage: 'report', inputs: { cards } }, { verdict }, (draft) =>
-    draft.write('report.html', '<html></html>'),
-  );
-  return { folder, store: join(folder, 'store'), halo, marginal, real, report };
-};
+import { localHost } from '../helpers/local-host.ts';
+import { storeOfRun, verdict } from '../helpers/synthetic-store.ts';
+import { digestsOf } from '../pipelines/exchange/write/cohorts.ts';
 
 /** The command with this store; `env` of the process is put back. */
 const exported = async (store: string, ...args: string[]) => {
@@ -83,7 +26,7 @@ const exported = async (store: string, ...args: string[]) => {
 };
 
 test.serial('a report names its cohorts: one is chosen, and the verdict comes along', async (t) => {
-  const { folder, store, report, halo } = await storeOfRun(t);
+  const { folder, place: store, report, halo } = await storeOfRun(t);
   const out = join(folder, 'out');
   const several = await exported(store, report.digest, '--as', 'long', '--out', out);
   t.is(several.exit, 64);
@@ -128,7 +71,7 @@ test.serial('a report names its cohorts: one is chosen, and the verdict comes al
 });
 
 test.serial('a digest, the folder of an artifact and a bare folder give the same tables', async (t) => {
-  const { folder, store, halo } = await storeOfRun(t);
+  const { folder, place: store, halo } = await storeOfRun(t);
   const place = join(store, 'artifacts', 'token-cohort', halo.digest);
   const bare = join(folder, 'bare');
   await mkdir(bare);
@@ -149,7 +92,7 @@ test.serial('a digest, the folder of an artifact and a bare folder give the same
 });
 
 test.serial('what cannot be exported is refused, and says why', async (t) => {
-  const { folder, store, halo, real } = await storeOfRun(t);
+  const { folder, place: store, halo, real } = await storeOfRun(t);
   const full = join(folder, 'full');
   await mkdir(full);
   await writeFile(join(full, 'mine.txt'), 'mine');
@@ -174,4 +117,50 @@ test.serial('what cannot be exported is refused, and says why', async (t) => {
   }
   t.deepEqual((await readdir(folder)).sort(), ['full', 'store']);
   t.deepEqual(await readdir(full), ['mine.txt']);
+});
+
+test.serial('the stage leaves the bytes that the command writes, and a run copies them out', async (t) => {
+  const { folder, place, store, halo, report } = await storeOfRun(t);
+  const made = new Map<string, ArtifactRef>();
+  for (const as of ['long', 'mimic-iii']) {
+    const task = {
+      node: `export:halo:${as}`,
+      params: { as, branch: 'halo', seed: 0 },
+      inputs: { synthetic: halo, report },
+    };
+    const tools = { store, engine: 'test' };
+    const { ref, summary } = await runStage(stages.export, exportDataSet, task, tools, localHost());
+    t.like(summary, { layout: as, patients: 5 });
+    t.is((await runStage(stages.export, exportDataSet, task, tools, localHost())).cached, true);
+    made.set(as, ref);
+    const out = join(folder, as);
+    const ended = await exported(place, report.digest, '--generator', 'halo', '--as', as, '--out', out);
+    t.is(ended.exit, 0, ended.err);
+  }
+  const node = (id: string, stage: string, ref: ArtifactRef): NodeView => ({
+    ...{ id, stage, queue: 'cpu', state: 'done' },
+    result: { ref, cached: false, why: '', summary: {} },
+  });
+  const nodes = [
+    node('generate:halo', 'generate', halo),
+    node('report', 'report', report),
+    ...[...made].map(([as, ref]) => node(`export:halo:${as}`, 'export', ref)),
+  ];
+  const out = join(folder, 'results');
+  for (const time of ['first', 'again']) {
+    const lines: string[] = [];
+    const results = await showResults(
+      { run: 'x', state: 'completed', nodes },
+      { store: place, out },
+      (line) => lines.push(line),
+    );
+    t.regex(lines.join('\n'), /data set halo:long .*results\/halo-long\n/, time);
+    t.regex(lines.join('\n'), /understudy export [0-9a-f]{12} --as mimic-iii --out DIR/);
+    t.deepEqual(results?.exports, {
+      'halo:long': join(out, 'halo-long'),
+      'halo:mimic-iii': join(out, 'halo-mimic-iii'),
+    });
+    for (const as of made.keys())
+      t.deepEqual(await digestsOf(join(out, `halo-${as}`)), await digestsOf(join(folder, as)), as);
+  }
 });

@@ -1,6 +1,7 @@
+import type { TableFormat } from '../../../schemas/stages/export.ts';
 import type { LineageStep } from '../../report/report-data.ts';
 import { inventedRules } from './invented-facts.ts';
-import type { ExportLayout, LayoutColumn, TableFormat } from './layout.ts';
+import type { ExportLayout, LayoutColumn } from './layout.ts';
 
 /** Stands in every data set, and in the metadata of every Parquet file. */
 export const markText =

@@ -1,9 +1,7 @@
+import { StageError } from '../../../schemas/errors.ts';
+import type { TableFormat } from '../../../schemas/stages/export.ts';
 import type { Database } from '../../kernel/duckdb.ts';
 import type { TokenCohort } from '../../patients/visit-columns.ts';
-
-/** How a user may ask for tables; other files of a layout have one format of their own. */
-export const tableFormats = ['csv', 'parquet'] as const;
-export type TableFormat = (typeof tableFormats)[number];
 
 export interface LayoutColumn {
   name: string;
@@ -79,3 +77,18 @@ export const column = (name: string, type: string, meaning: string): LayoutColum
 
 /** End of the names of tables in a format. */
 export const tableEnd = (format: TableFormat): string => (format === 'csv' ? '.csv.gz' : '.parquet');
+
+/** The format to write in. Throws InvalidUsage for one that the layout lacks. */
+export const formatOf = (
+  { name, formats }: ExportLayout,
+  asked: TableFormat | undefined,
+): TableFormat | undefined => {
+  if (asked === undefined) return formats[0];
+  if (formats.includes(asked)) return asked;
+  throw new StageError(
+    'InvalidUsage',
+    formats.length === 0
+      ? `layout ${name} has a format of its own; leave --format out`
+      : `layout ${name} can be written as ${formats.join(' or ')}, and not as ${asked}`,
+  );
+};

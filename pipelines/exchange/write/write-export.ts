@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StageError } from '../../../schemas/errors.ts';
 import type { Progress } from '../../../schemas/progress.ts';
+import type { TableFormat } from '../../../schemas/stages/export.ts';
 import { type Database, identifier, literal, openDatabase, steadily } from '../../kernel/duckdb.ts';
 import { patientCount, type TokenCohort, visitCount } from '../../patients/visit-columns.ts';
 import { safeCell } from '../read/formula-cells.ts';
@@ -14,7 +15,7 @@ import {
 } from './companions.ts';
 import { stageTables } from './export-tables.ts';
 import { inventFacts } from './invented-facts.ts';
-import { type DataSet, type ExportLayout, type LayoutFile, type TableFormat, tableEnd } from './layout.ts';
+import { type DataSet, type ExportLayout, formatOf, type LayoutFile, tableEnd } from './layout.ts';
 
 /** What of a cohort is written, and how. */
 export interface ExportRequest {
@@ -51,20 +52,6 @@ const checkSynthetic = ({ generator, split }: TokenCohort): void => {
       'InvalidUsage',
       'this is a cohort of real patients; expected a synthetic one: real patients are never exported',
     );
-};
-
-const formatOf = (
-  { name, formats }: ExportLayout,
-  asked: TableFormat | undefined,
-): TableFormat | undefined => {
-  if (asked === undefined) return formats[0];
-  if (formats.includes(asked)) return asked;
-  throw new StageError(
-    'InvalidUsage',
-    formats.length === 0
-      ? `layout ${name} has a format of its own; leave --format out`
-      : `layout ${name} can be written as ${formats.join(' or ')}, and not as ${asked}`,
-  );
 };
 
 const isCsv = (format: string): boolean => format === 'csv.gz';

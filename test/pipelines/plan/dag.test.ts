@@ -290,3 +290,43 @@ test('a dag is drawn anew for each config', (t) => {
   });
   t.is(compile(small, config({ name: 'n' })).name, 'n');
 });
+
+test('data sets come after the report, one per branch and entry; without `export` there is none', (t) => {
+  const generators = ['marginal', { name: 'marginal', as: 'half', trainingSizes: [0.5, 1] }];
+  const compiled = (entries?: unknown[]) => compile(nightly, config({ generators, export: entries })).nodes;
+  const asked = compiled(['mimic-iii', { as: 'long', format: 'csv', generators: ['half@50%'] }]);
+  const sets = asked.filter(({ stage }) => stage === 'export');
+  t.deepEqual(
+    sets.map(({ id }) => id),
+    [
+      'export:marginal:mimic-iii',
+      'export:half@50%:mimic-iii',
+      'export:half:mimic-iii',
+      'export:half@50%:long-csv',
+    ],
+  );
+  t.deepEqual(sets.at(-1)?.inputs, { synthetic: 'generate:half@50%', report: 'report' });
+  t.deepEqual(sets.at(-1)?.params, { as: 'long', format: 'csv', branch: 'half@50%', seed: 0 });
+  t.deepEqual(asked.slice(0, -sets.length), compiled(), 'all before it is as it was');
+  t.deepEqual(compiled([]), compiled());
+});
+
+test('a data set of no layout, format or branch that there is, or asked for twice, is refused by its key', (t) => {
+  const wrong: [entries: unknown[], message: RegExp][] = [
+    [['mimic-i'], /^export\[0\]\.as: there is no layout "mimic-i"; did you mean mimic-iii\?/],
+    [['long', { as: 'reference-json', format: 'csv' }], /^export\[1\]\.format: .*has a format of its own/],
+    [
+      [{ as: 'long', generators: ['marginale'] }],
+      /^export\[0\]\.generators\[0\]: there is no branch "marginale"/,
+    ],
+    [
+      ['long', { as: 'long', generators: ['marginal'] }],
+      /^export\[1\]: the data set long of marginal is asked for twice/,
+    ],
+  ];
+  for (const [entries, message] of wrong)
+    t.throws(() => compile(nightly, config({ generators: ['marginal'], export: entries })), {
+      name: 'InvalidConfig',
+      message,
+    });
+});

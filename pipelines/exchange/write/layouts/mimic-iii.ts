@@ -1,11 +1,5 @@
-import {
-  column,
-  defineLayout,
-  type LayoutColumn,
-  type LayoutFile,
-  type TableFormat,
-  tableEnd,
-} from '../layout.ts';
+import type { TableFormat } from '../../../../schemas/stages/export.ts';
+import { column, defineLayout, type LayoutColumn, type LayoutFile, tableEnd } from '../layout.ts';
 
 const empty = 'not in the cohort; always empty';
 const id = (name: string, meaning: string): LayoutColumn => column(name, 'INTEGER', meaning);
