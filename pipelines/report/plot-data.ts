@@ -37,6 +37,19 @@ export interface LengthPlot {
   panels: { generator: string; bins: LengthBin[] }[];
 }
 
+/** Pairs of codes that synthetic visits of a generator break most often. */
+export interface BrokenPairs {
+  generator: string;
+  /**
+   * Together in `visits` synthetic visits and in no real one, where independence expects so many real ones.
+   */
+  never: { names: [string, string]; visits: number; expected: number }[];
+  /** The first without the second in `visits` synthetic visits; so many real ones have the first. */
+  always: { names: [string, string]; visits: number; real: number }[];
+  /** Pairs that are not shown because too few real patients are behind them. */
+  leftOut: number;
+}
+
 const joined = { codes: '', pairs: ' + ', sequences: ' → ' };
 // Names of dots are most of the page's weight.
 const shownAtMost = { codes: 1000, pairs: 600, sequences: 600 };
@@ -110,6 +123,42 @@ export const frequencyPlots = (
         panels: entries.map((entry) => frequencyPanel(entry, metric, kind, vocabulary, enough)),
       })),
   );
+
+const mostPairs = 10;
+
+/**
+ * Pairs of every generator that breaks some, without those that fewer than `enough` real patients are behind.
+ */
+export const brokenPairs = (
+  entries: readonly MergedCard[],
+  vocabulary: Vocabulary,
+  enough: number,
+): BrokenPairs[] =>
+  entries.flatMap(({ card: { generator }, series }) => {
+    const plots = series['incoherence'] ?? {};
+    const listed = <Pair>(
+      plot: string,
+      pairOf: (columns: Record<string, number[] | string[]>, i: number) => Pair,
+    ) => {
+      const columns = plots[plot] ?? {};
+      const patients = numbers(columns, 'patients');
+      const kept = [...patients.keys()].filter((i) => (patients[i] as number) >= enough);
+      return {
+        left: patients.length - kept.length + leftOutOf(plots, plot),
+        pairs: kept.slice(0, mostPairs).map((i) => ({
+          names: ['first', 'second'].map((end) =>
+            codeName(vocabulary, Number(columns[end]?.[i]), titleLength.pairs),
+          ) as [string, string],
+          visits: Number(columns['synthetic']?.[i]),
+          ...pairOf(columns, i),
+        })),
+      };
+    };
+    const never = listed('never', (columns, i) => ({ expected: Number(columns['expected']?.[i]) }));
+    const always = listed('always', (columns, i) => ({ real: Number(columns['visits']?.[i]) }));
+    if (never.pairs.length + always.pairs.length === 0) return [];
+    return [{ generator, never: never.pairs, always: always.pairs, leftOut: never.left + always.left }];
+  });
 
 /** A plot for every metric that has lengths. */
 export const lengthPlots = (entries: readonly MergedCard[]): LengthPlot[] =>

@@ -10,7 +10,14 @@ import { originChecks } from '../verdicts/origin-check.ts';
 import { type Headline, headlines, ranked } from '../verdicts/ranking.ts';
 import { type VerdictCard, verdictCard } from '../verdicts/verdict-card.ts';
 import { type BeliefPanel, beliefPanels, type RocPanel, rocPanels } from './attack-plots.ts';
-import { type FrequencyPlot, frequencyPlots, type LengthPlot, lengthPlots } from './plot-data.ts';
+import {
+  type BrokenPairs,
+  brokenPairs,
+  type FrequencyPlot,
+  frequencyPlots,
+  type LengthPlot,
+  lengthPlots,
+} from './plot-data.ts';
 import { type FittedModel, type SizePanel, sizePanels } from './training-sizes.ts';
 import { type LabelScorePlot, labelScorePlots, type MixPlot, mixPlot } from './utility-plots.ts';
 import { type GapPanel, gapPanels, type LabPanel, labPanels } from './value-plots.ts';
@@ -92,6 +99,8 @@ export interface ReportData {
   /** Empty unless some generator was trained on several numbers of patients. */
   sizes: SizePanel[];
   frequencies: FrequencyPlot[];
+  /** Pairs of codes that contradict real visits; empty where no generator has any. */
+  brokenPairs: BrokenPairs[];
   lengths: LengthPlot[];
   /** Empty where the vocabulary has no lab values, or no gaps. */
   labs: LabPanel[];
@@ -167,6 +176,7 @@ export const assembleReport = (input: ReportInput): ReportData => {
     ...(mixes && { mixes }),
     sizes: sizePanels(metrics, leading, input.models ?? [], real.patients),
     frequencies: frequencyPlots(entries, vocabulary, suppressBelow),
+    brokenPairs: brokenPairs(entries, vocabulary, suppressBelow),
     lengths: lengthPlots(entries),
     labs: labPanels(entries, suppressBelow),
     gaps: gapPanels(entries, suppressBelow),

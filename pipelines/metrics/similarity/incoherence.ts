@@ -98,7 +98,7 @@ const kindsOf = ({ never, companions }: PairRules, { expected, share, leastPatie
       note: `${counted(never, 'pair')} of codes would share training visits by independence, and never ${never === 1 ? 'does' : 'do'}.`,
       why:
         never === 0
-          ? `no two codes of ${least} or more would certainly share ${expected} training visits by independence, and never do`
+          ? 'no two codes of the training visits are frequent enough to be expected together and are never together'
           : undefined,
     },
     {
@@ -122,7 +122,7 @@ const kindsOf = ({ never, companions }: PairRules, { expected, share, leastPatie
       note: `${counted(companions.codes.length, 'pair')} of codes almost always ${companions.codes.length === 1 ? 'comes' : 'come'} together in training visits.`,
       why:
         companions.codes.length === 0
-          ? `no code that ${least} or more have comes with another in ${percent(share)} of its training visits beyond doubt`
+          ? `no code of the training visits certainly comes with another in ${percent(share)} or more of its visits`
           : undefined,
     },
   ];

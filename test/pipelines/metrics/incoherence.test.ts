@@ -98,8 +98,8 @@ test('pairs and shares of few patients are not shown, and cannot be computed fro
 test('few patients, or few visits, make no rule; what is asked for is stated', async (t) => {
   const parties = { train: hundred, holdout: hundred, synthetic: hundred };
   t.regex((await scored(parties, { leastPatients: 31 })).row('never-visits')?.note ?? '', /^No two codes/);
-  t.regex((await scored(parties, { expected: 9.1 })).row('never-visits')?.note ?? '', /9.1 training visits/);
-  t.regex((await scored(parties, { share: 0.97 })).row('always-missing')?.note ?? '', /97%/);
+  t.regex((await scored(parties, { expected: 9.1 })).row('never-visits')?.note ?? '', /never together/);
+  t.regex((await scored(parties, { share: 0.97 })).row('always-missing')?.note ?? '', /in 97% or more/);
 });
 
 /** The visits of a cohort with each code dealt to any visit: prevalences stay, what occurs together is lost. */
