@@ -15,9 +15,12 @@ const pollers = async (client: Client, queue: string, kind: 1 | 2): Promise<numb
     .length;
 };
 
+/** How many workers have lately asked for stages of a queue. */
+export const pollersOf = (client: Client, queue: string): Promise<number> => pollers(client, queue, 2);
+
 /** Those of `queues` that no worker asks for work: none is up, or all are at work. */
 export const unserved = async (client: Client, queues: Iterable<string>): Promise<string[]> => {
   const missing: string[] = [];
-  for (const queue of new Set(queues)) if ((await pollers(client, queue, 2)) === 0) missing.push(queue);
+  for (const queue of new Set(queues)) if ((await pollersOf(client, queue)) === 0) missing.push(queue);
   return missing;
 };

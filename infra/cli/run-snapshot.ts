@@ -46,6 +46,7 @@ const withPending = async (client: Client, node: NodeView, pending: Pending): Pr
   return {
     ...node,
     attempt: pending.attempt ?? 1,
+    startedAt: pending.lastStartedTime ? toMs(pending.lastStartedTime) : undefined,
     // 1 is SCHEDULED: no worker has it yet.
     unclaimed: pending.state === 1,
     ...(beat && { beat }),

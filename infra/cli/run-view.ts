@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { failures } from '../../schemas/errors.ts';
 import type { NodeStatus, Progress } from '../../schemas/progress.ts';
 import { isFailureCode } from './failure-report.ts';
-import { Pace } from './pace.ts';
+import type { RunEstimate } from './run-estimate.ts';
 
 export const runStates = ['running', 'completed', 'failed', 'canceled', 'terminated', 'timed-out'] as const;
 export type RunState = (typeof runStates)[number];
@@ -13,6 +13,10 @@ export interface NodeView extends NodeStatus {
   beat?: { at: number; progress: Progress };
   /** True while no worker of its queue has taken it. */
   unclaimed?: boolean;
+  /** When this try began (milliseconds). */
+  startedAt?: number;
+  /** Seconds until it ends, while it runs and that is known. */
+  secondsLeft?: number;
   /** Which try it is, from 1. */
   attempt?: number;
   /** Why the try before this one ended. */
@@ -29,6 +33,8 @@ export interface RunSnapshot {
   /** Why the nodes are not known, or what is in the way. */
   note?: string;
   failure?: { code: string; message: string };
+  /** When it will end, while it runs. */
+  estimate?: RunEstimate;
 }
 
 /** An id that people can read and that no other run has: `nightly-20261121-084512-3f9a`. Time is UTC. */
@@ -53,24 +59,6 @@ export const durationText = (seconds: number): string => {
 /** Four significant digits, whole numbers in full. */
 export const numberText = (value: number): string =>
   Number.isInteger(value) ? value.toLocaleString('en-US') : String(Number(value.toPrecision(4)));
-
-/** Paces of all nodes of a run, kept from one snapshot to the next. */
-export class Paces {
-  readonly #paces = new Map<string, Pace>();
-
-  take({ nodes }: RunSnapshot): void {
-    for (const { id, beat } of nodes) {
-      if (!beat) continue;
-      const pace = this.#paces.get(id) ?? new Pace();
-      pace.add(beat.at, beat.progress);
-      this.#paces.set(id, pace);
-    }
-  }
-
-  secondsLeft(id: string, now: number): number | undefined {
-    return this.#paces.get(id)?.secondsLeft(now);
-  }
-}
 
 const bar = (share: number, width: number): string => {
   const full = Math.round(Math.min(1, share) * width);
@@ -102,7 +90,7 @@ export const stateText = ({ state, unclaimed }: NodeView): string =>
   state === 'running' && unclaimed ? 'queued' : state;
 
 /** The text of one node beside its name and state. */
-export const nodeText = (node: NodeView, left?: number, barWidth = 0): string => {
+export const nodeText = (node: NodeView, barWidth = 0): string => {
   const tries = (node.attempt ?? 1) > 1 ? `attempt ${node.attempt}` : undefined;
   const again = tries && node.lastFailure ? `${tries} after ${node.lastFailure}` : tries;
   switch (node.state) {
@@ -110,7 +98,7 @@ export const nodeText = (node: NodeView, left?: number, barWidth = 0): string =>
       const { progress } = node.beat ?? {};
       const picture = progress && barWidth > 0 ? bar(progress.step / progress.of, barWidth) : undefined;
       const idle = node.unclaimed ? `waits for a worker of queue ${node.queue}` : 'no heartbeat yet';
-      const doing = progress && !node.unclaimed ? progressText(progress, left) : idle;
+      const doing = progress && !node.unclaimed ? progressText(progress, node.secondsLeft) : idle;
       return [picture, doing, again && `(${again})`].filter(Boolean).join(' ');
     }
     case 'done':
@@ -134,6 +122,24 @@ export const verdictOf = ({ nodes }: Pick<RunSnapshot, 'nodes'>): string | undef
 export const hintFor = (code: string | undefined): string | undefined =>
   isFailureCode(code) ? failures[code].hint : undefined;
 
+const clock = (iso: string): string => iso.slice(11, 16);
+
+/** When a run will end, in a sentence; undefined where that is no question any more or not yet one. */
+export const estimateText = ({ state, estimate, nodes }: RunSnapshot): string | undefined => {
+  if (state !== 'running' || !estimate) return undefined;
+  const { secondsLeft, ends, done, unknown, slots } = estimate;
+  const never = unknown.length === 1 ? '1 stage has' : `${unknown.length} stages have`;
+  if (secondsLeft === undefined || ends === undefined)
+    return unknown.length > 0
+      ? `no estimate yet: ${never} not run before (${unknown.slice(0, 3).join(', ')}${unknown.length > 3 ? ', …' : ''})`
+      : 'no estimate yet';
+  const day = ends.slice(0, 10) === new Date().toISOString().slice(0, 10) ? '' : `${ends.slice(0, 10)} `;
+  const rough = unknown.length > 0 ? `; rough, as ${never} not run before` : '';
+  const assumed = slots.assumed ? `; ${slots.assumed}` : '';
+  const waits = nodes.some(({ unclaimed }) => unclaimed) && slots.assumed ? ' once a worker is up' : '';
+  return `${Math.floor(100 * (done ?? 0))} % of the time, about ${durationText(secondsLeft)} left${waits}, until ${day}${clock(ends)} UTC${rough}${assumed}`;
+};
+
 /** First line of every picture of a run. */
 export const headline = ({ run, state, seconds, nodes }: RunSnapshot): string => {
   const over = nodes.filter((node) => node.state === 'done' || node.state === 'cached').length;
@@ -142,12 +148,14 @@ export const headline = ({ run, state, seconds, nodes }: RunSnapshot): string =>
 };
 
 /** A run as lines, one per node; bars where the terminal is wide. `width` 0 cuts nothing. */
-export const runLines = (snapshot: RunSnapshot, paces: Paces, now: number, width = 0): string[] => {
+export const runLines = (snapshot: RunSnapshot, width = 0): string[] => {
   const names = Math.max(0, ...snapshot.nodes.map(({ id }) => id.length));
   const lines = [headline(snapshot)];
+  const estimate = estimateText(snapshot);
+  if (estimate) lines.push(`  ${estimate}`);
   if (snapshot.note) lines.push(`  ${snapshot.note}`);
   for (const node of snapshot.nodes) {
-    const text = nodeText(node, paces.secondsLeft(node.id, now), width >= 100 ? 20 : 0);
+    const text = nodeText(node, width >= 100 ? 20 : 0);
     lines.push(`  ${stateText(node).padEnd(7)}  ${node.id.padEnd(names)}  ${text.split('\n')[0]}`.trimEnd());
     const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
     if (hint) lines.push(`${' '.repeat(names + 13)}→ ${hint}`);

@@ -1,4 +1,12 @@
-import { headline, hintFor, nodeText, Paces, type RunSnapshot, runLines, stateText } from './run-view.ts';
+import {
+  estimateText,
+  headline,
+  hintFor,
+  nodeText,
+  type RunSnapshot,
+  runLines,
+  stateText,
+} from './run-view.ts';
 
 /** Where a run is drawn while it goes on. */
 export interface Screen {
@@ -14,22 +22,18 @@ export interface Canvas {
   rows?: number;
 }
 
-/** Draws over its last picture: bars, pace and time left of every node. */
+/** Draws over its last picture: bars and time left of every node and of the run. */
 export class LiveScreen implements Screen {
   readonly #canvas: Canvas;
-  readonly #now: () => number;
-  readonly #paces = new Paces();
   #drawn = 0;
 
-  constructor(canvas: Canvas, now: () => number = Date.now) {
+  constructor(canvas: Canvas) {
     this.#canvas = canvas;
-    this.#now = now;
   }
 
   show(snapshot: RunSnapshot): void {
-    this.#paces.take(snapshot);
     // A pseudo-terminal may report zero rows and columns: then the size is unknown.
-    const all = runLines(snapshot, this.#paces, this.#now(), this.#canvas.columns || 100);
+    const all = runLines(snapshot, this.#canvas.columns || 100);
     // A picture taller than the terminal cannot be drawn over; the last one need not be.
     const most = Math.max(2, (this.#canvas.rows || 40) - 1);
     const lines = snapshot.state === 'running' ? all.slice(0, most) : all;
@@ -44,15 +48,17 @@ export class LiveScreen implements Screen {
 }
 
 const everyMs = 10_000;
+/** The estimate of the run is a line of its own. */
+const estimateEveryMs = 30_000;
 
 /** Adds a line when a node changes, and every ten seconds one for each that goes on: for logs and CI. */
 export class PlainScreen implements Screen {
   readonly #write: (line: string) => void;
   readonly #now: () => number;
-  readonly #paces = new Paces();
   readonly #printed = new Map<string, { state: string; at: number; step: number }>();
   #state = '';
   #note = '';
+  #estimatedAt = Number.NEGATIVE_INFINITY;
 
   constructor(write: (line: string) => void, now: () => number = Date.now) {
     // A log is read later: each line begins with the time of day, UTC.
@@ -62,7 +68,6 @@ export class PlainScreen implements Screen {
 
   show(snapshot: RunSnapshot): void {
     const now = this.#now();
-    this.#paces.take(snapshot);
     const begins = this.#state === '' && snapshot.state === 'running';
     if (begins) this.#write(headline(snapshot));
     if (snapshot.note && snapshot.note !== this.#note) this.#write(snapshot.note);
@@ -73,12 +78,17 @@ export class PlainScreen implements Screen {
       const moved = node.state === 'running' && printed && step > printed.step && now - printed.at >= everyMs;
       const state = stateText(node);
       if (state === (printed?.state ?? 'waiting') && !moved) continue;
-      const text = nodeText(node, this.#paces.secondsLeft(node.id, now)).split('\n')[0];
+      const text = nodeText(node).split('\n')[0];
       const starts = state === 'running' && step < 0;
       this.#write(`${state.padEnd(7)}  ${node.id}${text && !starts ? `  ${text}` : ''}`);
       const hint = node.state === 'failed' ? hintFor(node.failure?.code) : undefined;
       if (hint) this.#write(`         → ${hint}`);
       this.#printed.set(node.id, { state, at: now, step });
+    }
+    const estimate = estimateText(snapshot);
+    if (estimate && now - this.#estimatedAt >= estimateEveryMs) {
+      this.#write(estimate);
+      this.#estimatedAt = now;
     }
     if (!begins && snapshot.state !== this.#state) this.#write(headline(snapshot));
     this.#state = snapshot.state;

@@ -9,6 +9,7 @@ import type { Plan } from '../../schemas/plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import { gib, memoryOfMachine, nearestFolder } from '../machine.ts';
 import { createFileStore } from '../store/fs.ts';
+import { lastTimes } from './run-times.ts';
 import { durationText, numberText } from './run-view.ts';
 import { columns } from './table.ts';
 
@@ -91,28 +92,17 @@ export const surveyTables = async (source: string): Promise<SurveyedTable[]> => 
   return tables;
 };
 
-/** Seconds of the newest work of each node of a plan, by the cache of the store. */
-const lastSeconds = async ({ nodes }: Plan, folder: string): Promise<Record<string, number>> => {
-  const store = createFileStore(folder);
-  const seconds: Record<string, number> = {};
-  for (const { id, stage } of nodes) {
-    const last = (await store.history(stage, 50)).find(({ node }) => node === id);
-    const made = last && (await store.open(last.ref).catch(() => undefined));
-    if (made) seconds[id] = made.manifest.recorded.seconds;
-  }
-  return seconds;
-};
-
 /**
  * Looks at the source of a run and at this machine; reads the beginning of each table, never a value of it.
  */
 export const surveySource = async ({ source }: RunConfig, plan: Plan, store: string): Promise<Survey> => {
+  const last = await lastTimes(plan, createFileStore(store));
   const { bavail, bsize } = await statfs(await nearestFolder(store));
   return {
     source,
     tables: await surveyTables(source),
     machine: { storeFree: bavail * bsize, ...memoryOfMachine() },
-    lastSeconds: await lastSeconds(plan, store),
+    lastSeconds: Object.fromEntries([...last].map(([id, { seconds }]) => [id, seconds])),
   };
 };
 

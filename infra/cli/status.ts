@@ -13,11 +13,11 @@ export const statusCommand = defineCommand({
   options: z.object({}),
   run: ({ run }, io) =>
     withClient(async (client) => {
-      const { readSnapshot } = await import('./run-snapshot.ts');
+      const { estimatedReader } = await import('./estimated-run.ts');
       const { showResults } = await import('./run-results.ts');
-      const { Paces, runLines } = await import('./run-view.ts');
-      const snapshot = await readSnapshot(client, run);
-      io.out(runLines(snapshot, new Paces(), Date.now(), process.stdout.columns ?? 0).join('\n'));
+      const { runLines } = await import('./run-view.ts');
+      const snapshot = await estimatedReader(client, run)();
+      io.out(runLines(snapshot, process.stdout.columns ?? 0).join('\n'));
       return { ...snapshot, ...(await showResults(snapshot, readEnvironment(), io.out)) };
     }),
 });

@@ -2,9 +2,9 @@ import { type Client, ServiceError } from '@temporalio/client';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { pipelineRun } from '../../workflows/index.ts';
 import { readEnvironment } from '../env.ts';
+import { estimatedReader } from './estimated-run.ts';
 import { demandSuccess, type FollowIo, follow } from './follow.ts';
 import { type RunResults, showResults } from './run-results.ts';
-import { readSnapshot } from './run-snapshot.ts';
 import { type RunSnapshot, runId } from './run-view.ts';
 
 /** Starts a run on the server of `client`; workers of its queues do the work. Returns the id of the run. */
@@ -23,11 +23,12 @@ const patienceMs = 300_000;
 
 /** Reads a run's snapshots, outliving a restart of the server. */
 const patientReader = (client: Client, run: string) => {
+  const read = estimatedReader(client, run);
   let answered = Date.now();
   let last: RunSnapshot | undefined;
   return async (): Promise<RunSnapshot | undefined> => {
     try {
-      last = await readSnapshot(client, run);
+      last = await read();
       answered = Date.now();
     } catch (error) {
       if (!(error instanceof ServiceError) || Date.now() - answered > patienceMs) throw error;

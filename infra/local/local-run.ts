@@ -83,6 +83,7 @@ export const startLocalRun = (
     places.during(node.policy.queue, async () => {
       if (stopped.aborted) return canceled;
       board.start(node.id);
+      show(node.id, { startedAt: Date.now() });
       const order = attemptOrder.parse({
         run,
         stage: node.stage,

@@ -1,6 +1,7 @@
 import { compilePlan } from '../../activities/compile-plan.ts';
 import type { RunConfig } from '../../schemas/run-config.ts';
 import type { CommandIo } from '../cli/command.ts';
+import { RunEstimates } from '../cli/estimated-run.ts';
 import { Interruption } from '../cli/failure-report.ts';
 import { demandSuccess, follow } from '../cli/follow.ts';
 import { showResults } from '../cli/run-results.ts';
@@ -28,20 +29,24 @@ export const runHere = async (
   { workers, out }: { workers?: number; out?: string },
   io: CommandIo,
 ) => {
-  const { store } = readEnvironment();
-  const plan = await compilePlan(config, createFileStore(store));
+  const { store: folder } = readEnvironment();
+  const store = createFileStore(folder);
+  const plan = await compilePlan(config, store);
+  const run = runId(config.name, new Date());
   const performer = await openPerformer(workers, io);
   try {
-    const { snapshot, ended } = startLocalRun(plan, runId(config.name, new Date()), performer, io.signal);
-    await follow(async () => snapshot(), io, ended);
+    const { snapshot, ended } = startLocalRun(plan, run, performer, io.signal);
+    const { all, gpu } = performer.atOnce;
+    const estimates = await RunEstimates.open(plan, store, run);
+    await follow(() => estimates.add(snapshot(), { cpu: all, gpu, all }), io, ended);
     if (io.signal.aborted) io.err('stopping; what is under way saves a checkpoint first');
     const last = await ended;
     if (last.state === 'canceled') {
       io.err(`stopped; ${startAgain}`);
-      throw new Interruption({ ...last, store }, startAgain);
+      throw new Interruption({ ...last, store: folder }, startAgain);
     }
     demandSuccess(last);
-    return { ...last, ...(await showResults(last, { store, out }, io.out)) };
+    return { ...last, ...(await showResults(last, { store: folder, out }, io.out)) };
   } finally {
     await performer.close();
   }
