@@ -19,7 +19,7 @@ const read = async (file: string): Promise<string> => {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' }[code] ?? code;
-    const advice = 'name one with --config FILE; docs/config.md shows what goes in';
+    const advice = 'name one with --config FILE, or write one with `understudy init SOURCE`';
     throw new StageError(
       'InvalidUsage',
       `cannot read the run config ${resolve(file)}: ${reason}; ${advice}`,

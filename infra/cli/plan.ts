@@ -4,7 +4,7 @@ import { readEnvironment } from '../env.ts';
 import { defineCommand } from './command.ts';
 import { configOption } from './config-option.ts';
 import { failureReport } from './failure-report.ts';
-import { loadConfig } from './load-config.ts';
+import { defaultConfigFile, loadConfig } from './load-config.ts';
 import { planText } from './plan-view.ts';
 
 export const planCommand = defineCommand({
@@ -21,10 +21,12 @@ export const planCommand = defineCommand({
     const { surveySource, surveyText } = await import('./source-survey.ts');
     try {
       const survey = await surveySource(run, plan, readEnvironment().store);
+      const given = config === defaultConfigFile ? '' : ` --config ${config}`;
+      const next = ['--local', '--wait'].map((how) => `npx understudy run ${how}${given}`);
       io.out(
-        `\n${surveyText(survey, plan)}\n\nnext  npx understudy run --wait, or run --local without a server`,
+        `\n${surveyText(survey, plan)}\n\nnext  ${next[0]}\nnext  ${next[1]}  with a server: npx understudy dev`,
       );
-      return { ...plan, ...survey };
+      return { ...plan, ...survey, next };
     } catch (error) {
       if (!(error instanceof StageError)) throw error;
       // Workers may see a source that this machine does not: the plan stands.

@@ -3,7 +3,7 @@ import type { Plan, PlanNode } from '../../schemas/plan.ts';
 import { nodesBefore } from '../../schemas/plan-inputs.ts';
 import type { LastTimes } from './run-times.ts';
 import type { NodeView, RunSnapshot } from './run-view.ts';
-import { StagePace, type StageTimes } from './stage-pace.ts';
+import { overdue, StagePace, type StageTimes } from './stage-pace.ts';
 import { typicalTimes } from './typical-times.ts';
 
 /** How many stages are worked on at once: in all, or by queue. */
@@ -45,8 +45,9 @@ interface Work {
  * Seconds until all work is done, where it starts in the order of the list as soon as what it needs is done and a slot is
  * free. What is running goes first.
  */
-export const makespan = (works: readonly Work[], { cpu, gpu, all = cpu + gpu }: Slots): number => {
+export const makespan = (works: readonly Work[], { cpu, gpu, all }: Slots): number => {
   const room = { cpu: Math.max(1, cpu), gpu: Math.max(1, gpu) };
+  const inAll = Math.max(1, all ?? room.cpu + room.gpu);
   const waiting = [...works].sort((a, b) => Number(b.isRunning) - Number(a.isRunning));
   const open = new Set(works.map(({ id }) => id));
   const busy: { work: Work; ends: number }[] = [];
@@ -55,7 +56,7 @@ export const makespan = (works: readonly Work[], { cpu, gpu, all = cpu + gpu }: 
     for (let i = 0; i < waiting.length; i++) {
       const work = waiting[i] as Work;
       const ofQueue = busy.filter((other) => other.work.queue === work.queue).length;
-      const isFree = ofQueue < room[work.queue] && busy.length < Math.max(1, all);
+      const isFree = ofQueue < room[work.queue] && busy.length < inAll;
       if (!work.isRunning && (!isFree || work.before.some((id) => open.has(id)))) continue;
       busy.push({ work, ends: now + work.seconds });
       waiting.splice(i--, 1);
@@ -72,7 +73,7 @@ export const makespan = (works: readonly Work[], { cpu, gpu, all = cpu + gpu }: 
 
 /** Part of the work that must be over before stages that never ran are estimated at all. */
 const leastMeasured = 0.1;
-/** Expected seconds against measured ones, in the speed of a run, as a share of what is measured. */
+/** Weight of expected against measured seconds in the speed of a run, as a share of the whole run. */
 const trust = 0.1;
 
 const isOver = ({ state }: NodeView): boolean => state !== 'waiting' && state !== 'running';
@@ -80,13 +81,11 @@ const isOver = ({ state }: NodeView): boolean => state !== 'waiting' && state !=
 const typicalOf = ({ id, stage }: Pick<NodeView, 'id' | 'stage'>): StageTimes | undefined =>
   typicalTimes[id] ?? (stage === 'train' || stage === 'generate' ? undefined : typicalTimes[stage]);
 
-/** Measured over expected seconds; 1 where nothing is measured and `prior` is given. */
-const ratio = (pairs: readonly (readonly [number, number])[], prior: number): number | undefined => {
+/** Measured over expected seconds, as if `prior` more seconds had taken what was expected. */
+const ratio = (pairs: readonly (readonly [number, number])[], prior = 0): number | undefined => {
   const measured = pairs.reduce((sum, [seconds]) => sum + seconds, 0);
   const expected = pairs.reduce((sum, [, seconds]) => sum + seconds, 0);
-  const pull = prior * expected;
-  if (prior > 0 && expected === 0) return 1;
-  return expected > 0 ? (measured + pull) / (expected + pull) : undefined;
+  return expected + prior > 0 ? (measured + prior) / (expected + prior) : undefined;
 };
 
 /** Keeps the paces of a run's nodes from one snapshot to the next. */
@@ -179,30 +178,27 @@ export class RunEstimator {
         const [seconds, expected] = [finished.get(node.id), times(node)?.seconds];
         return seconds !== undefined && expected !== undefined ? [[seconds, expected] as const] : [];
       });
-    const speed = ratio(pairsOf(nodes, lastOf), trust) ?? 1;
-    const roughSpeed = ratio(pairsOf(nodes, typicalOf), 0);
-    return (node: NodeView): { times?: StageTimes; isRough: boolean } => {
+    const all = nodes.reduce((sum, node) => sum + (lastOf(node)?.seconds ?? 0), 0);
+    const speed = ratio(pairsOf(nodes, lastOf), trust * all) ?? 1;
+    const roughSpeed = ratio(pairsOf(nodes, typicalOf));
+    return (node: NodeView): StageTimes | undefined => {
       const last = lastOf(node);
-      if (last) return { times: scaled(last, speed), isRough: false };
+      if (last) return scaled(last, speed);
       const typical = typicalOf(node);
       const alike = nodes.filter(({ stage }) => stage === node.stage);
-      const rough = ratio(pairsOf(alike, typicalOf), 0) ?? roughSpeed;
-      return { times: typical && rough !== undefined ? scaled(typical, rough) : undefined, isRough: true };
+      const rough = ratio(pairsOf(alike, typicalOf)) ?? roughSpeed;
+      return typical && rough !== undefined ? scaled(typical, rough) : undefined;
     };
   }
 
-  #left(
-    node: NodeView,
-    { times, isRough }: { times?: StageTimes; isRough: boolean },
-    now: number,
-  ): number | undefined {
+  #left(node: NodeView, times: StageTimes | undefined, now: number): number | undefined {
     if (isOver(node)) return 0;
     if (node.state === 'waiting' || node.unclaimed) return times?.seconds;
     const since = this.#since.get(node.id);
     const silent = since === undefined ? 0 : (now - since) / 1000;
     const pace = node.beat && this.#paces.get(node.id);
-    if (pace) return pace.secondsLeft(now, times ?? typicalOf(node), isRough);
-    return times && Math.max(times.seconds - silent, 0.2 * silent);
+    if (pace) return pace.secondsLeft(now, times ?? typicalOf(node), times !== undefined);
+    return times && Math.max(times.seconds - silent, overdue * silent);
   }
 }
 

@@ -35,6 +35,8 @@ const whole = 'all';
 const trust = 0.1;
 /** A part that went so much faster than expected came from the cache: no measure of speed. */
 const cachedBelow = 0.02;
+/** What takes longer than expected is expected to take so much of its time again. */
+export const overdue = 0.2;
 
 /**
  * Seconds each part is expected to take, in order. A part that is not known gets the median of those that are; without
@@ -69,11 +71,14 @@ export class StagePace {
     if (at <= this.#at) return;
     const { names, index, share } = part ?? { names: [whole], index: 0, share: Math.min(1, step / of) };
     const isOther = names.join() !== this.#names.join();
+    // A sign of life between two safe points: nothing was done since.
+    if (!isOther && index === this.#index && share === this.#share) return;
     const startsOver = isOther || index < this.#index || (index === this.#index && share < this.#share);
     if (startsOver) {
       this.#measured.clear();
       this.#pace = new Pace();
-      this.#partSince = share === 0 || isOther ? at : Number.NaN;
+      // A command that joins in the middle of a part does not know when it began.
+      this.#partSince = share < 0.1 ? at : Number.NaN;
     } else if (index > this.#index) {
       // Parts between two heartbeats share the time; the one before has most of it.
       if (Number.isFinite(this.#partSince)) this.#measured.set(this.#index, (at - this.#partSince) / 1000);
@@ -93,44 +98,56 @@ export class StagePace {
   }
 
   /**
-   * Seconds until the stage ends, as seen at `now`, by what it is expected to take. `isRough`: what is expected was
-   * measured elsewhere, so that only its proportions count. Undefined until anything is known. Never 0 while
-   * work is left: what takes longer than expected is expected to take another fifth of its silence.
+   * Seconds until the stage ends, as seen at `now`, by what it is expected to take; `isKnown`: not only its
+   * proportions count. Undefined until anything is known. Never 0 while work is left: what takes longer than
+   * expected is expected to take another fifth of its silence.
    */
-  secondsLeft(now: number, expected?: StageTimes, isRough = false): number | undefined {
+  secondsLeft(now: number, expected?: StageTimes, isKnown = expected !== undefined): number | undefined {
     if (this.#names.length === 0) return expected?.seconds;
     const weights = weightsOf(this.#names, expected ?? { seconds: this.#names.length });
-    const known = expected !== undefined && !isRough;
-    const speed = this.#speed(weights, known);
-    const current = this.#leftOfPart(weights[this.#index] as number, speed);
+    const speed = this.#speed(weights, isKnown);
+    const current = this.#leftOfPart(weights[this.#index] as number, speed, isKnown);
     if (current === undefined) return undefined;
     const later = total(weights.slice(this.#index + 1));
     if (later > 0 && speed === undefined) return undefined;
     const silent = Math.max(0, now - this.#at) / 1000;
     const left = current + later * (speed ?? 0);
-    return current === 0 && later === 0 ? 0 : Math.max(left - silent, 0.2 * silent);
+    return current === 0 && later === 0 ? 0 : Math.max(left - silent, overdue * silent);
   }
 
-  /** Measured against expected seconds, also of the present part; undefined without a measure. */
+  /** Seconds since the present part began, at its last heartbeat; undefined where its beginning was not seen. */
+  get #inPart(): number | undefined {
+    return Number.isFinite(this.#partSince) ? (this.#at - this.#partSince) / 1000 : undefined;
+  }
+
+  /**
+   * Measured against expected seconds of the parts that are over, before the first one is of its share so far;
+   * undefined without a measure. `isKnown`: what is expected is worth something by itself.
+   */
   #speed(weights: readonly number[], isKnown: boolean): number | undefined {
     let measured = 0;
     let expected = 0;
     const count = (seconds: number, weight: number) => {
-      if (seconds < cachedBelow * weight) return;
+      if (weight === 0 || seconds < cachedBelow * weight) return;
       measured += seconds;
       expected += weight;
     };
     for (const [index, seconds] of this.#measured) count(seconds, weights[index] ?? 0);
-    if (Number.isFinite(this.#partSince))
-      count((this.#at - this.#partSince) / 1000, (weights[this.#index] ?? 0) * this.#share);
+    if (expected === 0 && !isKnown) count(this.#inPart ?? 0, (weights[this.#index] ?? 0) * this.#share);
     const prior = isKnown ? trust * total(weights) : 0;
     return expected + prior > 0 ? (measured + prior) / (expected + prior) : undefined;
   }
 
-  #leftOfPart(weight: number, speed: number | undefined): number | undefined {
-    const byPace = this.#share === 1 ? 0 : this.#pace.secondsLeft;
-    const byWeight = speed === undefined ? undefined : weight * speed * (1 - this.#share);
-    if (byPace === undefined || byWeight === undefined) return byPace ?? byWeight;
-    return this.#share * byPace + (1 - this.#share) * byWeight;
+  /** Steps of one part may differ in cost, too: its pace counts the more, the more of it is done. */
+  #leftOfPart(weight: number, speed: number | undefined, isKnown: boolean): number | undefined {
+    if (this.#share === 1) return 0;
+    const byPace = this.#pace.secondsLeft;
+    if (speed === undefined || (byPace !== undefined && !isKnown)) return byPace;
+    const elapsed = this.#inPart ?? this.#share * weight * speed;
+    const byTime = Math.max(weight * speed - elapsed, overdue * elapsed * (1 - this.#share));
+    if (byPace === undefined) return byTime;
+    // What has taken as long as expected and goes on shows that the expectation was wrong.
+    const trusted = Math.min(1, Math.max(this.#share, elapsed / (weight * speed))) ** 2;
+    return trusted * byPace + (1 - trusted) * byTime;
   }
 }

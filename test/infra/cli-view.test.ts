@@ -1,11 +1,10 @@
 import test from 'ava';
-import { Pace } from '../../infra/cli/pace.ts';
 import { waitedFor } from '../../infra/cli/run-snapshot.ts';
 import {
   durationText,
+  estimateText,
   type NodeView,
   numberText,
-  Paces,
   type RunSnapshot,
   runLines,
   verdictOf,
@@ -34,42 +33,6 @@ const beat = (at: number, step: number): Pick<NodeView, 'beat'> => ({
   beat: { at, progress: { step, of: 200, phase: 'epoch 2', metrics: { loss: 0.123456 } } },
 });
 
-test('pace is steps by heartbeat time, counted down since the last heartbeat', (t) => {
-  const pace = new Pace();
-  pace.add(1000, { step: 10, of: 110 });
-  t.is(pace.secondsLeft(1000), undefined);
-  pace.add(1000, { step: 10, of: 110 });
-  pace.add(3000, { step: 20, of: 110 });
-  t.is(pace.secondsLeft(3000), 18);
-  t.is(pace.secondsLeft(8000), 13);
-  t.is(pace.secondsLeft(60_000), undefined, 'the time is up and the work is not done: no such pace');
-});
-
-test('pace looks at the last minute only, but keeps two heartbeats however far apart', (t) => {
-  const pace = new Pace();
-  pace.add(0, { step: 1, of: 1000 });
-  pace.add(10_000, { step: 2, of: 1000 });
-  pace.add(80_000, { step: 500, of: 1000 });
-  pace.add(81_000, { step: 510, of: 1000 });
-  t.true((pace.secondsLeft(81_000) ?? 0) < 80);
-  const slow = new Pace();
-  slow.add(0, { step: 1, of: 3 });
-  slow.add(300_000, { step: 2, of: 3 });
-  t.is(slow.secondsLeft(300_000), 300);
-});
-
-test('pace starts over when a retry goes back or the work changes size', (t) => {
-  const pace = new Pace();
-  pace.add(0, { step: 50, of: 100 });
-  pace.add(1000, { step: 60, of: 100 });
-  pace.add(2000, { step: 10, of: 100 });
-  t.is(pace.secondsLeft(2000), undefined);
-  pace.add(3000, { step: 11, of: 100 });
-  t.is(pace.secondsLeft(3000), 89);
-  pace.add(4000, { step: 12, of: 500 });
-  t.is(pace.secondsLeft(4000), undefined);
-});
-
 test('durations and numbers are rounded for people', (t) => {
   t.deepEqual([0.2, 59.6, 60, 200, 3600, 7500].map(durationText), [
     '0 s',
@@ -83,18 +46,18 @@ test('durations and numbers are rounded for people', (t) => {
 });
 
 test('a run in lines says progress, cache and failure with what helps', (t) => {
-  const paces = new Paces();
-  paces.take(snapshot([node('train:halo', 'running', beat(0, 50))]));
   const now = snapshot([
     node('extract', 'cached', result('same source, same code', true)),
     node('assemble', 'done', result('', false, { patients: 100, visits: 129 })),
-    node('train:halo', 'running', { ...beat(10_000, 100), attempt: 2, lastFailure: 'worker lost' }),
+    node('train:halo', 'running', {
+      ...{ ...beat(10_000, 100), secondsLeft: 20 },
+      ...{ attempt: 2, lastFailure: 'worker lost' },
+    }),
     node('train:marginal', 'failed', { failure: { code: 'Diverged', message: 'loss is NaN at step 7' } }),
     node('generate:marginal', 'skipped'),
     node('report', 'waiting'),
   ]);
-  paces.take(now);
-  t.deepEqual(runLines(now, paces, 10_000), [
+  t.deepEqual(runLines(now), [
     'nightly-1: running, 1 min 15 s, 2 of 6 nodes',
     '  cached   extract            same source, same code',
     '  done     assemble           patients 100 · visits 129',
@@ -104,7 +67,7 @@ test('a run in lines says progress, cache and failure with what helps', (t) => {
     '  skipped  generate:marginal',
     '  waiting  report',
   ]);
-  const wide = runLines(now, paces, 10_000, 110);
+  const wide = runLines(now, 110);
   t.true(wide.every((line) => line.length <= 110));
   t.regex(wide[3] ?? '', /██████████░░░░░░░░░░ 50 %/);
 });
@@ -117,7 +80,7 @@ test('the verdict of a report has a line of its own, once there is one', (t) => 
   };
   const over = snapshot([node('report', 'done', result('', false, summary))]);
   t.is(verdictOf(over), summary.verdict);
-  t.is(runLines(over, new Paces(), 0)[1], '  done     report  page report.html · generators 1');
+  t.is(runLines(over)[1], '  done     report  page report.html · generators 1');
   t.is(verdictOf(snapshot([node('report', 'waiting')])), undefined);
 });
 
@@ -130,13 +93,34 @@ test('a node waits for a worker in vain, but not for one that is busy with this 
 });
 
 test('a node that no worker has taken is shown as queued', (t) => {
-  const [, line] = runLines(snapshot([node('train:a', 'running', { unclaimed: true })]), new Paces(), 0);
+  const [, line] = runLines(snapshot([node('train:a', 'running', { unclaimed: true })]));
   t.is(line, '  queued   train:a  waits for a worker of queue cpu');
+});
+
+test('the end of a run is a line: the estimate, that it is rough, or why there is none', (t) => {
+  const slots = { cpu: 2, gpu: 1 };
+  const ends = new Date(Date.now() + 200_000).toISOString();
+  const known = { secondsLeft: 200, ends, done: 0.273, basis: 'measured' as const, unknown: [], slots };
+  const at = ends.slice(11, 16);
+  t.regex(
+    estimateText(snapshot([], { estimate: known })) ?? '',
+    new RegExp(`^27 % of the time, about 3 min 20 s left, until .*${at} UTC$`),
+  );
+  const rough = snapshot([], { estimate: { ...known, basis: 'rough', unknown: ['report'] } });
+  t.regex(estimateText(rough) ?? '', /UTC; rough, as 1 stage has not run before$/);
+  const unknown = ['train:halo', 'generate:halo', 'privacy:halo', 'report'];
+  const none = snapshot([], { estimate: { basis: 'none', unknown, slots } });
+  t.is(
+    estimateText(none),
+    'no estimate yet: 4 stages have not run before (train:halo, generate:halo, privacy:halo, …)',
+  );
+  t.is(runLines(none)[1], `  ${estimateText(none)}`);
+  t.is(estimateText({ ...rough, state: 'completed' }), undefined);
 });
 
 test('a live screen draws over its last picture', (t) => {
   const written: string[] = [];
-  const screen = new LiveScreen({ write: (text) => written.push(text), columns: 80, rows: 24 }, () => 0);
+  const screen = new LiveScreen({ write: (text) => written.push(text), columns: 80, rows: 24 });
   screen.show(snapshot([node('extract', 'running')]));
   screen.show(snapshot([node('extract', 'done'), node('report', 'waiting')]));
   t.false(written[0]?.startsWith('\x1b[2A'));
@@ -146,7 +130,7 @@ test('a live screen draws over its last picture', (t) => {
 
 test('a live screen draws no more lines than the terminal has, but for the last picture', (t) => {
   const written: string[] = [];
-  const screen = new LiveScreen({ write: (text) => written.push(text), columns: 80, rows: 5 }, () => 0);
+  const screen = new LiveScreen({ write: (text) => written.push(text), columns: 80, rows: 5 });
   screen.show(snapshot(Array.from({ length: 30 }, (_, i) => node(`n${i}`, 'waiting'))));
   t.is(written[0]?.match(/\n/g)?.length, 4);
   screen.show(
@@ -172,8 +156,8 @@ test('a plain screen tells changes once, and progress every ten seconds', (t) =>
   show(1000, [node('extract', 'running')]);
   show(2000, [node('extract', 'running', beat(2000, 10))]);
   show(9000, [node('extract', 'running', beat(9000, 45))]);
-  show(12_000, [node('extract', 'running', beat(12_000, 60))]);
-  show(12_500, [node('extract', 'running', beat(12_000, 60))]);
+  show(12_000, [node('extract', 'running', { ...beat(12_000, 60), secondsLeft: 28 })]);
+  show(12_500, [node('extract', 'running', { ...beat(12_000, 60), secondsLeft: 28 })]);
   show(20_000, [node('extract', 'done', result('', false, { tables: 7 }))], { state: 'completed' });
   show(21_000, [node('extract', 'done')], { state: 'completed' });
   t.deepEqual(lines, [
