@@ -26,7 +26,9 @@ export interface Host {
   log: StageTools['log'];
 }
 
-/** Saves and loads the state that a body registers with `resume`. Stages without one never touch the store. */
+/**
+ * Saves and loads the state that a body registers with `resume`. Stages without one never touch the store.
+ */
 export class Checkpoints {
   #state: Checkpointable | undefined;
   #savedAt = performance.now();
@@ -62,8 +64,9 @@ export class Checkpoints {
   }
 
   /**
-   * Does nothing without a state, or when the step of `now` is saved already. Heartbeats go on meanwhile. Throws
-   * Superseded, StoreUnavailable, and Stalled when the writing makes no progress for `storeMs` of the host.
+   * Does nothing without a state, or when the step of `now` is saved already. Heartbeats go on meanwhile.
+   * Throws Superseded, StoreUnavailable, and Stalled when the writing makes no progress for `storeMs` of the
+   * host.
    */
   async save(now: Progress): Promise<void> {
     const state = this.#state;
@@ -92,13 +95,17 @@ export class Checkpoints {
 }
 
 const longestStepMs = 3_600_000;
-/** A store takes a portion of a checkpoint (64 MiB) in seconds; a file server that restarts is back within minutes. */
+/**
+ * A store takes a portion of a checkpoint (64 MiB) in seconds; a file server that restarts is back within
+ * minutes.
+ */
 const longestSilenceOfStoreMs = 600_000;
 
 /**
- * Keeps an attempt alive while something long goes on between safe points or outside of them, as long as it gives the
- * event loop its turns. Throws Stalled when it neither ends nor reports progress for `limitMs`: an attempt that hangs
- * must not look alive for ever. The watch's signal is aborted then, so that what goes on after all does no harm.
+ * Keeps an attempt alive while something long goes on between safe points or outside of them, as long as it
+ * gives the event loop its turns. Throws Stalled when it neither ends nor reports progress for `limitMs`: an
+ * attempt that hangs must not look alive for ever. The watch's signal is aborted then, so that what goes on
+ * after all does no harm.
  */
 export const whileBeating = async <T>(
   host: Host,

@@ -37,7 +37,9 @@ class Training implements Checkpointable {
   }
 }
 
-/** The patients that the generator is trained on, and their entry in the model's card where they are not all. */
+/**
+ * The patients that the generator is trained on, and their entry in the model's card where they are not all.
+ */
 const learned = ({ generator, patients, seed }: StageParams<typeof contract>, whole: VisitColumns) => {
   if (patients === undefined) return { train: whole };
   const of = patientCount(whole);

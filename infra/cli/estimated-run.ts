@@ -9,10 +9,10 @@ import type { Store } from '../../schemas/store.ts';
 import { readEnvironment } from '../env.ts';
 import { createFileStore } from '../store/fs.ts';
 import { pollersOf } from './pollers.ts';
-import { RunEstimator, type Slots } from './run-estimate.ts';
+import { RunEstimator } from './run-estimate.ts';
 import { readSnapshot } from './run-snapshot.ts';
 import { FinishedTimes, lastTimes } from './run-times.ts';
-import type { RunSnapshot } from './run-view.ts';
+import type { RunSnapshot, Slots } from './run-view.ts';
 
 /** Adds estimates to the snapshots of one run, by what the store of this machine knows of its stages. */
 export class RunEstimates {
@@ -70,8 +70,8 @@ const planOf = async (client: Client, run: string): Promise<Plan | undefined> =>
 };
 
 /**
- * Reads snapshots of a run on a server, with estimates. What an estimate needs may be missing: a plan of another version,
- * a store that cannot be read. Then there is none; the snapshot stands. Throws RunMissing.
+ * Reads snapshots of a run on a server, with estimates. What an estimate needs may be missing: a plan of
+ * another version, a store that cannot be read. Then there is none; the snapshot stands. Throws RunMissing.
  */
 export const estimatedReader = (client: Client, run: string): (() => Promise<RunSnapshot>) => {
   let estimates: Promise<RunEstimates | undefined> | undefined;

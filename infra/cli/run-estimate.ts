@@ -2,36 +2,9 @@
 import type { Plan, PlanNode } from '../../schemas/plan.ts';
 import { nodesBefore } from '../../schemas/plan-inputs.ts';
 import type { LastTimes } from './run-times.ts';
-import type { NodeView, RunSnapshot } from './run-view.ts';
+import type { NodeView, RunEstimate, RunSnapshot, Slots } from './run-view.ts';
 import { overdue, StagePace, type StageTimes } from './stage-pace.ts';
 import { typicalTimes } from './typical-times.ts';
-
-/** How many stages are worked on at once: in all, or by queue. */
-export interface Slots {
-  cpu: number;
-  gpu: number;
-  /** Of both queues together; absent: no other limit. */
-  all?: number;
-  /** Why, where that is not known: a sentence. */
-  assumed?: string;
-}
-
-export interface RunEstimate {
-  /** Seconds until the end; absent where no estimate can be given. */
-  secondsLeft?: number;
-  /** When that is: ISO, UTC. */
-  ends?: string;
-  /** Share of the time that is over. */
-  done?: number;
-  /**
-   * measured: every stage that is left has run before on this store or is running; rough: some by what they take on
-   * the demo, at the pace of this run; none: no estimate.
-   */
-  basis: 'measured' | 'rough' | 'none';
-  /** Nodes that have not run before. */
-  unknown: string[];
-  slots: Slots;
-}
 
 interface Work {
   id: string;
@@ -42,8 +15,8 @@ interface Work {
 }
 
 /**
- * Seconds until all work is done, where it starts in the order of the list as soon as what it needs is done and a slot is
- * free. What is running goes first.
+ * Seconds until all work is done, where it starts in the order of the list as soon as what it needs is done
+ * and a slot is free. What is running goes first.
  */
 export const makespan = (works: readonly Work[], { cpu, gpu, all }: Slots): number => {
   const room = { cpu: Math.max(1, cpu), gpu: Math.max(1, gpu) };
@@ -101,8 +74,8 @@ export class RunEstimator {
   }
 
   /**
-   * The snapshot with the time left of each running node and of the run. `finished`: seconds that nodes took, by id;
-   * `now` in milliseconds. Nodes of another plan than that of the constructor get no estimate.
+   * The snapshot with the time left of each running node and of the run. `finished`: seconds that nodes took,
+   * by id; `now` in milliseconds. Nodes of another plan than that of the constructor get no estimate.
    */
   add(snapshot: RunSnapshot, finished: ReadonlyMap<string, number>, slots: Slots, now: number): RunSnapshot {
     for (const node of snapshot.nodes) this.#take(node, now);

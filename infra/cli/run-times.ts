@@ -23,8 +23,9 @@ export interface LastTimes extends StageTimes {
 }
 
 /**
- * Times of the newest work of each node of a plan, by the history of a store; those that never ran there are absent.
- * Parts that came from the cache have the time of when they were computed. Work of `except` (a run's id) is left out.
+ * Times of the newest work of each node of a plan, by the history of a store; those that never ran there are
+ * absent. Parts that came from the cache have the time of when they were computed. Work of `except` (a run's
+ * id) is left out.
  */
 export const lastTimes = async (
   { nodes }: Plan,
@@ -53,7 +54,9 @@ export const lastTimes = async (
   return times;
 };
 
-/** Seconds that the finished nodes of a run took, by the store that has what they made. Asks once for each. */
+/**
+ * Seconds that the finished nodes of a run took, by the store that has what they made. Asks once for each.
+ */
 export class FinishedTimes {
   readonly #store: Store;
   readonly #seconds = new Map<string, number>();

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { failures } from '../../schemas/errors.ts';
 import type { NodeStatus, Progress } from '../../schemas/progress.ts';
 import { isFailureCode } from './failure-report.ts';
-import type { RunEstimate } from './run-estimate.ts';
 
 export const runStates = ['running', 'completed', 'failed', 'canceled', 'terminated', 'timed-out'] as const;
 export type RunState = (typeof runStates)[number];
@@ -21,6 +20,33 @@ export interface NodeView extends NodeStatus {
   attempt?: number;
   /** Why the try before this one ended. */
   lastFailure?: string;
+}
+
+/** How many stages are worked on at once: in all, or by queue. */
+export interface Slots {
+  cpu: number;
+  gpu: number;
+  /** Of both queues together; absent: no other limit. */
+  all?: number;
+  /** Why, where that is not known: a sentence. */
+  assumed?: string;
+}
+
+export interface RunEstimate {
+  /** Seconds until the end; absent where no estimate can be given. */
+  secondsLeft?: number;
+  /** When that is: ISO, UTC. */
+  ends?: string;
+  /** Share of the time that is over. */
+  done?: number;
+  /**
+   * measured: every stage that is left has run before on this store or is running; rough: some by what they
+   * take on the demo, at the pace of this run; none: no estimate.
+   */
+  basis: 'measured' | 'rough' | 'none';
+  /** Nodes that have not run before. */
+  unknown: string[];
+  slots: Slots;
 }
 
 /** A run at one moment. */
@@ -71,7 +97,8 @@ const progressText = ({ step, of, phase, metrics }: Progress, left: number | und
     `${numberText(step)}/${numberText(of)}`,
     phase,
     ...Object.entries(metrics ?? {}).map(([name, value]) => `${name} ${numberText(value)}`),
-    left === undefined ? undefined : `${durationText(left)} left`,
+    // Work that goes on is never at its end.
+    left === undefined ? undefined : `${durationText(step < of ? Math.max(1, left) : left)} left`,
   ]
     .filter(Boolean)
     .join(' · ');

@@ -2,7 +2,10 @@ import type { Progress } from '../../schemas/progress.ts';
 
 const windowMs = 60_000;
 
-/** How fast one part of a stage goes, by its heartbeats of the last minute. Forgets all when the work starts over. */
+/**
+ * How fast one part of a stage goes, by its heartbeats of the last minute. Forgets all when the work starts
+ * over.
+ */
 class Pace {
   #samples: { at: number; share: number }[] = [];
 
@@ -15,7 +18,9 @@ class Pace {
     while (this.#samples.length > 2 && (this.#samples[1]?.at ?? 0) < at - windowMs) this.#samples.shift();
   }
 
-  /** Seconds that the rest takes at this pace, from the last heartbeat on; undefined until there is a pace. */
+  /**
+   * Seconds that the rest takes at this pace, from the last heartbeat on; undefined until there is a pace.
+   */
   get secondsLeft(): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (!first || !last || last.share <= first.share) return undefined;
@@ -39,8 +44,8 @@ const cachedBelow = 0.02;
 export const overdue = 0.2;
 
 /**
- * Seconds each part is expected to take, in order. A part that is not known gets the median of those that are; without
- * any, all are alike.
+ * Seconds each part is expected to take, in order. A part that is not known gets the median of those that
+ * are; without any, all are alike.
  */
 const weightsOf = (names: readonly string[], { seconds, parts = {} }: StageTimes): number[] => {
   if (names.length === 1) return [seconds];
@@ -53,8 +58,8 @@ const weightsOf = (names: readonly string[], { seconds, parts = {} }: StageTimes
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
 /**
- * Time left of one running stage: parts to come by what they are expected to take and by how fast the parts before
- * went, the present part also by its own pace.
+ * Time left of one running stage: parts to come by what they are expected to take and by how fast the parts
+ * before went, the present part also by its own pace.
  */
 export class StagePace {
   #names: readonly string[] = [];
@@ -115,14 +120,16 @@ export class StagePace {
     return current === 0 && later === 0 ? 0 : Math.max(left - silent, overdue * silent);
   }
 
-  /** Seconds since the present part began, at its last heartbeat; undefined where its beginning was not seen. */
+  /**
+   * Seconds since the present part began, at its last heartbeat; undefined where its beginning was not seen.
+   */
   get #inPart(): number | undefined {
     return Number.isFinite(this.#partSince) ? (this.#at - this.#partSince) / 1000 : undefined;
   }
 
   /**
-   * Measured against expected seconds of the parts that are over, before the first one is of its share so far;
-   * undefined without a measure. `isKnown`: what is expected is worth something by itself.
+   * Measured against expected seconds of the parts that are over, before the first one is of its share so
+   * far; undefined without a measure. `isKnown`: what is expected is worth something by itself.
    */
   #speed(weights: readonly number[], isKnown: boolean): number | undefined {
     let measured = 0;

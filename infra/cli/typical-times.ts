@@ -1,9 +1,9 @@
 import type { StageTimes } from './stage-pace.ts';
 
 /**
- * Seconds of stages and their parts in the demo (100 patients) on a quiet machine of two cores: a prior for stages that
- * have not run before. Only their proportions are used: the speed is that of the run itself. Stages of a generator
- * that is not here are not known. Metrics are those of the branch halo.
+ * Seconds of stages and their parts in the demo (100 patients) on a quiet machine of two cores: a prior for
+ * stages that have not run before. Only their proportions are used: the speed is that of the run itself.
+ * Stages of a generator that is not here are not known. Metrics are those of the branch halo.
  */
 export const typicalTimes: Readonly<Record<string, StageTimes>> = {
   extract: { seconds: 0.8 },

@@ -92,6 +92,11 @@ test('a node waits for a worker in vain, but not for one that is busy with this 
   t.deepEqual(waitedFor([node('train:a', 'waiting', { queue: 'gpu' })]), []);
 });
 
+test('less than a second of work that goes on is shown as one', (t) => {
+  const [, line] = runLines(snapshot([node('train:a', 'running', { ...beat(0, 199), secondsLeft: 0.2 })]));
+  t.regex(line ?? '', / 1 s left$/);
+});
+
 test('a node that no worker has taken is shown as queued', (t) => {
   const [, line] = runLines(snapshot([node('train:a', 'running', { unclaimed: true })]));
   t.is(line, '  queued   train:a  waits for a worker of queue cpu');

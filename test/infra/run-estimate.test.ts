@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { z } from 'zod';
-import { makespan, RunEstimator, type Slots } from '../../infra/cli/run-estimate.ts';
+import { makespan, RunEstimator } from '../../infra/cli/run-estimate.ts';
 import type { LastTimes } from '../../infra/cli/run-times.ts';
-import { estimateText, type NodeView, type RunSnapshot } from '../../infra/cli/run-view.ts';
+import { estimateText, type NodeView, type RunSnapshot, type Slots } from '../../infra/cli/run-view.ts';
 import type { Plan } from '../../schemas/plan.ts';
 
 const event = z.union([
@@ -11,7 +11,9 @@ const event = z.union([
   z.tuple([z.number(), z.string(), z.literal('end')]).rest(z.number()),
   z.tuple([z.number(), z.string(), z.number(), z.number()]).rest(z.number()),
 ]);
-/** Progress of two runs of the demo data, without a server, on a busy machine; `about` explains the columns. */
+/**
+ * Progress of two runs of the demo data, without a server, on a busy machine; `about` explains the columns.
+ */
 const recorded = z
   .object({
     plan: z.array(
@@ -110,9 +112,10 @@ const replay = ({ seconds, events }: Recording, last: Map<string, LastTimes>) =>
 const [first, second] = recorded.runs as [Recording, Recording];
 
 /**
- * Of all estimates from `share` of the run on: the largest error of its predicted length, and the median error of the
- * time left, both as shares. The recordings are of a machine that other work made two times faster and slower
- * within a run (its stages took 0.4 to 2.7 times as long in the second), which no estimate can know.
+ * Of all estimates from `share` of the run on: the largest error of its predicted length, and the median
+ * error of the time left, both as shares. The recordings are of a machine that other work made two times
+ * faster and slower within a run (its stages took 0.4 to 2.7 times as long in the second), which no estimate
+ * can know.
  */
 const errorsOf = (found: ReturnType<typeof replay>, share: number) => {
   const later = found.filter((at) => at.share >= share);
