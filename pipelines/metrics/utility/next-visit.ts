@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { modality } from '../../../schemas/ehr.ts';
 import type { AsyncSteps } from '../../kernel/steps.ts';
+import type { VisitColumns } from '../../patients/visit-columns.ts';
 import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
 import { measureRow } from '../rows/measure-row.ts';
+import { subgroupsOf, usualFacts } from '../statistics/subgroups.ts';
 import { type NextVisitRow, nextVisit } from './engine/next-visit.ts';
 import { noRecalls, type RecallDepth, type Recalls, recallDepths } from './engine/recall.ts';
 import { nextVisitTrainingDefaults } from './engine/train-next-visit.ts';
@@ -35,11 +37,19 @@ const largest = (rows: readonly NextVisitRow[], kind: 'real' | 'synthetic'): Nex
   return own.findLast(({ recall }) => recall[10].value !== null) ?? own[0];
 };
 
+/** Test patients that a group must have. */
+const leastTested = 20;
+
+interface Resampling {
+  seed: number;
+  replicates: number;
+}
+
 /** Synthetic less real, each as many as could be trained on, about the same visits. */
 const gapRows = (
   judged: NextVisitRow | undefined,
   real: NextVisitRow | undefined,
-  { seed, replicates }: { seed: number; replicates: number },
+  { seed, replicates }: Resampling,
 ): PartialRow[] => {
   const gap =
     judged?.tally && real?.tally
@@ -61,6 +71,57 @@ const gapRows = (
       { range: [-1, 1] },
     ),
   );
+};
+
+/**
+ * Synthetic less real, group by group of the test patients, from the recalls that are there: a predictor may
+ * learn less of one group from synthetic patients than of the others. Groups of fewer than `leastTested` are
+ * left out.
+ */
+const groupRows = (
+  judged: NextVisitRow | undefined,
+  real: NextVisitRow | undefined,
+  { holdout, tested, seed, replicates }: { holdout: VisitColumns; tested: Int32Array } & Resampling,
+): PartialRow[] => {
+  const depth = 20;
+  const title = `Recall@${depth}, trained on synthetic less trained on real patients`;
+  const found = subgroupsOf(holdout, usualFacts, leastTested).flatMap((group) => {
+    const members = new Set(group.members(holdout));
+    const own = new Set([...tested.keys()].filter((number) => members.has(tested[number] as number)));
+    const [ours, theirs] = [judged?.tally?.among(own), real?.tally?.among(own)];
+    if (!ours || !theirs || ours.patients < leastTested) return [];
+    const measure = ours.less(theirs, seed, replicates)[depth];
+    return [
+      measureRow(
+        {
+          row: `${group.name}: gap-recall-at-${depth}`,
+          title: `${title}, ${group.name}`,
+          about: 'difference over the same visits of test patients of this group: below 0 is worse',
+        },
+        measure,
+        { range: [-1, 1], patients: ours.patients },
+      ),
+    ];
+  });
+  const known = found.filter(({ value }) => value !== null);
+  const worst = known.toSorted((a, b) => (a.value as number) - (b.value as number))[0];
+  return [
+    {
+      row: `worst-group-gap-recall-at-${depth}`,
+      title: `${title}, lowest of all groups`,
+      about:
+        'the sex, age band or ethnicity of test patients for which synthetic patients teach least, compared with real ones: below 0 is worse',
+      value: worst?.value ?? null,
+      n: worst?.n ?? 0,
+      interval: worst?.interval,
+      patients: worst?.patients,
+      range: [-1, 1],
+      note: worst
+        ? `It is ${worst.row.split(':')[0]}.`
+        : `No group of at least ${leastTested} test patients with a visit to predict, by ${usualFacts.join(', ')}.`,
+    },
+    ...found,
+  ];
 };
 
 const noMix = 'no mix of synthetic patients alone was asked for';
@@ -108,7 +169,7 @@ export default defineMetric({
   async *compute(input): AsyncSteps<MetricResult> {
     const { vocabulary, train, validation, holdout, synthetic, options, seed, replicates } = input;
     const cohorts = { train, validation, test: holdout, synthetic };
-    const { rows, commonest } = yield* nextVisit(cohorts, vocabulary, {
+    const { rows, commonest, tested } = yield* nextVisit(cohorts, vocabulary, {
       ...options,
       seed,
       replicates,
@@ -124,6 +185,7 @@ export default defineMetric({
       rows: [
         ...headline,
         ...gapRows(judged, real, { seed, replicates }),
+        ...groupRows(judged, real, { holdout, tested, seed, replicates }),
         ...recallRows('commonest-', 'always guessing the commonest codes', commonest),
         ...rows.flatMap((row) =>
           recallRows(`${row.real}-real-${row.synthetic}-synthetic-`, titleOf(row), row.recall),

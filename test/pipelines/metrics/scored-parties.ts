@@ -3,7 +3,11 @@ import { drainAsync } from '../../../pipelines/kernel/steps.ts';
 import type { Metric } from '../../../pipelines/metrics/metric.ts';
 import { metricsOf } from '../../../pipelines/metrics/registry.ts';
 import { scoreCohort } from '../../../pipelines/metrics/score-cohort.ts';
-import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
+import {
+  codesOfPatient,
+  patientCount,
+  type VisitColumns,
+} from '../../../pipelines/patients/visit-columns.ts';
 import type { MetricRow, ScorecardSeries } from '../../../schemas/scorecard.ts';
 import type { Vocabulary } from '../../../schemas/vocabulary.ts';
 import { noPatients } from '../../helpers/patients.ts';
@@ -59,6 +63,21 @@ const withValues = (columns: VisitColumns): VisitColumns => ({
   }),
 });
 
+/** A sex that goes with the codes, and an age and an ethnicity that follow from the record. */
+const withFacts = (columns: VisitColumns): VisitColumns => {
+  const codesOf = Array.from({ length: patientCount(columns) }, (_, p) => codesOfPatient(columns, p));
+  const sums = codesOf.map((codes) => codes.reduce((sum, code) => sum + code, 7));
+  const sex = Int32Array.from(codesOf, (codes) => (codes.some((code) => code % 5 === 0) ? 0 : 1));
+  return {
+    ...columns,
+    demographics: {
+      sex: { kind: 'categorical', levels: ['F', 'M'], values: sex },
+      age: { kind: 'numeric', values: Float32Array.from(sums, (sum) => 20 + (sum % 70)) },
+      ethnicity: { kind: 'categorical', levels: ['a', 'b'], values: Int32Array.from(sums, (sum) => sum % 2) },
+    },
+  };
+};
+
 /** A model of which everything that a metric asks of one can be computed in closed form. */
 const modelOf = (patients: readonly Patient[], labels: number) => {
   const vocabulary = measuredVocabulary(labels);
@@ -90,7 +109,7 @@ export const score = async (
 ): Promise<Scored> => {
   const given = { ...usual, ...parties };
   const side = (patients: readonly Patient[]) =>
-    patients.length === 0 ? noPatients : withValues(columnsAsWritten(patients));
+    patients.length === 0 ? noPatients : withFacts(withValues(columnsAsWritten(patients)));
   const { card, series } = await drainAsync(
     scoreCohort({
       generator: 'somebody',

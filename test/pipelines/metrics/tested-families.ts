@@ -93,6 +93,8 @@ export const tested: Record<MetricRow['family'], TestedFamily> = {
       'lagged-pairs': 'record-pearson',
       'later-pairs': 'record-pearson',
       duplicates: 'share',
+      demographics: 'code-differences',
+      'subgroup-fidelity': 'codes-worst',
       'lab-values': 'shift',
       'visit-gaps': 'by-length',
       'return-times': 'distance',

@@ -45,6 +45,8 @@ interface NextVisitResult {
    * learning.
    */
   commonest: Recalls;
+  /** Test patients, by the numbers that the tallies have them under. */
+  tested: Int32Array;
 }
 
 /** Training patients of PromptEHR (section 4.1), and the largest synthetic cohort it uses (figure 6). */
@@ -166,5 +168,5 @@ export async function* nextVisit(
     rows.push({ ...mix, trainingVisits, recall: tally.measure(seed, replicates), tally });
   }
   const commonest = commonestGuesses(real, test, tokens, wanted).measure(seed, replicates);
-  return { rows, commonest };
+  return { rows, commonest, tested: Int32Array.from(test, ({ patient }) => patient) };
 }

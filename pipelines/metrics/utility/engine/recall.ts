@@ -67,6 +67,18 @@ export class RecallTally {
     return meanRecalls(gaps, seed, replicates);
   }
 
+  /** The same of some patients alone, by the numbers they were added under. */
+  among(patients: ReadonlySet<number>): RecallTally {
+    const part = new RecallTally();
+    for (const [patient, sums] of this.#sums) if (patients.has(patient)) part.#sums.set(patient, sums);
+    return part;
+  }
+
+  /** Patients with a predicted visit. */
+  get patients(): number {
+    return this.#sums.size;
+  }
+
   /** `n` counts predicted visits; intervals resample patients. A sentence where no visit was predicted. */
   measure(seed: number, replicates: number): Recalls {
     return meanRecalls(this.#sums, seed, replicates);

@@ -46,7 +46,7 @@ const run = (of: UtilityCohorts, over: Partial<NextVisitOptions> = {}) =>
 
 test.serial('learns what follows what, from real and from synthetic patients alike', async (t) => {
   const before = deviceArrays();
-  const { rows, commonest } = await run(cohorts);
+  const { rows, commonest, tested } = await run(cohorts);
   t.is(deviceArrays(), before);
   const [real, synthetic, tooMany] = rows;
   for (const row of [real, synthetic]) {
@@ -57,7 +57,7 @@ test.serial('learns what follows what, from real and from synthetic patients ali
   }
   t.is(tooMany?.recall[10].value, null);
   t.regex(tooMany?.recall[10].note ?? '', /151 synthetic patients are asked for, and there are 150/);
-  t.deepEqual(await run(cohorts), { rows, commonest });
+  t.deepEqual(await run(cohorts), { rows, commonest, tested });
 });
 
 test.serial('patients with one visit predict nothing', async (t) => {
