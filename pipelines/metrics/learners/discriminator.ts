@@ -2,7 +2,7 @@ import type { AsyncSteps } from '../../kernel/steps.ts';
 import type { Example } from '../../nn/networks/visit-batch.ts';
 import { patientCount, selectPatients, type VisitColumns, visitsOf } from '../../patients/visit-columns.ts';
 import { bootstrapIntervals } from '../statistics/bootstrap.ts';
-import { type Measure, missing } from '../statistics/measure.ts';
+import { type Measure, measured, missing } from '../statistics/measure.ts';
 import { areaUnder, rank, rocSteps } from '../statistics/roc.ts';
 import { draw } from './examples.ts';
 import { fitLogistic, logOdds } from './logistic.ts';
@@ -107,6 +107,14 @@ async function* lstmScores(sides: Sides, options: DiscriminatorOptions): AsyncSt
   return scores;
 }
 
+/**
+ * By how much an interval that resamples the patients asked about is too narrow, since other training
+ * patients would have given other models: cross-validation over k folds has 1 / k + 1 / (k − 1) of the
+ * variance of one fold where such resampling sees 1 / k (Nadeau and Bengio, Machine Learning 52, 2003,
+ * section 3).
+ */
+const trainingFactor = (folds: number): number => Math.sqrt(1 + folds / (folds - 1));
+
 /** Mean over the folds of the AUC inside the fold: scores of two models do not compare. */
 const foldedArea = (scores: Float64Array, { folds, seed, replicates }: DiscriminatorOptions): Measure => {
   const count = scores.length / 2;
@@ -130,14 +138,23 @@ const foldedArea = (scores: Float64Array, { folds, seed, replicates }: Discrimin
     statistics: (counts) => [compute(counts)],
   });
   const value = compute();
-  return interval ? { value, n: 2 * count, interval } : { value, n: 2 * count };
+  const factor = trainingFactor(folds);
+  return measured(
+    value,
+    2 * count,
+    interval && [
+      Math.max(0, value - factor * Math.max(0, value - interval[0])),
+      Math.min(1, value + factor * Math.max(0, interval[1] - value)),
+    ],
+  );
 };
 
 /**
  * How well a classifier separates synthetic patients from real ones: the cross-validated AUC, 0.5 where it
- * cannot and 1 where it always can. The interval resamples the patients asked about, with the models as they
- * are. Equally many of both sides, patients without visits left out; real patients may be those the generator
- * was trained on or not, as the caller likes. A sentence where a side has fewer than ten a fold.
+ * cannot and 1 where it always can. The interval resamples the patients asked about and is widened for the
+ * models, which are trained once. Equally many of both sides, patients without visits left out; real patients
+ * may be those the generator was trained on or not, as the caller likes. A sentence where a side has fewer
+ * than ten a fold.
  */
 export async function* discriminate(
   real: VisitColumns,

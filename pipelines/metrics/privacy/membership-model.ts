@@ -12,7 +12,7 @@ import { modelScores, noScores, truncationNote } from '../rows/model-scores.ts';
 import { sample } from '../statistics/samples.ts';
 import { type AttackVariant, attackResult, ours } from './engine/attack-rows.ts';
 import { type AttackResult, attackMissing, scoreAttack } from './engine/attack-scores.ts';
-import { leastReferences, referenceScores } from './engine/reference-models.ts';
+import { leastReferences, type ReferenceScores, referenceScores } from './engine/reference-models.ts';
 
 const published: AttackVariant = {
   prefix: 'reference-halo-',
@@ -45,6 +45,11 @@ const byReferences: AttackVariant = {
   prefix: 'trained-calibrated-',
   title: ', calibrated by models of other patients',
 };
+const rmia: AttackVariant = {
+  prefix: 'rmia-',
+  title: ', by the mean probability under models of other patients',
+  note: 'RMIA: the ratio to the mean of the probabilities, where the other attack takes the mean of their logarithms.',
+};
 
 interface ModelOptions {
   references: number;
@@ -59,23 +64,28 @@ const alternate = (count: number, from: 0 | 1): number[] =>
  * How much more probable each patient is to the attacked model than to models of the same generator that
  * learned from other real patients: the likelihood ratio of one reference model, or for several the mean of
  * its logarithm. That is offline LiRA with a fixed variance, as its authors advise for few models (Carlini et
- * al.: Membership inference attacks from first principles, S&P 2022, sections V and VI). Every second
+ * al.: Membership inference attacks from first principles, S&P 2022, sections V and VI). With several there
+ * is RMIA too (Zarifzadeh, Liu, Shokri: Low-cost high-power membership inference attacks, ICML 2024, section
+ * 2): a patient x scores the share of population records z with r(x) ≥ γ r(z), where r is the probability
+ * under the attacked model over its mean under the references. That share grows with r(x) whatever γ and z
+ * are, so ranks by it are ranks by r(x), without the ties that a finite population makes. Every second
  * holdout patient is a reference, the others are attacked, with as many training patients.
  */
 async function* referenceAttack(
   input: MetricInput<ModelOptions>,
   attacked: { train: VisitColumns; holdout: VisitColumns },
   logs: { train: Float64Array; holdout: Float64Array },
-): AsyncSteps<AttackResult> {
+): AsyncSteps<[AttackVariant, AttackResult][]> {
+  const none = (note: string): [AttackVariant, AttackResult][] => [[byReferences, attackMissing(note)]];
   const [references, tested] = [0, 1].map((from) =>
     alternate(patientCount(attacked.holdout), from as 0 | 1),
   ) as [number[], number[]];
   if (references.length < leastReferences || tested.length === 0)
-    return attackMissing(
+    return none(
       `half of the holdout are ${references.length} patients, and a reference model needs at least ${leastReferences}`,
     );
   if (!input.learner)
-    return attackMissing('the generator of the model is not known, so no reference model can be trained');
+    return none('the generator of the model is not known, so no reference model can be trained');
   const members = alternate(patientCount(attacked.train), 1).slice(0, tested.length);
   const sides = [selectPatients(attacked.train, members), selectPatients(attacked.holdout, tested)];
   const task = {
@@ -85,17 +95,21 @@ async function* referenceAttack(
     steps: input.options.referenceSteps,
   };
   const found = yield* referenceScores(task, sides);
-  if (!found) return attackMissing(noScores);
-  const [ofMembers, ofOthers] = found as [Float64Array, Float64Array];
+  if (!found) return none(noScores);
+  const [ofMembers, ofOthers] = found as [ReferenceScores, ReferenceScores];
   const less = (all: Float64Array, chosen: readonly number[], reference: Float64Array) =>
     Float64Array.from(chosen, (patient, i) => (all[patient] as number) - (reference[i] as number));
-  return scoreAttack(
-    {
-      members: less(logs.train, members, ofMembers),
-      nonMembers: less(logs.holdout, tested, ofOthers),
-    },
-    input,
-  );
+  const attackBy = (of: keyof ReferenceScores): AttackResult =>
+    scoreAttack(
+      {
+        members: less(logs.train, members, ofMembers[of]),
+        nonMembers: less(logs.holdout, tested, ofOthers[of]),
+      },
+      input,
+    );
+  const ratio: [AttackVariant, AttackResult] = [byReferences, attackBy('meanLog')];
+  // Of one model both means are its own.
+  return task.models > 1 ? [ratio, [rmia, attackBy('logMean')]] : [ratio];
 }
 
 /**
@@ -118,7 +132,7 @@ export default defineMetric({
       .max(64)
       .default(0)
       .describe(
-        'models of the same generator to train on half of the holdout, for an attack by likelihood ratio; each takes as long as a training on so many patients',
+        'models of the same generator to train on half of the holdout, for attacks by likelihood ratio (offline LiRA, and RMIA for several); each takes as long as a training on so many patients',
       ),
     referenceSteps: z.int().positive().default(5000).describe('most training steps of each such model'),
   }),
@@ -160,7 +174,7 @@ export default defineMetric({
       ]);
     if (input.options.references > 0) {
       const logs = { train: train.logProbability, holdout: holdout.logProbability };
-      found.push([byReferences, yield* referenceAttack(input, attacked, logs)]);
+      found.push(...(yield* referenceAttack(input, attacked, logs)));
     }
     if (train.reference && holdout.reference)
       found.push([published, attack(train.reference.logProbability, holdout.reference.logProbability)]);

@@ -19,8 +19,7 @@ const distanceOf = ({ value, n, interval, note }: Measure): Measure =>
 
 /**
  * Copies of training patients bring this about, since the classifier learns the wrong label for them; but so
- * does chance: between independent cohorts of 100 to 300 patients the whole interval lies below 0.5 in 6 to
- * 8 % of runs. So it is no evidence of copies, which are counted by themselves.
+ * does chance. So it is no evidence of copies, which are counted by themselves.
  */
 const worse =
   'Below guessing, which is no success: it comes about by chance as well as where synthetic patients repeat real ones. Copies are counted by themselves, under privacy.';

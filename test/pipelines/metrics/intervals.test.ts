@@ -3,6 +3,7 @@ import { RandomSource } from '../../../pipelines/kernel/random.ts';
 import { drain } from '../../../pipelines/kernel/steps.ts';
 import type { MetricResult, PartialRow } from '../../../pipelines/metrics/metric.ts';
 import { agreement } from '../../../pipelines/metrics/rows/agreement.ts';
+import { influenceOf } from '../../../pipelines/metrics/rows/agreement-influence.ts';
 import { recordView, visitView } from '../../../pipelines/metrics/rows/agreement-rows.ts';
 import codePairs from '../../../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../../../pipelines/metrics/similarity/code-prevalence.ts';
@@ -13,7 +14,12 @@ import labels from '../../../pipelines/metrics/similarity/label-prevalence.ts';
 import sequentialPairs from '../../../pipelines/metrics/similarity/sequential-pairs.ts';
 import visitsPerRecord from '../../../pipelines/metrics/similarity/visits-per-record.ts';
 import { countOccurrences } from '../../../pipelines/metrics/statistics/occurrence-counts.ts';
-import type { VisitColumns } from '../../../pipelines/patients/visit-columns.ts';
+import { layOutKeys, patientEntries } from '../../../pipelines/metrics/statistics/patient-entries.ts';
+import {
+  patientCount,
+  selectPatients,
+  type VisitColumns,
+} from '../../../pipelines/patients/visit-columns.ts';
 import { cases, columnsAsWritten, comparing, type Patient } from './golden-cohorts.ts';
 
 const mini = cases['mini_a40_vs_b40_full_tables'] ?? { real: [], synthetic: [] };
@@ -123,4 +129,51 @@ test('intervals of R² hold the closed form about as often as they say', (t) => 
   }
   const share = inside / shape.simulations;
   t.true(share >= 0.88, `${share}`);
+});
+
+test('R² and Pearson: the influence of a patient is what counting the patient a little more often changes', (t) => {
+  const { train, synthetic: made } = comparing(mini.real, mini.synthetic, 0, 5);
+  const counts = countOccurrences(train, made, 'pairs');
+  const sizes = { real: patientCount(train), synthetic: patientCount(made) };
+  const layout = layOutKeys(counts, new Uint32Array(counts.first.length).fill(1), sizes);
+  const entries = {
+    real: patientEntries(train, counts, 'pairs', layout, 'real'),
+    synthetic: patientEntries(made, counts, 'pairs', layout, 'synthetic'),
+  };
+  // Every patient 100 times, and one of them once more: a hundredth of a patient.
+  const times = 100;
+  const often = (columns: VisitColumns, more: number) => {
+    const many = Array.from({ length: times }, () => [...Array(patientCount(columns)).keys()]).flat();
+    return selectPatients(columns, more < 0 ? many : [...many, more]);
+  };
+  for (const viewOf of [recordView, visitView]) {
+    const view = viewOf('pair', train, made);
+    for (const statistic of ['r2', 'pearson'] as const) {
+      const found = influenceOf(statistic, view, { counts, layout, part: 0 }, entries);
+      t.true(Math.abs(found?.real.reduce((sum, moved) => sum + moved, 0) ?? 1) < 1e-9);
+      const rowValue = (a: VisitColumns, b: VisitColumns) => {
+        const row = drain(
+          agreement(
+            'pairs',
+            { train: a, synthetic: b, seed: 0, replicates: 0 },
+            countOccurrences(a, b, 'pairs'),
+            [{ views: [viewOf('pair', a, b)] }],
+          ),
+        ).find((one) => one.row === `${view.row}-${statistic}`);
+        return row?.value ?? Number.NaN;
+      };
+      const [a, b] = [often(train, -1), often(made, -1)];
+      const before = rowValue(a, b);
+      for (const patient of [0, 3]) {
+        const ofReal = (rowValue(often(train, patient), b) - before) * times;
+        const ofMade = (rowValue(a, often(made, patient)) - before) * times;
+        const close = (x: number, y = Number.NaN) => Math.abs(x - y) < 5e-2 * Math.abs(y) + 1e-4;
+        t.true(close(ofReal, found?.real[patient]), `${statistic}: ${ofReal} ${found?.real[patient]}`);
+        t.true(
+          close(ofMade, found?.synthetic[patient]),
+          `${statistic}: ${ofMade} ${found?.synthetic[patient]}`,
+        );
+      }
+    }
+  }
 });

@@ -45,13 +45,32 @@ async function* fitted(
   }
 }
 
-/** Mean over the reference models of ln of a patient's probability, `[patients]` of each cohort. */
+/** A patient's probability under the reference models, `[patients]`. */
+export interface ReferenceScores {
+  /** Mean of its logarithms: what offline LiRA with a fixed variance compares with. */
+  meanLog: Float64Array;
+  /** Logarithm of its mean: what RMIA compares with. */
+  logMean: Float64Array;
+}
+
+/** ln(eᵃ + eᵇ) of finite numbers, or where one is −∞. */
+const logSum = (a: number, b: number): number => {
+  const most = Math.max(a, b);
+  return most + Math.log(Math.exp(a - most) + Math.exp(b - most));
+};
+
+/**
+ * The patients of each cohort under models of other patients; undefined where these define no probability.
+ */
 export async function* referenceScores(
   task: ReferenceTask,
   cohorts: readonly VisitColumns[],
-): AsyncSteps<Float64Array[] | undefined> {
+): AsyncSteps<ReferenceScores[] | undefined> {
   const { references, models, vocabulary, seed } = task;
-  const sums = cohorts.map((columns) => new Float64Array(patientCount(columns)));
+  const sums = cohorts.map((columns) => ({
+    meanLog: new Float64Array(patientCount(columns)),
+    logMean: new Float64Array(patientCount(columns)).fill(Number.NEGATIVE_INFINITY),
+  }));
   const sizes = { codes: vocabulary.codes.length, labels: vocabulary.labels.length };
   const longest = cohorts.reduce((most, columns) => Math.max(most, longestRecord(columns)), 0);
   const marginals = smoothedMarginals(references, sizes, longest);
@@ -65,19 +84,17 @@ export async function* referenceScores(
         if (!scores) return undefined;
         const { logProbability } = yield* asyncPhase('scoring', 2 * model + 1, 2 * models, scores);
         const plain = (yield* scoreByMarginals(marginals, columns)).logProbability;
-        const sum = sums[i] as Float64Array;
+        const { meanLog, logMean } = sums[i] as ReferenceScores;
         for (const [patient, log] of logProbability.entries()) {
-          const [a, b] = [
-            log + Math.log1p(-marginalWeight),
-            (plain[patient] as number) + Math.log(marginalWeight),
-          ];
-          const most = Math.max(a, b);
-          sum[patient] = (sum[patient] as number) + most + Math.log(Math.exp(a - most) + Math.exp(b - most));
+          const own = log + Math.log1p(-marginalWeight);
+          const mixed = logSum(own, (plain[patient] as number) + Math.log(marginalWeight));
+          meanLog[patient] = (meanLog[patient] as number) + mixed / models;
+          logMean[patient] = logSum(logMean[patient] as number, mixed - Math.log(models));
         }
       }
     } finally {
       sampler.dispose();
     }
   }
-  return sums.map((sum) => sum.map((log) => log / models));
+  return sums;
 }

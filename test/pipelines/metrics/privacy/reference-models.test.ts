@@ -58,7 +58,7 @@ const scored = async (nats: number, options: object, others: VisitColumns = hold
     scoreMetric(metric, { ...input, options: metricOptions(metric, options) }, 0),
   );
   const row = (name: string) => found.rows.find((candidate) => candidate.row === name);
-  return { ...found, auc: row('trained-calibrated-auc'), raw: row('auc') };
+  return { ...found, auc: row('trained-calibrated-auc'), rmia: row('rmia-auc'), raw: row('auc') };
 };
 
 test('what a model has learned by heart is found against a reference model, which is trained only if asked for', async (t) => {
@@ -68,6 +68,15 @@ test('what a model has learned by heart is found against a reference model, whic
   t.is(auc?.n, 160, 'half of the holdout, and as many training patients');
   t.true(permuted && 'trained-calibrated-' in permuted, 'the strongest attack takes part in it');
   t.is((await scored(4, {})).auc, undefined);
+});
+
+test('RMIA: planted memory is found by several reference models, guessing without, no row with one', async (t) => {
+  const planted = await scored(4, { references: 3 }, holdout, 20);
+  t.true((planted.rmia?.value ?? 0) > 0.95, `${planted.rmia?.value}`);
+  t.true(planted.permuted && 'rmia-' in planted.permuted, 'the strongest attack takes part in it');
+  const clean = await scored(0, { references: 3 });
+  t.true(Math.abs((clean.rmia?.value ?? 0) - 0.5) < 0.1, `${clean.rmia?.value}`);
+  t.is((await scored(4, { references: 1 })).rmia, undefined);
 });
 
 test('without anything learned by heart the ratio is guessing, with one reference model or three', async (t) => {
@@ -95,9 +104,18 @@ test('a reference is the model that was trained and a hundredth of smoothed marg
   );
   const [both = 0, unseen = 0] = smoothed.logProbability;
   // Half of the references have code 0, half code 1, none any other.
-  t.true(Math.abs((found?.[0] ?? 0) - Math.log(0.99 * 0.25 + 0.01 * Math.exp(both))) < 1e-9);
-  t.true(Math.abs((found?.[1] ?? 0) - (Math.log(0.01) + unseen)) < 1e-9, 'no record is impossible');
+  const { meanLog, logMean } = found ?? {};
+  t.true(Math.abs((meanLog?.[0] ?? 0) - Math.log(0.99 * 0.25 + 0.01 * Math.exp(both))) < 1e-9);
+  t.true(Math.abs((meanLog?.[1] ?? 0) - (Math.log(0.01) + unseen)) < 1e-9, 'no record is impossible');
+  t.true(
+    logMean?.every((log, i) => Math.abs(log - (meanLog?.[i] ?? 0)) < 1e-9),
+    'of one model they are equal',
+  );
   const [three] = (await drainAsync(referenceScores({ ...task, models: 3 }, [asked]))) ?? [];
-  t.true(three?.every(Number.isFinite));
+  t.true(three?.meanLog.every(Number.isFinite));
+  t.true(
+    three?.logMean.every((log, i) => log >= (three.meanLog[i] as number) - 1e-9),
+    'Jensen: a mean is at least its geometric one',
+  );
   t.notDeepEqual(three, found, 'each of three learns from half of the references');
 });
