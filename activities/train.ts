@@ -99,7 +99,7 @@ export const train = defineBody(contract, {
       let step = await resume(training);
       while (!fitting.finished) {
         const report = await fitting.step();
-        const { loss, epoch, validationLoss } = report;
+        const { loss, epoch, validationLoss, fold } = report;
         step++;
         if (![loss, validationLoss ?? 0].every(Number.isFinite))
           throw new StageError(
@@ -111,7 +111,7 @@ export const train = defineBody(contract, {
         yield {
           step,
           of: fitting.steps,
-          phase: `epoch ${epoch}`,
+          phase: [`epoch ${epoch}`, fold].filter(Boolean).join(', '),
           metrics,
           part: learning(step, fitting.steps),
         };

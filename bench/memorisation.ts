@@ -1,15 +1,17 @@
 /**
  * Fidelity against memorisation, epoch by epoch: losses of training and holdout patients, the AUC of the calibrated
- * membership attack with its 95 % interval, and R² of code prevalence and same-visit pairs against a holdout.
+ * membership attack with its 95 % interval, and R² of code prevalence, same-visit and consecutive-visit pairs.
  *
- *   node bench/memorisation.ts GENERATOR PATIENTS|demo [CONFIG as JSON …] [--every 5] [--seed 0] [--json FILE]
+ *   node bench/memorisation.ts GENERATOR PATIENTS|demo [CONFIG as JSON …] [--every 5] [--seed 0] [--json FILE] [--svg FILE]
  *
  * Trained as a run does it, with a ninth as many validation patients, on simulated patients or the MIMIC-III demo; one row
- * per config. With `--every N`: without validation patients, a row after every N-th epoch, of the weights as they are
- * then, not calibrated. PromptEHR defines no probability of a record; it is attacked with its probabilities of each
- * visit's codes given the visits before. docs/halo.md has the results.
+ * per config. With `--every N`: without validation, a row after every N-th epoch, of the weights as they are then, not
+ * calibrated. PromptEHR defines no probability of a record; it is attacked with its probabilities of each visit's codes
+ * given the visits before. R² is against the holdout, of the demo against its training patients: 18 strangers show none.
+ * `--json` adds the rows to those that the file has; `--svg` draws all of them. docs/halo.md has the results.
  */
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../infra/backend.ts';
 import type { Fitting, Generator, Sampler, TrainingData } from '../pipelines/generation/generator.ts';
@@ -22,8 +24,10 @@ import { drain, drainAsync } from '../pipelines/kernel/steps.ts';
 import { scoreAttack } from '../pipelines/metrics/privacy/engine/attack-scores.ts';
 import codePairs from '../pipelines/metrics/similarity/code-pairs.ts';
 import codePrevalence from '../pipelines/metrics/similarity/code-prevalence.ts';
+import sequentialPairs from '../pipelines/metrics/similarity/sequential-pairs.ts';
 import { lengthHistogram, patientCount, type VisitColumns } from '../pipelines/patients/visit-columns.ts';
 import { demoFolder, tokensOf } from './demo-cohort.ts';
+import { type Agreement, type Point, tradeOff } from './memorisation-plot.ts';
 import { structuredCohort, structuredShape } from './structured-cohort.ts';
 
 const { values, positionals } = parseArgs({
@@ -31,6 +35,7 @@ const { values, positionals } = parseArgs({
     every: { type: 'string' },
     seed: { type: 'string', default: '0' },
     json: { type: 'string' },
+    svg: { type: 'string' },
   },
   allowPositionals: true,
 });
@@ -58,6 +63,8 @@ const demo = async () => {
 
 const data = size === 'demo' ? await demo() : simulated(Number(size));
 const { vocabulary, holdout } = data;
+/** What R² is about. */
+const compared = size === 'demo' ? data.train : holdout;
 const empty = structuredCohort(0, 0);
 
 /** Per patient: ln probability, and the codes and labels that it is of. */
@@ -99,41 +106,33 @@ const common = async (isConditional: boolean, synthetic: VisitColumns, columns: 
     .logProbability;
 };
 
+/** Mean R² over some synthetic cohorts, of patients as they are and by visit. */
 const rSquared = (
-  metric: typeof codePairs | typeof codePrevalence,
-  real: VisitColumns,
-  synthetic: VisitColumns,
-) => {
-  const { rows } = drain(
-    metric.compute({
-      ...{ vocabulary, train: real, validation: empty, holdout: empty, synthetic },
-      ...{ rows: [], options: {}, seed: 0, replicates: 0 },
-    }),
-  );
-  return rows.find(({ row }) => row === 'record-r2')?.value ?? Number.NaN;
+  metric: typeof codePairs | typeof codePrevalence | typeof sequentialPairs,
+  cohorts: readonly VisitColumns[],
+): Agreement => {
+  const found = cohorts.map((synthetic) => {
+    const { rows } = drain(
+      metric.compute({
+        ...{ vocabulary, train: compared, validation: empty, holdout: empty, synthetic },
+        ...{ rows: [], options: {}, seed: 0, replicates: 0 },
+      }),
+    );
+    return (name: string) => rows.find(({ row }) => row === name)?.value ?? Number.NaN;
+  });
+  const mean = (name: string) => found.reduce((sum, ofRow) => sum + ofRow(name), 0) / found.length;
+  return { byRecord: mean('record-r2'), byVisit: mean('visit-r2') };
 };
-
-interface Point {
-  generator: string;
-  patients: number;
-  config: unknown;
-  epoch: number;
-  /** Nats per code or label that is present. */
-  trainingLoss: number;
-  holdoutLoss: number;
-  attackAuc: number;
-  attackInterval: readonly [number, number];
-  prevalence: number;
-  /** R² of same-visit pairs against the holdout, and against the training patients. */
-  pairs: number;
-  pairsOfTraining: number;
-  seconds: number;
-}
 
 const measure = async (generator: Generator, fitting: Fitting, parsed: unknown) => {
   const sampler = await generator.open(await fitting.model(), parsed, vocabulary);
   const { train } = data;
-  const synthetic = await sampler.sample({ first: 0, count: patientCount(train), seed: seed + 1 });
+  const count = patientCount(train);
+  const cohorts: VisitColumns[] = [];
+  // R² of few patients varies: some cohorts of the training set's size, a thousand patients together.
+  for (let i = 0; i === 0 || i * count < 1000; i++)
+    cohorts.push(await sampler.sample({ first: i * count, count, seed: seed + 1 }));
+  const synthetic = cohorts[0] as VisitColumns;
   const loss = async (columns: VisitColumns) => {
     const { logProbability, positives } = await likelihoods(sampler, columns);
     const usual = await common(!sampler.score, synthetic, columns);
@@ -153,49 +152,58 @@ const measure = async (generator: Generator, fitting: Fitting, parsed: unknown) 
     holdoutLoss: others.perCode,
     attackAuc: auc.value ?? Number.NaN,
     attackInterval: (auc.interval ?? [Number.NaN, Number.NaN]) as [number, number],
-    prevalence: rSquared(codePrevalence, holdout, synthetic),
-    pairs: rSquared(codePairs, holdout, synthetic),
-    pairsOfTraining: rSquared(codePairs, train, synthetic),
+    prevalence: rSquared(codePrevalence, cohorts),
+    pairs: rSquared(codePairs, cohorts),
+    sequences: rSquared(sequentialPairs, cohorts),
   };
 };
 
+const heading =
+  'epoch  loss: training  holdout    gap   attack AUC             R²: codes  pairs  /visit  consecutive  /visit  seconds';
+
+const lineOf = (point: Point): string => {
+  const { epoch, trainingLoss, holdoutLoss, attackAuc, attackInterval, seconds } = point;
+  const [low, high] = attackInterval;
+  const { prevalence, pairs, sequences } = point;
+  const number = (value: number, width: number) => value.toFixed(3).padStart(width);
+  return (
+    `${String(epoch).padStart(5)}${number(trainingLoss, 16)}${number(holdoutLoss, 9)}${number(holdoutLoss - trainingLoss, 7)}   ` +
+    `${number(attackAuc, 5)} [${number(low, 5)}, ${number(high, 5)}]${number(prevalence.byRecord, 15)}` +
+    `${number(pairs.byRecord, 7)}${number(pairs.byVisit, 8)}${number(sequences.byRecord, 13)}${number(sequences.byVisit, 8)}` +
+    `${seconds.toFixed(0).padStart(9)}`
+  );
+};
+
 await startBackend();
-const points: Point[] = [];
+const { json, svg } = values;
+const points: Point[] = json && existsSync(json) ? JSON.parse(await readFile(json, 'utf8')) : [];
 const every = values.every === undefined ? undefined : Number(values.every);
-console.log(
-  'epoch  loss: training  holdout    gap   attack AUC                 prevalence  pairs  pairs of training  seconds',
-);
+console.log(heading);
 for (const text of given.length > 0 ? given : ['{}']) {
-  const config: unknown = JSON.parse(text);
+  const config: Record<string, unknown> = JSON.parse(text);
   const generator = generatorNamed(name);
-  const parsed = generatorConfig(generator, config);
+  const parsed = generatorConfig(generator, every ? { ...config, folds: 0 } : config);
   const start = process.cpuUsage();
   const fitting = await generator.fit(every ? { ...data, validation: empty } : data, parsed, seed);
-  const note = async (epoch: number) => {
+  const note = async (epoch: number, isEnd: boolean) => {
     const { user, system } = process.cpuUsage(start);
     const point: Point = {
-      ...{ generator: name, patients: patientCount(data.train), config, epoch },
+      ...{ generator: name, cohort: size, config, epoch, isEnd },
       ...(await measure(generator, fitting, parsed)),
       seconds: (user + system) / 1e6,
     };
     points.push(point);
-    const { trainingLoss, holdoutLoss, attackInterval, attackAuc } = point;
-    const [low, high] = attackInterval;
-    console.log(
-      `${String(epoch).padStart(5)} ${trainingLoss.toFixed(3).padStart(15)} ${holdoutLoss.toFixed(3).padStart(8)}` +
-        `${(holdoutLoss - trainingLoss).toFixed(3).padStart(7)}   ${attackAuc.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]` +
-        `${point.prevalence.toFixed(3).padStart(18)}${point.pairs.toFixed(3).padStart(7)}` +
-        `${point.pairsOfTraining.toFixed(3).padStart(19)}${point.seconds.toFixed(0).padStart(9)}`,
-    );
+    console.log(lineOf(point));
   };
   console.log(`${name} ${text}`);
   const batches = fitting.steps / Number(fitting.settings['epochs'] ?? 1);
   let epoch = 0;
   for (let step = 1; !fitting.finished; step++) {
     epoch = (await fitting.step()).epoch;
-    if (every && step < fitting.steps && step % (every * batches) === 0) await note(epoch);
+    if (every && step < fitting.steps && step % (every * batches) === 0) await note(epoch, false);
   }
-  await note(epoch);
+  if (!every) await note(epoch, true);
   fitting.dispose();
 }
-if (values.json) await writeFile(values.json, `${JSON.stringify(points, undefined, 1)}\n`);
+if (json) await writeFile(json, `${JSON.stringify(points, undefined, 1)}\n`);
+if (svg) await writeFile(svg, tradeOff(points));

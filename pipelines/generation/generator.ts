@@ -20,6 +20,10 @@ export interface StepReport {
   /** Counted from 1. */
   epoch: number;
   validationLoss?: number;
+  /** Of cross-validation, in words. */
+  fold?: string;
+  /** A step of a training whose length cross-validation has chosen: the learning curve is that of the folds. */
+  isRepeat?: boolean;
 }
 
 /** A generator in training. `step` is one unit of work; between two of them it can be saved and loaded again. */

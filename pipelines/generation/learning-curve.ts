@@ -13,9 +13,13 @@ export const learningCurve = z.array(
 );
 export type LearningCurve = z.output<typeof learningCurve>;
 
-/** Adds one step to the curve, in place. */
+/**
+ * Adds one step to the curve, in place. After cross-validation the curve is the mean of its folds, beyond the
+ * epoch that it has chosen; the training that follows repeats it and adds nothing.
+ */
 export const recordStep = (curve: LearningCurve, step: number, report: StepReport): void => {
-  const { epoch, loss, validationLoss } = report;
+  const { epoch, loss, validationLoss, isRepeat } = report;
+  if (isRepeat) return;
   const last = curve.at(-1);
   const validated = validationLoss === undefined ? {} : { validationLoss };
   if (last?.epoch !== epoch) {

@@ -1,17 +1,26 @@
 /** Training of models that predict a record set by set: one step is one batch of patients. */
+import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
 import type { Saved } from '../kernel/checkpointable.ts';
 import { RandomSource } from '../kernel/random.ts';
 import type { VariableState } from '../nn/ops/ops.ts';
 import { cutInto, shuffledBatches } from '../nn/training/batches.ts';
 import {
-  EpochTrainer,
+  fewestToSteer,
   isSteered,
   type LearningStep,
   type TrainableNetwork,
   type TrainableWeight,
+  type TrainingMethod,
 } from '../nn/training/epoch-trainer.ts';
-import { size, type TrainingPreset, trainingKeys } from '../nn/training/presets.ts';
+import {
+  type Presets,
+  presetFor,
+  size,
+  type TrainingPreset,
+  trainingKeys,
+  withPreset,
+} from '../nn/training/presets.ts';
 import type { TrainingMemory } from '../nn/training/training-memory.ts';
 import {
   longestRecord,
@@ -21,6 +30,7 @@ import {
   withVisits,
 } from '../patients/visit-columns.ts';
 import { calibrate, logitShifts, prevalenceLogits } from './calibration.ts';
+import { startTraining } from './cross-validation.ts';
 import { factChoice } from './fact-columns.ts';
 import type { Fitting, Sampler, TrainingData } from './generator.ts';
 import { type Layout, type LayoutSizes, type RecordSets, recordSets } from './record-sets.ts';
@@ -35,11 +45,43 @@ export const recordKeys = {
     .describe(`longer records are cut; default: the longest training record, at most ${mostVisits}`),
   demographics: factChoice,
   ...trainingKeys,
+  folds: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      `parts of the training split by which epochs are chosen where fewer than ${fewestToSteer} patients validate; 0: all epochs are trained, the default where \`epochs\` are given`,
+    ),
 };
 
-/** `maxVisits` where it is left out. */
-export const visitsFor = (preset: 'auto' | 'paper', train: VisitColumns): number =>
-  preset === 'paper' ? mostVisits : Math.min(mostVisits, Math.max(1, longestRecord(train)));
+/** What a preset decides of such a training. */
+export interface RecordPreset extends TrainingPreset {
+  start: 'prevalence' | 'random';
+  /** Of cross-validation; 0 or 1: none. */
+  folds: number;
+}
+
+interface RecordConfig {
+  preset: 'auto' | 'paper';
+  epochs?: number;
+  maxVisits?: number;
+  memoryGib?: number;
+}
+
+/** The preset's settings and those given. Epochs that a user asks for are not chosen again. */
+export const recordSettings = <C extends RecordConfig, P extends RecordPreset>(
+  config: C,
+  presets: Presets<P>,
+  train: VisitColumns,
+) => {
+  const preset = presetFor(presets, config.preset, patientCount(train));
+  return withPreset(config, {
+    ...preset,
+    folds: config.epochs === undefined ? preset.folds : 0,
+    maxVisits:
+      config.preset === 'paper' ? mostVisits : Math.min(mostVisits, Math.max(1, longestRecord(train))),
+  });
+};
 
 /** Values of the weights before training, by name and shape. */
 export type FirstWeights = (weight: TrainableWeight) => Float32Array;
@@ -61,14 +103,17 @@ export interface RecordMethod<N extends TrainableNetwork> {
   name: string;
   data: TrainingData;
   seed: number;
-  settings: TrainingPreset & { maxVisits: number; demographics: Record<string, string[]> };
+  settings: RecordPreset & { maxVisits: number; demographics: Record<string, string[]> };
+  /** Names of the weights that `sparsity` among the settings is about. */
+  sparse?(name: string): boolean;
   limitGib: number | undefined;
   layout: Layout;
   /** Of the batches of the first epoch. */
   memory(batches: readonly (readonly RecordSets[])[], keepsBest: boolean): TrainingMemory;
   /** What would need less memory. */
   advice: string;
-  open(): Promise<N>;
+  /** Of fresh weights, where they depend on them by these training patients. */
+  open(train: VisitColumns): Promise<N>;
   rebuild(network: N, initial: (weight: TrainableWeight) => Partial<VariableState>): N | Promise<N>;
   /** Trainable numbers. */
   parameters(network: N): number;
@@ -85,19 +130,28 @@ export interface RecordMethod<N extends TrainableNetwork> {
  * free.
  */
 export const fitRecords = async <N extends TrainableNetwork>(method: RecordMethod<N>): Promise<Fitting> => {
-  const { name, data, seed, settings, layout, bias } = method;
-  const { train, validation } = data;
+  const { name, data, seed, settings } = method;
+  if (withVisits(data.train).length === 0)
+    throw new StageError('TooFewPatients', `${name}: the training split has no patient with a visit`);
+  return startTraining((part) => trainingMethod(method, part), data, { folds: settings.folds, seed });
+};
+
+/** As the trainer sees it, on these patients: all, or those of a fold. */
+const trainingMethod = <N extends TrainableNetwork>(
+  method: RecordMethod<N>,
+  { train, validation }: TrainingData,
+): TrainingMethod<N> => {
+  const { seed, settings, layout, bias } = method;
   const { batch, maxVisits, calibration: rounds } = settings;
   const patients = withVisits(train);
-  if (patients.length === 0)
-    throw new StageError('TooFewPatients', `${name}: the training split has no patient with a visit`);
   const batchesOf = shuffledBatches(patients, batch, new RandomSource(seed, 'order'));
   const records = (columns: VisitColumns, items: Int32Array) =>
     Array.from(items, (patient) => recordSets(layout, columns, patient, maxVisits));
   const validated = withVisits(validation);
   const first = batchesOf(0).map((items) => records(train, items));
-  return EpochTrainer.start<N>({
+  return {
     ...method,
+    open: () => method.open(train),
     settings: { ...settings },
     facts: (network) => ({
       parameters: method.parameters(network),
@@ -127,7 +181,7 @@ export const fitRecords = async <N extends TrainableNetwork>(method: RecordMetho
           return { [bias.tensor]: shifts };
         },
       }),
-  });
+  };
 };
 
 /** A model in the network's own names and shapes. */

@@ -28,6 +28,7 @@ import { layoutOf } from '../generation/record-sets.ts';
 import type { Saved } from '../kernel/checkpointable.ts';
 import { RandomSource } from '../kernel/random.ts';
 import { openOps } from '../nn/ops/open-ops.ts';
+import type { VisitColumns } from '../patients/visit-columns.ts';
 import {
   type CoarseArchitecture,
   CoarseNetwork,
@@ -47,11 +48,7 @@ const transposed = (values: Float32Array, rows: number): Float32Array => {
 };
 
 /** As the reference: HALO's transformer, and an output layer that begins as the transposed embedding. */
-const freshCoarse = (
-  architecture: CoarseArchitecture,
-  seed: number,
-  { train }: TrainingData,
-): FirstWeights => {
+const freshCoarse = (architecture: CoarseArchitecture, seed: number, train: VisitColumns): FirstWeights => {
   const weights = new Map(transformerWeights(architecture).map((weight) => [weight.name, weight]));
   const fresh = initialValues(architecture, new RandomSource(seed, 'weights'), train, 'random');
   const table = weights.get('transformer.vis_embed_mat.weight') as Weight; // [W, E]
@@ -69,18 +66,23 @@ const fit = async (given: TrainingData, config: CoarseConfig, seed: number) => {
   const architecture = { ...architectureOf(settings, data.vocabulary, factSizes(facts)), biased };
   const layout = layoutOf(architecture);
   const sizes = coarseWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1));
-  const fresh = freshCoarse(architecture, seed, data);
-  const initial = biased ? fromPrevalence(layout, data.train, coarseHead, fresh) : fresh;
+  const firstOf = (train: VisitColumns) => {
+    const fresh = freshCoarse(architecture, seed, train);
+    return biased ? fromPrevalence(layout, train, coarseHead, fresh) : fresh;
+  };
   const dropping = new RandomSource(seed, 'dropout');
   return fitRecords<CoarseNetwork>({
     ...{ name: 'halo-coarse', data, seed, layout, limitGib: config.memoryGib },
     settings: { ...settings, demographics: factSettings(facts) },
+    sparse: (name) => name === coarseHead.weight,
     memory: (batches, keepsBest) => coarseMemory(architecture, sizes, batches, keepsBest),
     advice:
       `set a smaller model (layers: ${settings.layers}, embedding: ${settings.embedding}; or leave out ` +
       `\`preset: paper\`), fewer codes in the vocabulary or a smaller batch (${settings.batch})`,
-    open: async () =>
-      new CoarseNetwork(await openOps(), architecture, (weight) => ({ value: initial(weight) })),
+    open: async (train) => {
+      const initial = firstOf(train);
+      return new CoarseNetwork(await openOps(), architecture, (weight) => ({ value: initial(weight) }));
+    },
     rebuild: ({ ops }, state) => new CoarseNetwork(ops, architecture, state),
     parameters: () => sizes.reduce((a, b) => a + b),
     learn: (network, records, { step, update }) =>

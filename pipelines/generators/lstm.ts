@@ -17,10 +17,11 @@ import { defineGenerator, type TrainingData } from '../generation/generator.ts';
 import {
   fitRecords,
   fromPrevalence,
+  type RecordPreset,
   recordKeys,
+  recordSettings,
   requireVocabulary,
   savedModel,
-  visitsFor,
   weightsFrom,
 } from '../generation/record-fitting.ts';
 import { independentSampler } from '../generation/record-sampler.ts';
@@ -28,16 +29,8 @@ import { layoutOf } from '../generation/record-sets.ts';
 import type { Saved } from '../kernel/checkpointable.ts';
 import { RandomSource } from '../kernel/random.ts';
 import { openOps } from '../nn/ops/open-ops.ts';
-import {
-  type Presets,
-  presetFor,
-  presetKey,
-  size,
-  type TrainingPreset,
-  withPreset,
-} from '../nn/training/presets.ts';
+import { type Presets, presetKey, size } from '../nn/training/presets.ts';
 import { memoryOf } from '../nn/training/training-memory.ts';
-import { patientCount } from '../patients/visit-columns.ts';
 import { freshLstm, LstmNetwork, lstmArchitecture, lstmWeights } from './lstm/network.ts';
 
 const config = z.strictObject({
@@ -53,19 +46,18 @@ const config = z.strictObject({
   ...recordKeys,
 });
 
-interface Preset extends TrainingPreset {
+interface Preset extends RecordPreset {
   layers: number;
   width: number;
   dropout: number;
-  start: 'prevalence' | 'random';
 }
 
 /** baselines/lstm/config.py; lstm.py has six layers. */
 const paper: Preset = {
   ...{ layers: 6, width: 768, dropout: 0, batch: 128, learningRate: 1e-4, weightDecay: 0 },
-  ...{ epochs: 25, patience: 25, schedule: 'constant', start: 'random', calibration: 0 },
+  ...{ epochs: 25, patience: 25, folds: 0, schedule: 'constant', start: 'random', calibration: 0 },
 };
-const shared = { start: 'prevalence', schedule: 'cosine', calibration: 4 } as const;
+const shared = { folds: 5, start: 'prevalence', schedule: 'cosine', calibration: 4 } as const;
 const small = { ...shared, layers: 1, width: 128, batch: 48 };
 
 /**
@@ -85,10 +77,7 @@ const fit = async (cohort: TrainingData, given: z.output<typeof config>, seed: n
   const facts = learnFacts('lstm', cohort.train, given.demographics);
   const data = withFactColumns(cohort, facts);
   const { train, vocabulary } = data;
-  const settings = withPreset(given, {
-    ...presetFor(presets, given.preset, patientCount(train)),
-    maxVisits: visitsFor(given.preset, train),
-  });
+  const settings = recordSettings(given, presets, train);
   const { layers, width, maxVisits, start } = settings;
   const [codes, labels] = [vocabulary.codes.length, vocabulary.labels.length];
   const architecture = { codes, labels, facts: factSizes(facts), maxVisits, width, layers };
@@ -96,10 +85,6 @@ const fit = async (cohort: TrainingData, given: z.output<typeof config>, seed: n
   const sizes = lstmWeights(architecture).map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const parameters = sizes.reduce((a, b) => a + b);
   const fresh = freshLstm(architecture, new RandomSource(seed, 'weights'));
-  const initial =
-    start === 'prevalence'
-      ? fromPrevalence(layout, train, { weight: 'head.weight', bias: 'head.bias' }, fresh)
-      : fresh;
   const dropout = { rate: settings.dropout, source: new RandomSource(seed, 'dropout') };
   return fitRecords<LstmNetwork>({
     ...{ name: 'lstm', data, seed, layout, limitGib: given.memoryGib },
@@ -115,8 +100,13 @@ const fit = async (cohort: TrainingData, given: z.output<typeof config>, seed: n
     advice:
       `set a smaller model (layers: ${layers}, width: ${width}; or leave out \`preset: paper\`), fewer codes in the ` +
       `vocabulary or a smaller batch (${settings.batch})`,
-    open: async () =>
-      new LstmNetwork(await openOps(), architecture, (weight) => ({ value: initial(weight) })),
+    open: async (patients) => {
+      const initial =
+        start === 'prevalence'
+          ? fromPrevalence(layout, patients, { weight: 'head.weight', bias: 'head.bias' }, fresh)
+          : fresh;
+      return new LstmNetwork(await openOps(), architecture, (weight) => ({ value: initial(weight) }));
+    },
     rebuild: ({ ops }, state) => new LstmNetwork(ops, architecture, state),
     parameters: () => parameters,
     learn: async (network, records, step) => network.learn(records, step, dropout),

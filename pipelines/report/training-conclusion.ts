@@ -66,6 +66,8 @@ export const curveShape = (curve: LearningCurve): CurveShape => {
 /** Which weights the model has; nothing where the artifact does not state it. */
 const weightsWords = (earlyStopping: string | undefined, best: number): string => {
   if (earlyStopping === undefined) return '';
+  if (earlyStopping.includes('cross-validation'))
+    return ` This is the mean of models that each left out some training patients; training on all of them ended ${earlyStopping}.`;
   return earlyStopping.startsWith('off')
     ? ` Early stopping was ${earlyStopping}, so the weights of the last epoch were used.`
     : ` The weights of epoch ${best} were used.`;
@@ -73,7 +75,7 @@ const weightsWords = (earlyStopping: string | undefined, best: number): string =
 
 /**
  * What the curve shows, in words for a reader who does not read curves. `earlyStopping`: as the training reports it, `off: …`
- * or its rule.
+ * its rule.
  */
 export const curveConclusion = (curve: LearningCurve, earlyStopping?: string): string => {
   const shape = curveShape(curve);

@@ -142,9 +142,12 @@ export abstract class NativeMemory extends ArenaOps implements LastingHolder {
     return this.#variables.slot(variable, slot);
   }
   adam(variable: Variable, gradient: Tensor, rates: AdamRates): void {
-    const { beta1, beta2, rate, epsilon } = rates;
+    const { beta1, beta2, rate, epsilon, shrink = 0 } = rates;
     // Beta powers of zero turn the operation's own bias correction off; `rates` has it in double precision.
     const scalars = [0, 0, rate, beta1, beta2, epsilon].map((value) => this.constants.number(value));
     this.#variables.adam(variable, gradient.id, scalars);
+    if (shrink === 0) return;
+    const [one, none, threshold] = [1, 0, shrink].map((value) => this.constants.number(value));
+    this.#variables.shrink(variable, gradient.id, one as number, threshold as number, none as number);
   }
 }

@@ -148,6 +148,19 @@ export class NativeVariables {
     this.#binding.executeOp('ResourceApplyAdam', this.#adam, inputs, 0);
   }
 
+  /** Every number moves toward zero by `threshold`, an id; `like`: a tensor of the variable's shape. */
+  shrink(variable: Variable, like: number, one: number, threshold: number, none: number): void {
+    const { value } = this.#find(variable);
+    this.#forgetOne(variable);
+    // A proximal step whose gradient is zero: Duchi, Singer, Efficient online and batch learning, 2009,
+    // section 2.
+    const [dtype, locking] = this.#adam as [Attribute, Attribute];
+    const zeros = this.#one('ZerosLike', [dtype], [like]);
+    const inputs = [value, one, threshold, none, zeros];
+    this.#binding.executeOp('ResourceApplyProximalGradientDescent', [dtype, locking], inputs, 0);
+    this.#binding.deleteTensor(zeros);
+  }
+
   /** New handles on the same memory. */
   renew(): void {
     const type = { name: 'T', type: this.#binding.TF_ATTR_TYPE, value: resourceType };

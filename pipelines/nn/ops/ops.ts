@@ -28,6 +28,8 @@ export interface AdamRates {
   beta2: number;
   rate: number;
   epsilon: number;
+  /** After the update every number moves so far toward zero, and no further; absent: not at all. */
+  shrink?: number;
 }
 
 export interface Transposes {
@@ -87,7 +89,7 @@ export interface Ops {
   variable(name: string, shape: readonly number[], state: Partial<VariableState>): Variable;
   /** One of a variable's arrays; a copy, the caller's own. */
   slot(variable: Variable, slot: keyof VariableState): Float32Array;
-  /** variable −= rate · m̂ / (√v̂ + ε), in place; the slots move with it. */
+  /** variable −= rate · m̂ / (√v̂ + ε), then `shrink`, in place; the slots move with it. */
   adam(variable: Variable, gradient: Tensor, rates: AdamRates): void;
 
   /** [m, k] × [k, n] → [m, n] */

@@ -72,7 +72,8 @@ export class PortableOps extends ArenaOps implements Ops {
   }
   slot = (variable: Variable, slot: keyof VariableState): Float32Array =>
     Float32Array.from(this.#slots(variable)[slot].dataSync());
-  adam(variable: Variable, gradient: Tensor, { beta1, beta2, rate, epsilon }: AdamRates): void {
+  adam(variable: Variable, gradient: Tensor, rates: AdamRates): void {
+    const { beta1, beta2, rate, epsilon, shrink = 0 } = rates;
     const old = this.#slots(variable);
     const g = this.#get(gradient);
     const [value, mean, square] = tf.tidy(() => {
@@ -83,7 +84,9 @@ export class PortableOps extends ArenaOps implements Ops {
           .sub(old.square)
           .mul(1 - beta2),
       );
-      return [old.value.sub(mean.mul(rate).div(square.sqrt().add(epsilon))), mean, square];
+      const moved = old.value.sub(mean.mul(rate).div(square.sqrt().add(epsilon)));
+      const value = shrink > 0 ? moved.sub(moved.clipByValue(-shrink, shrink)) : moved;
+      return [value, mean, square];
     }) as [tf.Tensor, tf.Tensor, tf.Tensor];
     tf.dispose(Object.values(old));
     this.#variables.set(variable, { value, mean, square });

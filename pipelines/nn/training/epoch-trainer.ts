@@ -64,6 +64,10 @@ export interface TrainerSettings {
   warmUpEpochs?: number;
   /** L2 penalty on matrices, added to the gradient as PyTorch's Adam does. */
   weightDecay: number;
+  /**
+   * Part of the learning rate by which a step moves the output layer's weights toward zero; default: none.
+   */
+  sparsity?: number;
 }
 
 /** One step of learning, as a method sees it. */
@@ -107,6 +111,14 @@ export interface TrainingMethod<N extends TrainableNetwork> {
    * Forward and backward on one batch; every parameter's gradient goes to `update` once. Gives the mean loss.
    */
   learn(network: N, items: Int32Array, step: LearningStep): Promise<number>;
+  /** Epochs after which training ends, though the schedule is of all; absent: after all. */
+  stopAfter?: number;
+  /**
+   * Whether validation stops training and chooses weights; absent: where there are enough patients for it.
+   */
+  steers?: boolean;
+  /** Names of the weights that `sparsity` is about; absent: none. */
+  sparse?(name: string): boolean;
   /** Batches of the validation split, and how many patients they hold; without any, nothing is validated. */
   validation: { patients: number; batches: readonly Int32Array[] };
   /** Summed loss of a validation batch, and the cells that it is to be divided by. */
@@ -146,6 +158,8 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
   readonly #method: TrainingMethod<N>;
   readonly #cursor: EpochCursor;
   readonly #isSteered: boolean;
+  /** Steps that the schedule of the learning rate is made for. */
+  readonly #scheduled: number;
   #network: N;
   #bestLoss = Number.POSITIVE_INFINITY;
   #bestWeights = new Map<string, Float32Array>();
@@ -157,9 +171,15 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
     this.#network = network;
     const { settings, validation, memory } = method;
     const { epochs, patience } = settings;
-    this.#cursor = new EpochCursor({ batches: method.batchesOf(0).length, epochs, patience });
+    const batches = method.batchesOf(0).length;
+    this.#cursor = new EpochCursor({
+      batches,
+      epochs: Math.min(epochs, method.stopAfter ?? epochs),
+      patience,
+    });
     this.steps = this.#cursor.steps;
-    this.#isSteered = isSteered(validation.patients);
+    this.#scheduled = batches * epochs;
+    this.#isSteered = method.steers ?? isSteered(validation.patients);
     this.settings = settings;
     this.facts = {
       ...method.facts(network),
@@ -192,7 +212,7 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
     const { step, epoch, position, batches, isEpochEnd } = this.#cursor;
     const { learningRate, schedule, warmUpEpochs = 0, weightDecay } = this.#method.settings;
     const warmUp = Math.round(warmUpEpochs * batches);
-    const rates = adamRates(step + 1, scheduledRate(schedule, learningRate, step, this.steps, warmUp));
+    const rates = adamRates(step + 1, scheduledRate(schedule, learningRate, step, this.#scheduled, warmUp));
     const loss = await this.#method.learn(this.#network, this.#batchesOf(epoch)[position] as Int32Array, {
       step,
       epoch,
@@ -207,9 +227,16 @@ export class EpochTrainer<N extends TrainableNetwork> implements Checkpointable 
     return { loss, epoch: epoch + 1, ...validation };
   }
 
-  /** Adam, with the L2 penalty on matrices. */
-  #update(parameter: Variable, gradient: Tensor, rates: AdamRates, weightDecay: number): void {
+  /**
+   * Adam, with the L2 penalty on matrices and a proximal step for an L1 penalty. As Adam divides by the root
+   * mean square of a weight's gradients, `sparsity` is a threshold for their mean in units of it: a weight
+   * stays zero whose gradients do not agree from batch to batch.
+   */
+  #update(parameter: Variable, gradient: Tensor, plain: AdamRates, weightDecay: number): void {
     const { ops } = this.#network;
+    const { sparsity = 0 } = this.#method.settings;
+    const isSparse = sparsity > 0 && parameter.shape.length > 1 && this.#method.sparse?.(parameter.name);
+    const rates = isSparse ? { ...plain, shrink: sparsity * plain.rate } : plain;
     if (weightDecay === 0 || parameter.shape.length < 2) {
       ops.adam(parameter, gradient, rates);
       return;

@@ -53,7 +53,7 @@ export const trainingKeys = {
 };
 
 /** What a preset decides of the training. */
-export interface TrainingPreset extends Omit<TrainerSettings, 'warmUpEpochs'> {
+export interface TrainingPreset extends Omit<TrainerSettings, 'warmUpEpochs' | 'sparsity'> {
   batch: number;
   schedule: Schedule;
   /** Rounds. */

@@ -89,6 +89,10 @@ test('the conclusion names the epoch, and the weights where the training reports
     curveConclusion(curve, 'off: 4 patients to validate on, 20 needed'),
     /was overfitting\. Early stopping was off: 4 patients to validate on, 20 needed, so the weights of the last epoch were used\.$/,
   );
+  t.regex(
+    curveConclusion(curve, 'after epoch 2 of at most 6, chosen by cross-validation with 5 folds'),
+    /overfitting\. This is the mean of models .*; training on all of them ended after epoch 2 of at most 6, chosen by/,
+  );
   t.regex(curveConclusion(curve), /the model was overfitting\.$/);
   t.regex(curveConclusion(curveFrom([1, 0.9, 0.8, 0.7])), /still falling when training ended at epoch 4/);
   t.regex(curveConclusion(curveFrom([undefined, undefined])), /no validation patients.*cannot be seen/);

@@ -1,16 +1,9 @@
 import { z } from 'zod';
 import { StageError } from '../../../../schemas/errors.ts';
 import type { TrainingData } from '../../../generation/generator.ts';
-import { recordKeys, visitsFor } from '../../../generation/record-fitting.ts';
-import {
-  type Presets,
-  presetFor,
-  presetKey,
-  size,
-  type TrainingPreset,
-  withPreset,
-} from '../../../nn/training/presets.ts';
-import { patientCount, type VisitColumns } from '../../../patients/visit-columns.ts';
+import { type RecordPreset, recordKeys, recordSettings } from '../../../generation/record-fitting.ts';
+import { type Presets, presetKey, size } from '../../../nn/training/presets.ts';
+import type { VisitColumns } from '../../../patients/visit-columns.ts';
 import type { Architecture } from '../network/architecture.ts';
 
 const sizeKeys = {
@@ -24,6 +17,14 @@ const sizeKeys = {
     .optional()
     .describe(
       'share of units dropped in training: of embedded visits, and of those that the output layer reads',
+    ),
+  sparsity: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'L1 penalty on the output layer: part of the learning rate by which each step moves its weights toward zero; a weight stays there unless the mean of its gradients exceeds so much of their root mean square',
     ),
   ...recordKeys,
 };
@@ -64,17 +65,25 @@ export type HaloSettings = {
 };
 
 interface Preset
-  extends TrainingPreset,
-    Pick<HaloSettings, 'layers' | 'heads' | 'embedding' | 'dropout' | 'start'> {}
+  extends RecordPreset,
+    Pick<HaloSettings, 'layers' | 'heads' | 'embedding' | 'dropout' | 'sparsity'> {}
 
 /** The paper's experiment setup, with the sizes of the reference's config.py. */
 const paper: Preset = {
-  ...{ layers: 12, heads: 12, embedding: 768, batch: 48, dropout: 0, learningRate: 1e-4, weightDecay: 0 },
-  ...{ epochs: 50, patience: 50, schedule: 'constant', start: 'random', calibration: 0 },
+  ...{ layers: 12, heads: 12, embedding: 768, dropout: 0, sparsity: 0, batch: 48, learningRate: 1e-4 },
+  ...{
+    weightDecay: 0,
+    epochs: 50,
+    patience: 50,
+    folds: 0,
+    schedule: 'constant',
+    start: 'random',
+    calibration: 0,
+  },
 };
 
-const shared = { batch: 48, schedule: 'cosine', start: 'prevalence', calibration: 4 } as const;
-const small = { ...shared, layers: 2, heads: 4, embedding: 128, dropout: 0, learningRate: 1e-3 };
+const shared = { folds: 5, batch: 48, schedule: 'cosine', start: 'prevalence', calibration: 4 } as const;
+const small = { ...shared, layers: 2, heads: 4, embedding: 128, dropout: 0, sparsity: 0, learningRate: 1e-3 };
 
 /**
  * The first is tuned on the MIMIC-III demo, the others on 1,000 and 2,000, 5,000, and 12,000 and 20,000
@@ -83,8 +92,7 @@ const small = { ...shared, layers: 2, heads: 4, embedding: 128, dropout: 0, lear
 const presets: Presets<Preset> = {
   paper,
   bySize: [
-    [0, { ...small, weightDecay: 3e-5, epochs: 60, patience: 60 }],
-    [1000, { ...small, weightDecay: 3e-5, epochs: 60, patience: 10 }],
+    [0, { ...small, weightDecay: 3e-5, epochs: 60, patience: 10 }],
     [4000, { ...small, weightDecay: 1e-5, epochs: 20, patience: 5 }],
     [10_000, { ...small, weightDecay: 1e-5, epochs: 15, patience: 5 }],
     [25_000, { ...paper, ...shared, patience: 5 }],
@@ -109,10 +117,7 @@ const resolve = <C extends CoarseConfig>(
   config: C,
   train: VisitColumns,
 ) => {
-  const settings = withPreset(config, {
-    ...presetFor(table, config.preset, patientCount(train)),
-    maxVisits: visitsFor(config.preset, train),
-  });
+  const settings = recordSettings(config, table, train);
   if (settings.embedding % settings.heads !== 0)
     throw new StageError(
       'InvalidConfig',

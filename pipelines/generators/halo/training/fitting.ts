@@ -70,12 +70,13 @@ export const fitHalo = async (
     ...{ name: 'halo', data, seed, limitGib: config.memoryGib, advice: adviceOf(settings) },
     settings: { ...settings, demographics: factSettings(facts) },
     layout: layoutOf(architecture),
+    sparse: (name) => name.startsWith('ehr_head.auto2'),
     memory: (batches, keepsBest) => memoryNeed(architecture, settings, batches, keepsBest),
-    open: async () => {
+    open: async (train) => {
       const ops = await openOps();
       if (start) return HaloNetwork.fromReference(ops, architecture, blockColumns, start.arrays);
       const random = new RandomSource(seed, 'weights');
-      const initial = initialValues(architecture, random, data.train, settings.start);
+      const initial = initialValues(architecture, random, train, settings.start);
       return HaloNetwork.build(ops, architecture, blockColumns, (weight) => ({ value: initial(weight) }));
     },
     rebuild: ({ ops }, initial) => HaloNetwork.build(ops, architecture, blockColumns, initial),

@@ -26,6 +26,19 @@ const clearDeadCells = (part: Weight, values: Float32Array): void => {
 };
 
 /**
+ * Of the first layer of the head what leads to the units of columns: each unit is its own column, and reads
+ * nothing else. Random ones would make of every visit a pattern of its own, which the output layer learns by
+ * heart; from here it first learns what one code says of another.
+ */
+const ownColumns = ({ shape, row, column }: Weight, embedding: number): Float32Array => {
+  const [rows, columns] = shape as [number, number];
+  const values = new Float32Array(rows * columns);
+  for (let r = Math.max(0, embedding - row, column - row); r < rows && row + r - column < columns; r++)
+    values[r * columns + row + r - column] = 1;
+  return values;
+};
+
+/**
  * A fresh model's numbers, part by part. A draw belongs to a cell of the whole tensor, so neither the block
  * size nor the order of parts changes the weights. Starting from prevalence, the output layer's weights are
  * zero and its bias alone speaks: the untrained model is the independent marginals.
@@ -36,13 +49,10 @@ export const initialValues = (
   train: VisitColumns,
   start: HaloSettings['start'],
 ): ((part: Weight) => Float32Array) => {
+  const { embedding } = architecture;
   const shapes = referenceShapes(architecture);
   const names = Object.keys(shapes);
-  return (part) => {
-    if (start === 'prevalence' && part.name === 'ehr_head.auto2.bias')
-      return prevalenceLogits(layoutOf(architecture), train);
-    if (start === 'prevalence' && part.reference === 'ehr_head.auto2.weight')
-      return new Float32Array(part.shape.reduce((product, width) => product * width, 1));
+  const fresh = (part: Weight): Float32Array => {
     const [rows, columns] = [1, ...part.shape].slice(-2) as [number, number];
     const { row, column } = part;
     const values = freshValues(random, distributionOf(part.reference, shapes[part.reference] as number[]), {
@@ -50,5 +60,14 @@ export const initialValues = (
     });
     if (part.triangular) clearDeadCells(part, values);
     return values;
+  };
+  return (part) => {
+    if (start !== 'prevalence') return fresh(part);
+    if (part.name === 'ehr_head.auto2.bias') return prevalenceLogits(layoutOf(architecture), train);
+    if (part.reference === 'ehr_head.auto2.weight')
+      return new Float32Array(part.shape.reduce((product, width) => product * width, 1));
+    if (part.reference === 'ehr_head.auto1.weight' && part.column >= embedding)
+      return ownColumns(part, embedding);
+    return part.name === 'ehr_head.auto1.bias' ? fresh(part).fill(0, embedding) : fresh(part);
   };
 };

@@ -29,6 +29,21 @@ export const testOps = (test: TestFn, start: () => Promise<unknown>): void => {
     ops.dispose();
   });
 
+  test.serial('Adam shrinks a variable after its update, to zero at most', async (t) => {
+    const ops = await openOps();
+    const variable = ops.variable('w', [2, 2], { value: Float32Array.of(1, -1, 0.03, -0.02) });
+    ops.scope(() => {
+      const gradient = ops.upload(Float32Array.of(0, 3, 0, 0), [2, 2]);
+      const rates = { ...{ beta1: 0, beta2: 0, epsilon: 1e-8 }, ...{ rate: 0.125, shrink: 0.0625 } };
+      ops.adam(variable, gradient, rates);
+      t.true(near(ops.download(variable), [0.9375, -1.0625, 0, 0], 1e-6));
+      ops.adam(variable, gradient, { ...rates, shrink: 0 });
+      t.true(near(ops.download(variable), [0.9375, -1.1875, 0, 0], 1e-6));
+    });
+    ops.dispose();
+    t.is(ops.held, 0);
+  });
+
   test.serial('rounded products, where there are any', async (t) => {
     const ops = await openOps();
     ops.scope(() => {

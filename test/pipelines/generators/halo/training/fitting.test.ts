@@ -100,6 +100,17 @@ test.serial('untrained from prevalence, it is the independent marginals', async 
   const fitting = await fitHalo(data, small, 1);
   const { arrays } = await fitting.model();
   t.true(arrays['ehr_head.auto2.weight']?.data.every((weight) => Number(weight) === 0));
+  // [out, in]: the hidden unit of a column is the column itself.
+  const hidden = arrays['ehr_head.auto1.weight'] as { data: Float32Array; shape: number[] };
+  const side = hidden.shape[1] as number;
+  for (let out = 8; out < side - 1; out++)
+    t.deepEqual(
+      [...hidden.data.subarray(out * side, (out + 1) * side)].flatMap((weight, i) =>
+        weight === 0 ? [] : [[i, weight]],
+      ),
+      [[out, 1]],
+    );
+  t.true(hidden.data.subarray(0, 8 * side).some((weight) => weight !== 0));
   const bias = arrays['ehr_head.auto2.bias']?.data as Float32Array;
   const share = data.train.codes.filter((code) => code === 0).length / (data.train.codeOffsets.length - 1);
   t.true(Math.abs(1 / (1 + Math.exp(-(bias[7] as number))) - share) < 0.01);
