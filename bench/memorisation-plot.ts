@@ -11,6 +11,7 @@ export interface Agreement {
 /** A model, at the end of its training or after some epoch of it. */
 export interface Point {
   generator: string;
+  version: number;
   /** Number of simulated patients, or `demo`. */
   cohort: string;
   config: Record<string, unknown>;
@@ -32,8 +33,8 @@ const [width, height, top] = [300, 300, 46];
 /** Of configs in the order in which they come. */
 const colors = ['#1b7f74', '#c4571b', '#3f63c4', '#a8377f', '#8a6d0f'];
 
-const nameOf = ({ generator, config }: Point): string =>
-  Object.keys(config).length === 0 ? `${generator}, default` : `${generator} ${JSON.stringify(config)}`;
+const nameOf = ({ generator, version, config }: Point): string =>
+  `${generator}, version ${version}: ${Object.keys(config).length === 0 ? 'default' : JSON.stringify(config)}`;
 
 const titleOf = (cohort: string): string =>
   cohort === 'demo' ? 'MIMIC-III demo' : `${cohort} simulated patients`;

@@ -129,8 +129,9 @@ const measure = async (generator: Generator, fitting: Fitting, parsed: unknown) 
   const { train } = data;
   const count = patientCount(train);
   const cohorts: VisitColumns[] = [];
-  // R² of few patients varies: some cohorts of the training set's size, a thousand patients together.
-  for (let i = 0; i === 0 || i * count < 1000; i++)
+  // R² of few patients varies: some cohorts of the training set's size, a thousand patients together where
+  // sampling takes no minutes.
+  for (let i = 0; i === 0 || (sampler.score && i * count < 1000); i++)
     cohorts.push(await sampler.sample({ first: i * count, count, seed: seed + 1 }));
   const synthetic = cohorts[0] as VisitColumns;
   const loss = async (columns: VisitColumns) => {
@@ -188,7 +189,7 @@ for (const text of given.length > 0 ? given : ['{}']) {
   const note = async (epoch: number, isEnd: boolean) => {
     const { user, system } = process.cpuUsage(start);
     const point: Point = {
-      ...{ generator: name, cohort: size, config, epoch, isEnd },
+      ...{ generator: name, version: generator.version, cohort: size, config, epoch, isEnd },
       ...(await measure(generator, fitting, parsed)),
       seconds: (user + system) / 1e6,
     };

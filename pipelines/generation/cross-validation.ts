@@ -1,8 +1,9 @@
 /**
- * How long to train where the validation split is too small to show it. The training patients are divided into
- * folds; a model per fold learns from the others, all side by side, and after each epoch the mean loss of the
- * patients left out says how far a model of so many patients may go before it only learns them by heart. Then
- * one model learns from all of them, for the best number of epochs of the same schedule.
+ * How long to train where the validation split is too small to show it. The training patients are divided
+ * into folds; a model per fold learns from the others, all side by side, and after each epoch the mean loss
+ * of the patients left out, beside that of the others, says how far a model of so many patients may go before
+ * it only learns them by heart. Then one model learns from all of them, for the best number of epochs of the
+ * same schedule.
  */
 import { z } from 'zod';
 import { StageError } from '../../schemas/errors.ts';
@@ -24,7 +25,9 @@ type MethodOf<N extends TrainableNetwork> = (data: TrainingData) => TrainingMeth
 /** A use of the seed's order that no epoch has. */
 const dividing = 2 ** 46;
 
-/** Fold by fold: the training patients but those of the fold, and those of the fold in place of validation. */
+/**
+ * Fold by fold: the training patients but those of the fold, and those of the fold in place of validation.
+ */
 export const foldsOf = (data: TrainingData, folds: number, seed: number): TrainingData[] => {
   const patients = withVisits(data.train);
   const order = new RandomSource(seed, 'order').permutation(patients.length, dividing);
@@ -46,8 +49,8 @@ export const foldsOf = (data: TrainingData, folds: number, seed: number): Traini
 };
 
 /**
- * A training of `data`, cross-validated first where `folds` are 2 or more and the validation split is too small
- * to steer. Throws as EpochTrainer.start.
+ * A training of `data`, cross-validated first where `folds` are 2 or more and the validation split is too
+ * small to steer. Throws as EpochTrainer.start.
  */
 export const startTraining = async <N extends TrainableNetwork>(
   methodOf: MethodOf<N>,
@@ -72,34 +75,63 @@ const times = (need: TrainingMemory, count: number): TrainingMemory => {
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Index of the lowest mean; not a number is never lowest. */
-const lowest = (losses: readonly (readonly number[])[]): number =>
-  losses.reduce((best, folds, i) => (mean(folds) < mean(losses[best] ?? []) ? i : best), 0);
+/** An epoch of the folds' models, in parts: what of it has been done. */
+interface EpochOfFolds {
+  /** Fold by fold, of the patients left out at its end; of the folds that have ended it. */
+  losses: number[];
+  /** Of the batches learned from, summed, and how many. */
+  learned: number;
+  batches: number;
+}
+
+/** Patients left out must gain at least this share of what those gain that are learned from. */
+const leastShare = 0.5;
 
 /**
- * The first epoch, from 1, whose loss is above the lowest by no more than one standard error of that difference
- * over the folds. Later epochs surely learn training patients by heart, and not surely anything else. Breiman,
- * Friedman, Olshen, Stone, Classification and regression trees, 1984, section 3.4.3. `losses`: of every epoch, of
- * each fold's patients.
+ * Whether up to this epoch most of what is gained since the first one is gained for all patients. The loss of
+ * training batches is that before each is learned from, so it is half an epoch behind, which is the safe
+ * side.
  */
-export const chosenEpoch = (losses: readonly (readonly number[])[]): number => {
-  const best = losses[lowest(losses)] ?? [];
-  const isAsGood = (folds: readonly number[]): boolean => {
-    const above = folds.map((loss, fold) => loss - (best[fold] as number));
+const generalizes = (epochs: readonly EpochOfFolds[], epoch: EpochOfFolds): boolean => {
+  const [first] = epochs as [EpochOfFolds];
+  const learned = first.learned / first.batches - epoch.learned / epoch.batches;
+  return epoch === first || mean(first.losses) - mean(epoch.losses) >= leastShare * learned;
+};
+
+/** Index of the lowest mean loss; not a number is never lowest. */
+const lowest = (epochs: readonly EpochOfFolds[]): number =>
+  epochs.reduce(
+    (best, { losses }, i) => (mean(losses) < mean((epochs[best] as EpochOfFolds).losses) ? i : best),
+    0,
+  );
+
+/**
+ * Of the epochs, from 1, up to the last one that generalizes: the first whose loss is above the lowest by no
+ * more than one standard error of that difference over the folds. Later epochs surely learn training patients
+ * by heart, and not surely anything else. Breiman, Friedman, Olshen, Stone, Classification and regression
+ * trees, 1984, section 3.4.3.
+ */
+export const chosenEpoch = (epochs: readonly EpochOfFolds[]): number => {
+  const end = epochs.findIndex((epoch) => !generalizes(epochs, epoch));
+  const some = end < 0 ? epochs : epochs.slice(0, end);
+  const best = (some[lowest(some)] as EpochOfFolds).losses;
+  const isAsGood = ({ losses }: EpochOfFolds): boolean => {
+    const above = losses.map((loss, fold) => loss - (best[fold] as number));
     const middle = mean(above);
     const variance = above.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (above.length - 1);
     return middle <= Math.sqrt(variance / above.length);
   };
-  return 1 + Math.max(0, losses.findIndex(isAsGood));
+  return 1 + Math.max(0, some.findIndex(isAsGood));
 };
 
 const stateSchema = z.object({
-  /** Of every epoch, losses of the patients left out, fold by fold; of the last one only folds that have ended it. */
-  losses: z.array(z.array(z.number())),
+  epochs: z.array(z.object({ losses: z.array(z.number()), learned: z.number(), batches: z.int() })),
   folds: z.array(z.record(z.string(), z.unknown())),
   /** Of the training on all patients; null before it begins. */
   whole: z.record(z.string(), z.unknown()).nullable(),
 });
+
+const unbegun = (): EpochOfFolds => ({ losses: [], learned: 0, batches: 0 });
 
 class CrossValidated<N extends TrainableNetwork> implements Fitting {
   readonly steps: number;
@@ -110,8 +142,8 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
   #facts: Record<string, number | string>;
   #folds: EpochTrainer<N>[];
   #whole: EpochTrainer<N> | undefined;
-  /** As in the state. */
-  #losses: number[][] = [[]];
+  /** The last one is in progress, or ended the folds. */
+  #epochs: EpochOfFolds[] = [unbegun()];
 
   private constructor(method: TrainingMethod<N>, folds: EpochTrainer<N>[], need: TrainingMemory) {
     this.#method = method;
@@ -152,7 +184,7 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
   }
 
   get #chosen(): number {
-    return chosenEpoch(this.#losses.filter((folds) => folds.length === this.#count));
+    return chosenEpoch(this.#epochs);
   }
 
   get finished(): boolean {
@@ -161,17 +193,21 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
 
   async step(): Promise<StepReport> {
     if (this.#whole) return { ...(await this.#whole.step()), isRepeat: true };
-    const losses = this.#losses.at(-1) as number[];
+    const current = this.#epochs.at(-1) as EpochOfFolds;
+    const { losses } = current;
     const fold = this.#folds[losses.length] as EpochTrainer<N>;
     const words = `fold ${losses.length + 1} of ${this.#count}`;
     const { loss, epoch, validationLoss } = await fold.step();
+    current.learned += loss;
+    current.batches++;
     const report = { loss, epoch, fold: words };
     if (validationLoss === undefined) return report;
     losses.push(validationLoss);
     if (losses.length < this.#count) return report;
     const { epochs, patience } = this.#method.settings;
-    if (epoch === epochs || epoch - 1 - lowest(this.#losses) >= patience) await this.#goWhole();
-    else this.#losses.push([]);
+    const isStale = epoch - 1 - lowest(this.#epochs) >= patience;
+    if (epoch === epochs || isStale || !generalizes(this.#epochs, current)) await this.#goWhole();
+    else this.#epochs.push(unbegun());
     return { ...report, validationLoss: mean(losses) };
   }
 
@@ -195,8 +231,8 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
     const arrays = folds.flatMap((saving, fold) =>
       Object.entries(saving.arrays).map(([name, array]) => [`fold${fold}/${name}`, array] as const),
     );
-    const losses = this.#losses.map((some) => [...some]);
-    const json = { losses, folds: folds.map((saving) => saving.json), whole: whole?.json ?? null };
+    const epochs = this.#epochs.map((epoch) => ({ ...epoch, losses: [...epoch.losses] }));
+    const json = { epochs, folds: folds.map((saving) => saving.json), whole: whole?.json ?? null };
     return { arrays: { ...whole?.arrays, ...Object.fromEntries(arrays) }, json };
   }
 
@@ -209,7 +245,7 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
         `${this.#method.name} checkpoint: expected a cross-validated training with ${this.#count} folds, found ` +
           'another one; delete the checkpoint and train again',
       );
-    this.#losses = state.losses;
+    this.#epochs = state.epochs;
     if (state.whole) {
       if (!this.#whole) await this.#goWhole();
       await this.#whole?.load({ arrays, json: state.whole });

@@ -40,31 +40,43 @@ test('each patient with a visit is left out of one fold, and learned from in all
   t.notDeepEqual(first(1), first(2));
 });
 
+/** Epochs of two folds; `learned`: the mean loss of training batches, by default falling like the others'. */
+const epochsOf = (losses: readonly [number, number][], learned?: readonly number[]) =>
+  losses.map(([a, b], i) => ({ losses: [a, b], learned: 2 * (learned?.[i] ?? (a + b) / 2), batches: 2 }));
+
 test('the epoch is the first whose loss is not surely above the lowest', (t) => {
-  const rising = [
+  const rising: [number, number][] = [
     [1, 3],
     [2, 4],
     [3, 5],
   ];
-  t.is(chosenEpoch(rising), 1);
-  t.is(chosenEpoch(rising.toReversed()), 3);
-  // 0.1 ± 0.2 above the lowest, then 0.3 ± 0.1: only the first may be chance.
-  t.is(
-    chosenEpoch([
-      [1.4, 2.2],
-      [1.3, 1.9],
-      [1, 2],
-    ]),
-    2,
-  );
+  t.is(chosenEpoch(epochsOf(rising)), 1);
+  t.is(chosenEpoch(epochsOf(rising.toReversed())), 3);
+  const falling: [number, number][] = [
+    [1.6, 2.6],
+    [1.3, 1.9],
+    [1, 2],
+  ];
+  // 0.1 ± 0.2 above the lowest, after 0.6 ± 0.
+  t.is(chosenEpoch(epochsOf(falling)), 2);
   // The differences count, not the losses: all folds agree.
-  t.is(
-    chosenEpoch([
-      [1.1, 9.1],
-      [1, 9],
-    ]),
-    2,
-  );
+  const agreed = epochsOf([
+    [1.1, 9.1],
+    [1, 9],
+  ]);
+  t.is(chosenEpoch(agreed), 2);
+});
+
+test('an epoch must gain for the patients left out at least half of what it gains for the others', (t) => {
+  const losses: [number, number][] = [
+    [5, 5],
+    [4, 4],
+    [3.9, 3.9],
+    [3.8, 3.8],
+  ];
+  t.is(chosenEpoch(epochsOf(losses, [5, 3.1, 2.9, 2.7])), 4, '1.2 of 2.3');
+  t.is(chosenEpoch(epochsOf(losses, [5, 3.1, 2.7, 2.65])), 2, '1.1 of 2.3 in the third');
+  t.is(chosenEpoch(epochsOf(losses, [5, 2.9, 2.8, 2.7])), 1);
 });
 
 test.serial('one model learns from all patients for the epochs that the folds choose', async (t) => {
