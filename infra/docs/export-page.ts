@@ -14,6 +14,19 @@ const layoutSection = ({ name, title, reader, formats, loses, invents, example }
     ...(invents.length > 0 ? [`Invented beside dates, stays and identifiers:\n\n${list(invents)}`] : []),
   ].join('\n\n');
 
+/** What bench/export-readers.py printed on 2026-12-01, but for the READMEs. */
+const readersPrinted = [
+  'meds 0.4.1: events 142555, codes 1525, subjects 1000, labels 25, result valid',
+  'meds 0.3.3: events 142555, codes 1525, subjects 1000, labels 25, result valid',
+  'MIMIC-III benchmark, extract_subjects: subjects 1000, stays 1218, phenotypes 25, labels_per_stay 5.78, phenotypes_that_occur 25',
+  "PyHealth's MIMIC3Dataset: patients 1000, events 138687",
+  '  task LengthOfStayPredictionMIMIC3: result 1195 samples',
+  '  task ReadmissionPredictionMIMIC3: result no sample (There are zero samples in the dataset, please check the task and processors.)',
+  '  task MortalityPredictionMIMIC3: result no sample (There are zero samples in the dataset, please check the task and processors.)',
+  '  task ReadmissionPredictionMIMIC3, NDC = DRUG: result no sample (Expected 2 unique labels, got 1)',
+  '  task MortalityPredictionMIMIC3, NDC = DRUG: result no sample (Expected 2 unique labels, got 1)',
+];
+
 /** docs/export.md: every layout that is registered. */
 export const exportPage = (): string =>
   page(
@@ -61,6 +74,22 @@ export const exportPage = (): string =>
       'them and as the time between two admissions ([continuous-variables.md](continuous-variables.md)).',
     '## Layouts',
     ...[...exportLayouts.values()].map(layoutSection),
+    "## Read by other people's code",
+    'Every Parquet file of every layout is read with `parquetjs-lite` 0.8.7 in a test, row by row as DuckDB reads it ' +
+      '([ADR 12](adr/0012-duckdb-writes-parquet.md)). Python code is run by `bench/export-readers.py`, which names its packages. ' +
+      'On 1,000 patients of `marginal`, trained on the 100 patients of the MIMIC-III demo with `modalities: [dx, px, rx, lab]`, ' +
+      '`labs: buckets` and `gaps: true`, it printed:',
+    `\`\`\`text\n${readersPrinted.join('\n')}\n\`\`\``,
+    'Beside them it runs the lines of Python above in each folder. What is behind the lines:',
+    list([
+      'Tasks of PyHealth that count drugs by NDC drop every visit without one, and no generator samples NDC numbers. Fill the column ' +
+        "first (`prescriptions['NDC'] = prescriptions['DRUG']`), or use your own task with `event.drug`.",
+      'With the column filled, readmission and mortality have one class here: the demo has too few returns for ranges of days, so ' +
+        'these were invented and none is below 30 days, and the model samples no deaths. A task on them says nothing about the model.',
+      'Lengths of stay are always invented: a task on them has samples and nothing to learn.',
+      'The benchmark computes its phenotypes from the diagnoses of each stay; it does not look at the sampled labels of a patient.',
+      'In MEDS, a drug whose name has a slash is under `UNDERSTUDY//rx//`, because our reader of `MEDICATION//` takes what stands before one.',
+    ]),
     'To add a layout, add its file to `pipelines/exchange/write/layouts`: SELECTs over the tables of `export-tables.ts`, the meaning ' +
       'of each column, and what it loses. Tests of equal bytes and of the data dictionary, this page and the command find it.',
   );
