@@ -53,6 +53,23 @@ export const factChoice = z
   );
 export type FactChoice = NonNullable<z.output<typeof factChoice>>;
 
+/** Steps of the precision that the middle nine tenths of a fact's numbers span, at least. */
+const fewestSteps = 20;
+
+/**
+ * Numbers cut to as few decimals as leave so many steps: ages become whole years, so that the border between
+ * two ranges, which is a number that some patient has, is no one's age in days.
+ */
+const coarse = (values: Float32Array): Float32Array => {
+  const sorted = values.toSorted();
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+  const spread = at(0.95) - at(0.05);
+  const decimals = [0, 1, 2].find((digits) => spread * 10 ** digits >= fewestSteps);
+  return decimals === undefined
+    ? values
+    : values.map((value) => Math.floor(value * 10 ** decimals) / 10 ** decimals);
+};
+
 const learnFact = (name: string, given: Demographic, patients: Int32Array): Fact[] => {
   if (given.kind === 'categorical') {
     const counts = new Int32Array(given.levels.length);
@@ -64,7 +81,7 @@ const learnFact = (name: string, given: Demographic, patients: Int32Array): Fact
     return levels.length > 0 ? [{ kind: 'categorical', name, levels }] : [];
   }
   const known = patients.filter((patient) => Number.isFinite(given.values[patient] as number));
-  const values = Float32Array.from(known, (patient) => given.values[patient] as number);
+  const values = coarse(Float32Array.from(known, (patient) => given.values[patient] as number));
   const buckets = fitBuckets(
     { values, patients: known },
     { count: mostRanges, leastPatients: smallestGroup, leastVisits: smallestGroup, trim: 0.01 },

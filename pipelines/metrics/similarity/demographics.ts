@@ -11,8 +11,8 @@ import { defineMetric, type MetricResult, type PartialRow } from '../metric.ts';
 import { type PatientWeights, resampledRows } from '../rows/resampled-rows.ts';
 
 /**
- * A fact on both sides, as groups that enough real patients have; what is left is one group more, and so is
- * unknown.
+ * A fact on both sides, as groups that enough real patients have. The last group is all that is left: rare
+ * levels and unknown, which a generator that learns no rare level samples as one.
  */
 interface GroupedFact {
   name: string;
@@ -37,7 +37,7 @@ const groupedFact = (
   const judged = synthetic?.kind === real.kind ? synthetic : undefined;
   const sides = (groups: number, of: (fact: Demographic) => Int32Array): GroupedFact => ({
     name,
-    groups: groups + 2,
+    groups: groups + 1,
     real: of(real),
     synthetic: judged && of(judged),
   });
@@ -48,7 +48,7 @@ const groupedFact = (
       const own = fact.levels.map((level) => levels.indexOf(level));
       return fact.values.map((value) => {
         const level = own[value];
-        return level === undefined ? levels.length + 1 : level < 0 ? levels.length : level;
+        return level === undefined || level < 0 ? levels.length : level;
       });
     });
   }
@@ -60,7 +60,7 @@ const groupedFact = (
     ) ?? new Buckets([0, 1], 0);
   return sides(buckets.count, (fact) =>
     Int32Array.from(fact.values as Float32Array, (value) =>
-      Number.isFinite(value) ? buckets.of(value) : buckets.count + 1,
+      Number.isFinite(value) ? buckets.of(value) : buckets.count,
     ),
   );
 };
@@ -201,10 +201,10 @@ const factRows = ({ facts, codes, records }: Sides, weights: PatientWeights): Pa
       const sizes = sharesOf(weights.real, [real, groups]) ?? new Float64Array(groups);
       const theirs = codeLifts(records.real, codes, weights.real, [real, groups]);
       const ours = codeLifts(records.synthetic, codes, weights.synthetic, [synthetic, groups]);
-      // What is left over and what is unknown are no groups to speak of.
+      // What is left over or unknown is no group to speak of.
       const weight = (cell: number) => {
         const group = Math.floor(cell / codes);
-        return group >= groups - 2 ? 0 : (sizes[group] as number);
+        return group === groups - 1 ? 0 : (sizes[group] as number);
       };
       return [name, n === 0 ? null : liftR2(theirs, ours, weight)];
     }),
@@ -222,8 +222,8 @@ const factRows = ({ facts, codes, records }: Sides, weights: PatientWeights): Pa
     value,
     n,
     note: value === null ? (more.note ?? because) : undefined,
-    better: more.better,
-    range: more.range,
+    better: more.better ?? 'lower',
+    range: more.range ?? [0, 1],
   });
   const r2: Pick<PartialRow, 'better' | 'range'> = { better: 'higher', range: [Number.NEGATIVE_INFINITY, 1] };
   const r2About = (groups: string) =>
@@ -275,7 +275,7 @@ export default defineMetric({
   family: 'similarity',
   title: 'Demographics',
   about:
-    'Are sex, age, ethnicity and other facts of patients distributed as among real ones, alone and two by two, and do they go with the same codes? Levels of few real patients count as one.',
+    'Are sex, age, ethnicity and other facts of patients distributed as among real ones, alone and two by two, and do they go with the same codes? Levels of few real patients count as unknown.',
   better: 'lower',
   range: [0, 1],
   needs: ['train', 'synthetic'],

@@ -311,6 +311,20 @@ test.serial('halo: a training that starts from a model takes its facts', async (
   });
 });
 
+test('ages in days become whole years, so that no border is a patient’s age in days', (t) => {
+  const values = Float32Array.from({ length: 200 }, (_, p) => 20 + ((p * 37.123) % 60));
+  const demographics: Record<string, Demographic> = { age: { kind: 'numeric', values } };
+  const [age] = learnFacts('test', { ...data.train, demographics }, true);
+  t.like(age, { kind: 'numeric', decimals: 0 });
+  const share: Record<string, Demographic> = {
+    share: { kind: 'numeric', values: values.map((v) => v / 100) },
+  };
+  t.like(learnFacts('test', { ...data.train, demographics: share }, true)[0], {
+    kind: 'numeric',
+    decimals: 2,
+  });
+});
+
 test('levels and ranges hold at least the smallest group of training patients', async (t) => {
   const { saved } = await modelOf('marginal');
   for (const own of learnedFacts.parse(saved.json['facts'])) {

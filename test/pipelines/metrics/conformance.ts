@@ -96,6 +96,7 @@ const faults = (metric: Metric, row: MetricRow): string[] => {
       found.push(`${value} is not in ${least} … ${greatest}`);
   if (row.interval?.some((end, i, ends) => outside(end) || (i === 1 && end < (ends[0] as number))))
     found.push(`interval ${row.interval}`);
+  if (!['higher', 'lower', 'closer-to-real'].includes(row.better)) found.push(`better is ${row.better}`);
   if (!Number.isInteger(row.n) || row.n < 0) found.push(`n is ${row.n}`);
   return found.map((fault) => `${row.row}: ${fault}`);
 };

@@ -73,7 +73,7 @@ test('demographics: distances are total variation, and a copy has none', (t) => 
   for (const row of ['distance', 'pair-distance', 'distance: sex', 'distance: age'])
     t.is(same.get(row)?.value, 0, row);
   t.is(same.get('code-differences')?.value, 1);
-  // Women 60 of 103 and 40 of 100, men 40 and 60; the three others count as one group.
+  // Women 60 of 103 and 40 of 100, men 40 and 60; the three others are the rest.
   const other = demographicRows(people([...group('F', 40, women), ...group('M', 60, men)]));
   const expected = (Math.abs(60 / 103 - 0.4) + Math.abs(40 / 103 - 0.6) + 3 / 103) / 2;
   t.true(Math.abs((other.get('distance: sex')?.value ?? 0) - expected) < 1e-12);
