@@ -179,12 +179,6 @@ test(
   /^generate\.seedMode: marginal cannot build around real patients/,
 );
 test(
-  'demographics of a generator that knows none',
-  refused,
-  { generators: ['halo'], generate: { demographics: { sex: 'F' } } },
-  /^generate\.demographics\.sex: halo knows no demographics/,
-);
-test(
   'an unknown metric',
   refused,
   { similarity: { metrics: ['beauty'] } },
