@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { TokenCohort } from '../../../../pipelines/patients/visit-columns.ts';
@@ -181,5 +182,36 @@ test('omop: sexes, births and ethnicities get a concept where they were sampled,
       t.is(row['birth_datetime'] === null, !isKnown);
       t.true(Number(row['year_of_birth']) > 2000);
     });
+  }
+});
+
+test('a death in hospital is in OMOP, MEDS and FHIR at the last discharge of that patient, and of no other', async (t) => {
+  const cohort = randomCohort(4, { patients: 6, codes: plainCodes });
+  cohort.demographics = { died_in_hospital: { kind: 'numeric', values: Float32Array.of(0, 1, 0, 0, 1, 0) } };
+  const query = await queries(t);
+  const { folder, scratch } = await exportPlaces(t);
+  const write = async (layout: string) => {
+    await mkdir(join(folder, layout));
+    await exportTo(join(folder, layout), join(scratch, layout), layout, { cohort });
+  };
+  for (const layout of ['omop', 'meds', 'fhir']) await write(layout);
+  const places = {
+    omop: `SELECT person_id AS patient, CAST(death_datetime AS VARCHAR) AS at FROM '${join(folder, 'omop/death.csv.gz')}'`,
+    meds: `SELECT subject_id AS patient, CAST(time AS VARCHAR) AS at FROM '${join(folder, 'meds/data/train/0.parquet')}'
+      WHERE code = 'MEDS_DEATH'`,
+    fhir: `SELECT CAST(id AS INTEGER) AS patient, replace(deceasedDateTime[:19], 'T', ' ') AS at
+      FROM read_json('${join(folder, 'fhir/Patient.ndjson')}', columns = {id: 'VARCHAR', deceasedDateTime: 'VARCHAR'})
+      WHERE deceasedDateTime IS NOT NULL`,
+  };
+  const last = await query(`SELECT person_id AS patient, CAST(max(visit_end_datetime) AS VARCHAR) AS at
+    FROM '${join(folder, 'omop/visit_occurrence.csv.gz')}' GROUP BY person_id ORDER BY person_id`);
+  const expected = [last[1], last[4]].map((row) => ({ patient: Number(row?.['patient']), at: row?.['at'] }));
+  for (const [layout, sql] of Object.entries(places)) {
+    const found = await query(`${sql} ORDER BY patient`);
+    t.deepEqual(
+      found.map(({ patient, at }) => ({ patient: Number(patient), at })),
+      expected,
+      layout,
+    );
   }
 });
