@@ -87,15 +87,12 @@ interface EpochOfFolds {
 /** Patients left out must gain at least this share of what those gain that are learned from. */
 const leastShare = 0.5;
 
-/**
- * Whether up to this epoch most of what is gained since the first one is gained for all patients. The loss of
- * training batches is that before each is learned from, so it is half an epoch behind, which is the safe
- * side.
- */
-const generalizes = (epochs: readonly EpochOfFolds[], epoch: EpochOfFolds): boolean => {
-  const [first] = epochs as [EpochOfFolds];
-  const learned = first.learned / first.batches - epoch.learned / epoch.batches;
-  return epoch === first || mean(first.losses) - mean(epoch.losses) >= leastShare * learned;
+/** Whether most of what an epoch (from 0) gains over the one before is gained for all patients. */
+const generalizes = (epochs: readonly EpochOfFolds[], i: number): boolean => {
+  const [before, epoch] = [epochs[i - 1], epochs[i]];
+  if (!before || !epoch) return true;
+  const learned = before.learned / before.batches - epoch.learned / epoch.batches;
+  return mean(before.losses) - mean(epoch.losses) >= leastShare * learned;
 };
 
 /** Index of the lowest mean loss; not a number is never lowest. */
@@ -106,13 +103,13 @@ const lowest = (epochs: readonly EpochOfFolds[]): number =>
   );
 
 /**
- * Of the epochs, from 1, up to the last one that generalizes: the first whose loss is above the lowest by no
- * more than one standard error of that difference over the folds. Later epochs surely learn training patients
- * by heart, and not surely anything else. Breiman, Friedman, Olshen, Stone, Classification and regression
- * trees, 1984, section 3.4.3.
+ * Of the epochs, from 1, before the first one that does not generalize: the first whose loss is above the
+ * lowest by no more than one standard error of that difference over the folds. Later epochs surely learn
+ * training patients by heart, and not surely anything else. Breiman, Friedman, Olshen, Stone, Classification
+ * and regression trees, 1984, section 3.4.3.
  */
 export const chosenEpoch = (epochs: readonly EpochOfFolds[]): number => {
-  const end = epochs.findIndex((epoch) => !generalizes(epochs, epoch));
+  const end = epochs.findIndex((_, i) => !generalizes(epochs, i));
   const some = end < 0 ? epochs : epochs.slice(0, end);
   const best = (some[lowest(some)] as EpochOfFolds).losses;
   const isAsGood = ({ losses }: EpochOfFolds): boolean => {
@@ -206,7 +203,7 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
     if (losses.length < this.#count) return report;
     const { epochs, patience } = this.#method.settings;
     const isStale = epoch - 1 - lowest(this.#epochs) >= patience;
-    if (epoch === epochs || isStale || !generalizes(this.#epochs, current)) await this.#goWhole();
+    if (epoch === epochs || isStale || !generalizes(this.#epochs, epoch - 1)) await this.#goWhole();
     else this.#epochs.push(unbegun());
     return { ...report, validationLoss: mean(losses) };
   }

@@ -86,15 +86,14 @@ const shared = { folds: 5, batch: 48, schedule: 'cosine', start: 'prevalence', c
 const small = { ...shared, layers: 2, heads: 4, embedding: 128, dropout: 0, sparsity: 0, learningRate: 1e-3 };
 
 /**
- * The first is tuned on the MIMIC-III demo, the next on 1,500 and 5,000 invented patients, for little loss of
+ * The first two are tuned on 1,500 and 5,000 invented patients, for little loss of
  * co-occurrence at little that a membership attack finds (docs/halo.md). From 25,000 on it is the paper's
  * size, which was not tuned.
  */
 const presets: Presets<Preset> = {
   paper,
   bySize: [
-    [0, { ...small, sparsity: 0.9, batch: 8, weightDecay: 1e-4, epochs: 60, patience: 5 }],
-    [250, { ...small, sparsity: 0.7, weightDecay: 1e-4, epochs: 60, patience: 10 }],
+    [0, { ...small, sparsity: 0.7, weightDecay: 1e-4, epochs: 60, patience: 10 }],
     [4000, { ...small, sparsity: 0.5, weightDecay: 3e-5, epochs: 30, patience: 5 }],
     [10_000, { ...small, sparsity: 0.3, weightDecay: 1e-5, epochs: 15, patience: 5 }],
     [25_000, { ...paper, ...shared, patience: 5 }],
