@@ -29,7 +29,7 @@ export interface Point {
   seconds: number;
 }
 
-const [width, height, top] = [300, 300, 46];
+const [width, height, top] = [300, 300, 66];
 /** Of configs in the order in which they come. */
 const colors = ['#1b7f74', '#c4571b', '#3f63c4', '#a8377f', '#8a6d0f'];
 
@@ -83,7 +83,7 @@ export const tradeOff = (points: readonly Point[]): string => {
   const panels = cohorts.map((cohort, i) => {
     const place = `x="${i * width}" y="${top}" width="${width}" height="${height}"`;
     const svg = panel(points, cohort, (point) => color(nameOf(point))).replace(/^<svg /, `<svg ${place} `);
-    const title = `<text x="${i * width + 44}" y="${top + 14}" font-size="12" font-weight="600">${titleOf(cohort)}</text>`;
+    const title = `<text x="${i * width + 44}" y="${top - 8}" font-size="12" font-weight="600">${titleOf(cohort)}</text>`;
     return svg + title;
   });
   const [w, h] = [cohorts.length * width, top + height];
