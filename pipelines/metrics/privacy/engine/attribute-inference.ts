@@ -8,9 +8,10 @@ import {
   type VisitColumns,
   VisitColumnsBuilder,
 } from '../../../patients/visit-columns.ts';
-import { bootstrapIntervals } from '../../statistics/bootstrap.ts';
+import { bootstrapIntervals, type Interval } from '../../statistics/bootstrap.ts';
 import { distanceRows, keysFor, never } from '../../statistics/distance-rows.ts';
 import { type Measure, measured, missing } from '../../statistics/measure.ts';
+import { normalQuantile } from '../../statistics/normal.ts';
 import { type PrivacyCohorts, sample, tooFewPatients, withVisits } from '../../statistics/samples.ts';
 import { noRisk, type ResidualRisk, residual } from './residual-risk.ts';
 
@@ -47,7 +48,23 @@ interface Guesses {
   right: Int32Array;
   guessed: Int32Array;
   actual: Int32Array;
+  /**
+   * The source patient who alone decided, −1 where several did; and the guesses if that patient were not
+   * there.
+   */
+  source: Int32Array;
+  rightWithout: Int32Array;
+  guessedWithout: Int32Array;
 }
+
+const noGuesses = (count: number): Guesses => ({
+  right: new Int32Array(count),
+  guessed: new Int32Array(count),
+  actual: new Int32Array(count),
+  source: new Int32Array(count).fill(-1),
+  rightWithout: new Int32Array(count),
+  guessedWithout: new Int32Array(count),
+});
 
 /** Distinct codes of each patient, over all visits. */
 const distinctCodes = (columns: VisitColumns, patient: number): Set<number> =>
@@ -113,11 +130,7 @@ function* guess(
   options: AttributeOptions,
 ): Steps<Guesses> {
   const count = patientCount(target);
-  const found: Guesses = {
-    right: new Int32Array(count),
-    guessed: new Int32Array(count),
-    actual: new Int32Array(count),
-  };
+  const found = noGuesses(count);
   const truth = flatten(target, (code) => !known(code));
   const k = Math.min(options.neighbors ?? 1, patientCount(source));
   const hidden = flatten(source, (code) => !known(code));
@@ -131,11 +144,22 @@ function* guess(
     blockPatients: patientCount(source),
   } as const;
   yield* distanceRows(task, (patient, row) => {
-    const elected = elect(row, hidden, k, options.ties ?? 'share');
     const actual = codesOfVisit(truth, patient);
-    found.right[patient] = actual.reduce((sum, code) => sum + (elected.has(code) ? 1 : 0), 0);
+    const rightOf = (elected: Set<number>) =>
+      actual.reduce((sum, code) => sum + Number(elected.has(code)), 0);
+    const elected = elect(row, hidden, k, options.ties ?? 'share');
+    found.right[patient] = rightOf(elected);
     found.guessed[patient] = elected.size;
     found.actual[patient] = actual.length;
+    const { at, tied } = lastPlace(row, 1);
+    if (k > 1 || tied > 1 || row.length < 2) return;
+    const alone = row.indexOf(at);
+    row[alone] = never;
+    const others = elect(row, hidden, k, options.ties ?? 'share');
+    row[alone] = at;
+    found.source[patient] = alone;
+    found.rightWithout[patient] = rightOf(others);
+    found.guessedWithout[patient] = others.size;
   });
   return found;
 }
@@ -154,6 +178,63 @@ function microF1({ right, guessed, actual }: Guesses, counts?: Int32Array): numb
 
 const difference = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? null : a - b;
+
+/** What micro F1 is a ratio of. */
+interface Totals {
+  above: number;
+  below: number;
+}
+
+const f1Of = ({ above, below }: Totals): number | null => (below === 0 ? null : above / below);
+
+/**
+ * Variance of a number over other source patients, which resampled targets miss: each source patient is left
+ * out once, so that their targets ask the next nearest, and the changes are squared (jackknife). Half of
+ * their sum, since the difference of two guesses varies twice as much as one. `sets` are guesses from the
+ * same source. Where several vote, one patient changes next to nothing and is not counted.
+ */
+const sourceVariance = (
+  sets: readonly Guesses[],
+  numberOf: (totals: readonly Totals[]) => number | null,
+): number => {
+  const totals = sets.map(({ right, guessed, actual }): Totals => {
+    const sum = (of: Int32Array) => of.reduce((total, n) => total + n, 0);
+    return { above: 2 * sum(right), below: sum(guessed) + sum(actual) };
+  });
+  const value = numberOf(totals);
+  const without = new Map<number, Totals[]>();
+  for (const [set, found] of sets.entries())
+    for (const [target, source] of found.source.entries()) {
+      if (source < 0) continue;
+      const all = without.get(source) ?? totals.map((total) => ({ ...total }));
+      without.set(source, all);
+      const own = all[set] as Totals;
+      own.above += 2 * ((found.rightWithout[target] as number) - (found.right[target] as number));
+      own.below += (found.guessedWithout[target] as number) - (found.guessed[target] as number);
+    }
+  let squares = 0;
+  for (const all of without.values()) {
+    const left = numberOf(all);
+    if (left !== null && value !== null) squares += (left - value) ** 2;
+  }
+  return squares / 2;
+};
+
+/** An interval over targets, made wider by what other source patients would change. */
+const withSource = (
+  value: number,
+  interval: Interval | undefined,
+  variance: number,
+  [least, greatest]: readonly [number, number],
+): Interval | undefined => {
+  const half = normalQuantile(0.975) * Math.sqrt(variance);
+  return (
+    interval && [
+      Math.max(least, value - Math.hypot(value - interval[0], half)),
+      Math.min(greatest, value + Math.hypot(interval[1] - value, half)),
+    ]
+  );
+};
 
 /**
  * HALO's attribute inference (evaluate_privacy_attribute.py:38-69): from a training patient's labels and
@@ -182,9 +263,16 @@ export function* attributeInference(
     return [a, b, difference(a, b)];
   };
   const intervals = bootstrapIntervals({ ...options, sizes: [size], statistics: ([drawn]) => all(drawn) });
+  // The two sources are of different patients.
+  const single = [attack, reference].map((set) => sourceVariance([set], ([one]) => f1Of(one as Totals)));
+  const variances = [...single, single.reduce((sum, one) => sum + one, 0)];
   const [first, second, third] = all().map((value, i): Measure => {
     if (value === null) return missing('no patient has a code beyond the known ones', size);
-    return measured(value, size, intervals[i]);
+    return measured(
+      value,
+      size,
+      withSource(value, intervals[i], variances[i] as number, [i < 2 ? 0 : -1, 1]),
+    );
   }) as [Measure, Measure, Measure];
   return { attack: first, reference: second, excess: third };
 }
@@ -212,11 +300,7 @@ const guessAtRandom = (
   const count = patientCount(target);
   const draws = new Float64Array(count);
   new RandomSource(seed, 'attack').fill(draws, 0, count, 4);
-  const found = {
-    right: new Int32Array(count),
-    guessed: new Int32Array(count),
-    actual: new Int32Array(count),
-  };
+  const found = noGuesses(count);
   for (let p = 0; p < count; p++) {
     const codes = new Set(codesOfVisit(hidden, Math.floor((draws[p] as number) * patientCount(source))));
     const actual = codesOfVisit(truth, p);
@@ -231,7 +315,8 @@ const guessAtRandom = (
  * Inference with a control (Article 29 Working Party, Opinion 05/2014; Giomi et al., PoPETs 2023, section
  * 5.3): the attack above with the whole synthetic cohort, on training patients and, as the control, on
  * holdout patients. What it guesses of the latter as well is knowledge of patients in general. Success is
- * micro F1; its intervals resample the patients of both sides.
+ * micro F1; its intervals resample the patients of both sides, and count that there could be other synthetic
+ * ones.
  */
 export function* inferenceRisk(cohorts: PrivacyCohorts, options: AttributeOptions): Steps<ResidualRisk> {
   const synthetic = withVisits(cohorts.synthetic);
@@ -253,10 +338,18 @@ export function* inferenceRisk(cohorts: PrivacyCohorts, options: AttributeOption
   };
   const sizes = [patientCount(train), patientCount(test)];
   const intervals = bootstrapIntervals({ ...options, sizes, statistics: numbers });
+  const single = [attack, control].map((set) => sourceVariance([set], ([one]) => f1Of(one as Totals)));
+  const ofRisk = sourceVariance([attack, control], (both) => {
+    const [a = null, b = null] = both.map(f1Of);
+    return a === null || b === null ? null : residual(a, b);
+  });
+  const variances = [...single, ofRisk];
   const values = [...numbers(), microF1(random)];
   const [first, second, risk, baseline] = values.map((value, i): Measure => {
     if (value === null) return missing('no patient has a code beyond the known ones, or all are guessed');
-    return measured(value, sizes[i === 1 ? 1 : 0] as number, intervals[i]);
+    const range = [i === 2 ? -1 : 0, 1] as const;
+    const interval = withSource(value, intervals[i], variances[i] ?? 0, range);
+    return measured(value, sizes[i === 1 ? 1 : 0] as number, interval);
   }) as [Measure, Measure, Measure, Measure];
   const fewest = Math.min(...sizes);
   const unresolved: Partial<Measure> =

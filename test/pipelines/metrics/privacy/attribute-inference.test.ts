@@ -3,6 +3,7 @@ import { drain } from '../../../../pipelines/kernel/steps.ts';
 import {
   type AttributeOptions,
   attributeInference,
+  inferenceRisk,
 } from '../../../../pipelines/metrics/privacy/engine/attribute-inference.ts';
 import type { PrivacyCohorts } from '../../../../pipelines/metrics/statistics/samples.ts';
 import { columnsOf, recordsOf } from '../../../helpers/patients.ts';
@@ -97,4 +98,17 @@ test('no hidden code and no patient give sentences', (t) => {
   t.is(nothing.excess.value, null);
   const empty = infer({ ...firstHundred, synthetic: recordsOf([[], []]) });
   t.regex(empty.attack.note ?? '', /synthetic cohort has 0 patients/);
+});
+
+test('the interval counts that other synthetic patients would have guessed otherwise', (t) => {
+  const alike = (codes: number[], count: number) => Array.from({ length: count }, () => [codes]);
+  // All targets ask the same one synthetic patient, who is right; the next nearest is wrong.
+  const one = cohorts(alike([0, 1, 10], 30), [[[0, 1, 10]], [[0, 11]], [[12]]], alike([2, 20], 30));
+  const many = { ...one, synthetic: recordsOf([...alike([0, 1, 10], 3), [[0, 11]], [[12]]]) };
+  const options = { seed: 1, replicates: 50, knownCodes: known };
+  const [few, sure] = [one, many].map((all) => drain(inferenceRisk(all, options)).attack);
+  t.is(few?.value, 1);
+  t.deepEqual(few?.interval, [0, 1], 'without that patient nothing is right');
+  t.is(sure?.value, 1);
+  t.deepEqual(sure?.interval, [1, 1], 'without one of three nothing changes');
 });

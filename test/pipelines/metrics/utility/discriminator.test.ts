@@ -32,6 +32,17 @@ test.serial('two real halves cannot be told apart, scrambled patients can', asyn
   t.deepEqual(await drainAsync(discriminate(real, half, options)), same);
 });
 
+test.serial('independent cohorts: 0.5 lies in the interval about as often as it should', async (t) => {
+  let inside = 0;
+  for (let run = 0; run < 20; run++) {
+    const [a, b] = [plantedPatients(60, 100 + 2 * run), plantedPatients(60, 101 + 2 * run)];
+    const [low, high] = (await drainAsync(discriminate(a, b, options))).interval ?? [1, 0];
+    if (low <= 0.5 && 0.5 <= high) inside++;
+  }
+  // Of 20 at 95 %, fewer than 17 come about in 2 % of all seeds.
+  t.true(inside >= 17, `${inside} of 20`);
+});
+
 test.serial('the LSTM sees codes that should not be there, and leaves no tensor', async (t) => {
   const before = deviceArrays();
   const relabeled = { ...half, codes: half.codes.map((code) => (code % 7 === 0 ? tokenCount : code)) };
