@@ -131,11 +131,11 @@ const stateSchema = z.object({
 const unbegun = (): EpochOfFolds => ({ losses: [], learned: 0, batches: 0 });
 
 class CrossValidated<N extends TrainableNetwork> implements Fitting {
-  readonly steps: number;
   readonly settings: Record<string, unknown>;
   readonly #method: TrainingMethod<N>;
   readonly #memoryMib: number;
   readonly #count: number;
+  readonly #most: number;
   #facts: Record<string, number | string>;
   #folds: EpochTrainer<N>[];
   #whole: EpochTrainer<N> | undefined;
@@ -150,7 +150,7 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
     this.#memoryMib = Math.round(need.total / 2 ** 20);
     this.settings = method.settings;
     const all = method.batchesOf(0).length * method.settings.epochs;
-    this.steps = folds.reduce((sum, { steps }) => sum + steps, all);
+    this.#most = folds.reduce((sum, { steps }) => sum + steps, all);
   }
 
   static async start<N extends TrainableNetwork>(
@@ -178,6 +178,12 @@ class CrossValidated<N extends TrainableNetwork> implements Fitting {
         ? `after epoch ${this.#chosen} of at most ${this.#method.settings.epochs}, chosen by ${chosen}`
         : `after the epoch that ${chosen} chooses`,
     };
+  }
+
+  /** All epochs of all folds and of the whole, as long as nothing is chosen; then what is left is known. */
+  get steps(): number {
+    if (!this.#whole) return this.#most;
+    return this.#epochs.reduce((sum, { batches }) => sum + batches, this.#whole.steps);
   }
 
   get #chosen(): number {

@@ -22,13 +22,19 @@ export interface StepReport {
   validationLoss?: number;
   /** Of cross-validation, in words. */
   fold?: string;
-  /** A step of a training whose length cross-validation has chosen: the learning curve is that of the folds. */
+  /**
+   * A step of a training whose length cross-validation has chosen: the learning curve is that of the folds.
+   */
   isRepeat?: boolean;
 }
 
-/** A generator in training. `step` is one unit of work; between two of them it can be saved and loaded again. */
+/**
+ * A generator in training. `step` is one unit of work; between two of them it can be saved and loaded again.
+ */
 export interface Fitting extends Checkpointable {
-  /** Upper bound; early stopping may end before. */
+  /**
+   * Upper bound; early stopping may end before, and it falls where training finds out that it needs fewer.
+   */
   readonly steps: number;
   /** Its config with every default decided, as `model.json` holds it. */
   readonly settings: Record<string, unknown>;
@@ -38,8 +44,8 @@ export interface Fitting extends Checkpointable {
   readonly finished: boolean;
   step(): Promise<StepReport>;
   /**
-   * The fitted model: what a sampler needs and nothing else (best weights, no optimizer). Once training has ended it
-   * is calibrated here, which may take minutes. Heartbeats go on meanwhile.
+   * The fitted model: what a sampler needs and nothing else (best weights, no optimizer). Once training has
+   * ended it is calibrated here, which may take minutes. Heartbeats go on meanwhile.
    */
   model(): Promise<Saved>;
   /** Frees tensors. */
@@ -51,11 +57,16 @@ export interface SampleRequest {
   first: number;
   count: number;
   seed: number;
-  /** `[count, labels]` row-major 0/1 to condition on, `drawnLabel` where the model samples; absent: it samples all. */
+  /**
+   * `[count, labels]` row-major 0/1 to condition on, `drawnLabel` where the model samples; absent: it samples
+   * all.
+   */
   labels?: Uint8Array;
   /** Facts to condition on, `count` values each; those left out, and -1 or NaN, are sampled by the model. */
   demographics?: Record<string, Demographic>;
-  /** Settings of sampling, checked by the generator's own `sampling` schema; absent: that schema's defaults. */
+  /**
+   * Settings of sampling, checked by the generator's own `sampling` schema; absent: that schema's defaults.
+   */
   sampling?: unknown;
   /** Real patients to build around, for a generator that can (`seedMode: warm`): patient i around seed i. */
   seeds?: VisitColumns;
@@ -65,8 +76,8 @@ export interface SampleRequest {
 export const drawnLabel = 255;
 
 /**
- * A record's probability as the product of yes-or-no decisions, one per cell: does this patient have this label, this
- * visit this code, does the record end here. One entry per patient in each array.
+ * A record's probability as the product of yes-or-no decisions, one per cell: does this patient have this
+ * label, this visit this code, does the record end here. One entry per patient in each array.
  */
 export interface Tally {
   /** Natural logarithm; −∞ for a record that the model cannot sample. */
@@ -74,7 +85,9 @@ export interface Tally {
   cells: Int32Array;
   /** Cells that are a yes. */
   positives: Int32Array;
-  /** Cells whose yes has a probability above one half: of those that are a yes, and of those that are none. */
+  /**
+   * Cells whose yes has a probability above one half: of those that are a yes, and of those that are none.
+   */
   truePositives: Int32Array;
   falsePositives: Int32Array;
 }
@@ -102,9 +115,9 @@ export interface PatientScores extends Tally {
 }
 
 /**
- * −ln probability of given codes, one entry per visit and token kind (`[visits, tokenKinds]` row-major, summed over
- * the codes of that kind; 0 where there are none). Codes count as draws from the kind's own codes: the probabilities
- * of one kind add up to one.
+ * −ln probability of given codes, one entry per visit and token kind (`[visits, tokenKinds]` row-major,
+ * summed over the codes of that kind; 0 where there are none). Codes count as draws from the kind's own
+ * codes: the probabilities of one kind add up to one.
  */
 export interface ConditionalScores {
   /** Given the visits before: what PromptEHR's equation 6 sums. */
@@ -116,8 +129,9 @@ export interface ConditionalScores {
   /** Patients with a visit that is scored without their oldest visits, as the model cannot read them all. */
   cut: number;
   /**
-   * −ln probability code by code as in `columns.codes`, as the authors' code scores: each code also given those
-   * before it in its own span. NaN where it scores none: in its longitudinal case the first visit of a record.
+   * −ln probability code by code as in `columns.codes`, as the authors' code scores: each code also given
+   * those before it in its own span. NaN where it scores none: in its longitudinal case the first visit of a
+   * record.
    */
   reference?: { longitudinal: Float64Array; crossModal: Float64Array };
 }
@@ -126,8 +140,9 @@ export interface ConditionalScores {
 export interface ImputeRequest {
   columns: VisitColumns;
   /**
-   * `completion`: further codes of every visit; `next-visit`: the visit after the last; `cross-modal`: the codes of
-   * `kind` in every visit from the visits before and the other kinds of the same visit, its own codes ignored.
+   * `completion`: further codes of every visit; `next-visit`: the visit after the last; `cross-modal`: the
+   * codes of `kind` in every visit from the visits before and the other kinds of the same visit, its own
+   * codes ignored.
    */
   task: 'completion' | 'next-visit' | 'cross-modal';
   /** Which kinds to fill in; absent: all (`cross-modal` needs exactly one). */
@@ -137,8 +152,9 @@ export interface ImputeRequest {
 }
 
 /**
- * Probabilities of codes in a visit, likeliest first inside a visit. Equally long columns. Codes that the visit already
- * has are left out (but in `cross-modal`, which ignores those of its kind), and so are impossible ones.
+ * Probabilities of codes in a visit, likeliest first inside a visit. Equally long columns. Codes that the
+ * visit already has are left out (but in `cross-modal`, which ignores those of its kind), and so are
+ * impossible ones.
  */
 export interface Imputation {
   patient: Int32Array;
@@ -149,16 +165,23 @@ export interface Imputation {
   probability: Float32Array;
 }
 
-/** A fitted generator, ready to sample patients. Of the optional methods it has those that its generator declares. */
+/**
+ * A fitted generator, ready to sample patients. Of the optional methods it has those that its generator
+ * declares.
+ */
 export interface Sampler {
-  /** Facts it can be conditioned on, as it was fitted to them: numbers, or levels; absent where there is none. */
+  /**
+   * Facts it can be conditioned on, as it was fitted to them: numbers, or levels; absent where there is none.
+   */
   readonly features?: Readonly<Record<string, 'numeric' | readonly string[]>>;
   /** Patients are sampled in blocks of this many; requests along these borders waste no work. Default 1. */
   readonly block?: number;
   sample(request: SampleRequest): Promise<VisitColumns>;
   /** The probability of these patients; absent where the model defines no probability of a record. */
   score?(columns: VisitColumns): AsyncSteps<PatientScores>;
-  /** The probability of each visit's codes given other parts of the record; absent where it cannot condition. */
+  /**
+   * The probability of each visit's codes given other parts of the record; absent where it cannot condition.
+   */
   conditional?(columns: VisitColumns): AsyncSteps<ConditionalScores>;
   /** Fills in what records do not have; absent where it cannot. */
   impute?(request: ImputeRequest): AsyncSteps<Imputation>;
@@ -168,7 +191,10 @@ export interface Sampler {
 /** Weights that the code of a paper has trained, in its names; any kind of number. */
 export interface Checkpoint<V = never> {
   tensors: Record<string, NamedArray>;
-  /** Its codes in the order of the weights, labels where they have names; or what `CheckpointImport.vocabulary` reads. */
+  /**
+   * Its codes in the order of the weights, labels where they have names; or what
+   * `CheckpointImport.vocabulary` reads.
+   */
   vocabulary: Vocabulary | V;
   /** Of the random numbers for rows that the checkpoint lacks. */
   seed: number;
@@ -186,13 +212,22 @@ export interface Adopted {
   notes: string[];
 }
 
-/** How weights of a paper's code become a model. What only that code has is here, and nowhere else in the contract. */
+/**
+ * How weights of a paper's code become a model. What only that code has is here, and nowhere else in the
+ * contract.
+ */
 export interface CheckpointImport<O extends z.ZodObject = z.ZodObject, V extends z.ZodType = z.ZodType> {
-  /** Options that `understudy import` takes for this generator beside its own; each optional. Help is made of them. */
+  /**
+   * Options that `understudy import` takes for this generator beside its own; each optional. Help is made of
+   * them.
+   */
   options: O;
   /** Options that are given as the path of a JSON file; the schema checks its content. */
   files?: readonly (keyof z.input<O> & string)[];
-  /** Another form that the vocabulary file may have in that code; absent: only the forms that all generators take. */
+  /**
+   * Another form that the vocabulary file may have in that code; absent: only the forms that all generators
+   * take.
+   */
   vocabulary?: V;
   /** Throws SourceMalformed where shapes, vocabulary and options do not fit, with numbers. */
   adopt(checkpoint: Checkpoint<z.output<V>>, options: z.output<O>): Adopted;
@@ -209,8 +244,8 @@ export interface FittedModel {
 }
 
 /**
- * What a generator can do beside learning and sampling, each with its meaning for users. A generator declares its
- * capabilities, so that help, docs and plans know them before any weights are read.
+ * What a generator can do beside learning and sampling, each with its meaning for users. A generator declares
+ * its capabilities, so that help, docs and plans know them before any weights are read.
  */
 export const capabilities = {
   labels: 'samples patients with labels that are asked for (`generate.labels`)',
@@ -242,8 +277,9 @@ export interface Generator<C extends z.ZodType = z.ZodType> {
   baseline?: true;
   fit(data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   /**
-   * As `fit`, but from a model of the same generator instead of fresh weights; absent where that means nothing. Throws
-   * InvalidConfig where the model has another size than the config asks for, or a vocabulary it cannot take over.
+   * As `fit`, but from a model of the same generator instead of fresh weights; absent where that means
+   * nothing. Throws InvalidConfig where the model has another size than the config asks for, or a vocabulary
+   * it cannot take over.
    */
   fitFrom?(start: FittedModel, data: TrainingData, config: z.output<C>, seed: number): Promise<Fitting>;
   open(saved: Saved, config: z.output<C>, vocabulary: Vocabulary): Promise<Sampler>;

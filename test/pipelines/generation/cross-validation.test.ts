@@ -83,9 +83,10 @@ test.serial('one model learns from all patients for the epochs that the folds ch
   const fitting = await fit();
   t.is(fitting.steps, 3 * 6 * 3 + 4 * 6, 'three folds of 40 patients, then 60');
   const curve: LearningCurve = [];
-  let repeats = 0;
+  let [repeats, steps] = [0, 0];
   for (let step = 1; !fitting.finished; step++) {
     const report: StepReport = await fitting.step();
+    steps = step;
     if (report.isRepeat) repeats++;
     recordStep(curve, step, report);
   }
@@ -93,6 +94,7 @@ test.serial('one model learns from all patients for the epochs that the folds ch
     String(fitting.facts['earlyStopping']),
   ) as RegExpExecArray;
   t.is(repeats, 4 * Number(chosen));
+  t.is(fitting.steps, steps, 'once the epochs are chosen, what is left is known');
   t.true(curve.every(({ validationLoss, batches }) => validationLoss !== undefined && batches === 9));
   const plain = await fit({ folds: 0 });
   t.is(plain.steps, 24);
@@ -122,6 +124,7 @@ test.serial('put away in a fold, between folds or after them, it goes on bit for
     t.true(other.finished);
     t.deepEqual(encodeSaved(await other.save()), encodeSaved(await whole.save()));
     t.deepEqual(other.facts, whole.facts);
+    t.is(other.steps, reports.length);
     other.dispose();
   }
   const other = await fit({ folds: 2 });
