@@ -6,15 +6,16 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
  * Runs a command under a shell that watches its own standard input, a pipe from us: when we are gone, however
  * we went, the pipe ends and the command gets SIGTERM, then SIGKILL. Signals sent to the shell are passed on:
  * its trap is set before the command starts, since a shell that died of an early signal would leave the
- * command running.
+ * command running. A signal ends a `wait` early, with the signal's status; the next one has the command's
+ * own, or 127 where that was read before.
  */
 const guard = `
-child= stopped=
+child= signaled=
 exec 3<&0
-trap 'stopped=1; kill -TERM $child 2>/dev/null' TERM INT
+trap 'signaled=1; kill -TERM $child 2>/dev/null' TERM INT
 "$@" </dev/null 3<&- &
 child=$!
-[ -z "$stopped" ] || kill -TERM $child 2>/dev/null
+[ -z "$signaled" ] || kill -TERM $child 2>/dev/null
 (
   cat <&3 >/dev/null
   kill -TERM $child
@@ -28,7 +29,12 @@ watcher=$!
 exec 3<&-
 wait $child
 code=$?
-while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
+while [ -n "$signaled" ]; do
+  signaled=
+  wait $child
+  again=$?
+  [ $again = 127 ] || code=$again
+done
 kill $watcher 2>/dev/null
 exit $code
 `;

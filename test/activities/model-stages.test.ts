@@ -135,7 +135,7 @@ test.serial('labels asked for are given, and how patients were drawn is told', a
   const model = await trained(store, cohort, { generator: 'marginal' });
   for (const [params, message] of [
     [{ labels: { flu: 1 } }, /no label "flu" \(there are: first, noise\)/],
-    [{ demographics: { sex: 'F' } }, /marginal knows no demographics/],
+    [{ demographics: { sex: 'F' } }, /no fact of the cohort’s patients "sex" \(there are none\)/],
     [{ seedMode: 'warm' }, /marginal cannot build around real patients/],
     [{ sampling: { temperature: 1 } }, /marginal: sampling\.temperature: /],
   ] as const)

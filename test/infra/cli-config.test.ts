@@ -124,7 +124,7 @@ const bad: Record<string, [text: string, ...problems: string[]]> = {
   'a misspelled key': [
     'source: x\n\nsede: 3\n',
     'at the top (line 3): no key sede here; did you mean seed? ' +
-      '(keys: name, source, layout, rejectLimit, seed, cohort, tokens, generators, checkpointEvery, generate, similarity, utility, privacy, report)',
+      '(keys: name, source, layout, rejectLimit, seed, cohort, tokens, generators, checkpointEvery, generate, similarity, utility, privacy, report, export)',
   ],
   'a misspelled key deep down': [
     'source: x\ncohort:\n  split:\n    holdot: 0.3\n',
