@@ -119,11 +119,20 @@ const byRun = async (store: Store, run: string, generator?: string): Promise<Exp
   return fromStore(store, { cohorts, report, run }, generator, run);
 };
 
+/** Undefined for what is no JSON: then it is no manifest of ours. */
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
 /** An artifact's folder keeps its lineage where it lies in a store still. */
 const byFolder = async (folder: string, scratch: string, generator?: string): Promise<ExportSource> => {
   const file = join(folder, 'manifest.json');
   if (existsSync(file)) {
-    const { success, data } = manifest.safeParse(JSON.parse(await readFile(file, 'utf8')));
+    const { success, data } = manifest.safeParse(parsed(await readFile(file, 'utf8')));
     const root = dirname(dirname(dirname(folder)));
     if (success && data.kind === 'token-cohort' && basename(folder) === data.digest)
       return byDigest(createFileStore(root), root, data.digest, generator);

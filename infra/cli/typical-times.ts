@@ -12,7 +12,7 @@ export const typicalTimes: Readonly<Record<string, StageTimes>> = {
   report: { seconds: 1.2 },
   'train:marginal': { seconds: 0.013 },
   'generate:marginal': { seconds: 0.04 },
-  // How the two share the time was seen in another run, of eight epochs.
+  // How the two share the time is estimated from another run, of eight epochs.
   'train:halo': { seconds: 20, parts: { learning: 15, calibration: 4.5 } },
   'generate:halo': { seconds: 1.3 },
   'train:promptehr': { seconds: 73.0 },
