@@ -95,9 +95,9 @@ const small = {
 const held = { ...small, sparsity: 0.7, weightDecay: 1e-4, epochs: 60, patience: 10 };
 
 /**
- * Below 1,000 patients for the MIMIC-III demo, where a model that is not held back learns patients by heart; then
- * a compromise of two kinds of simulated cohorts: what finds fewer members in one loses co-occurrence in the other
- * (docs/halo.md). From 25,000 on it is the paper's size, which was not tuned.
+ * Below 1,000 patients for the MIMIC-III demo, where a model that is not held back learns patients by heart;
+ * then a compromise of two kinds of simulated cohorts: what finds fewer members in one loses co-occurrence in
+ * the other (docs/halo.md). From 25,000 on it is the paper's size, which was not tuned.
  */
 const presets: Presets<Preset> = {
   paper,
@@ -111,8 +111,8 @@ const presets: Presets<Preset> = {
 };
 
 /**
- * baselines/haloCoarse/config.py; of other cohorts from 4,000 patients on the values of halo, below with dropout,
- * tuned on 1,500 simulated patients.
+ * baselines/haloCoarse/config.py; of other cohorts from 4,000 patients on the values of halo, below with
+ * dropout, tuned on 1,500 simulated patients.
  */
 const coarsePresets: Presets<Preset> = {
   paper: { ...paper, batch: 128, epochs: 25, patience: 25 },
