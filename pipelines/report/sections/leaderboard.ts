@@ -101,7 +101,7 @@ const referenceNote = (data: ReportData): Markup => {
 
 const intervalNote = ({ headlines }: ReportData): string =>
   headlines.some(({ values }) => values.some(({ interval }) => interval))
-    ? ' Small below a number: its 95% interval, by resampling patients.'
+    ? ' Small below a number: its 95% interval.'
     : '';
 
 /** So many columns fit 1,108 px; a family that has more of them continues in a fold. */
