@@ -15,6 +15,7 @@ import {
   type Place,
   type ReadTools,
 } from './outside-cohort.ts';
+import { parquetReader } from './survey.ts';
 import { checkIdentifierType, refuseControls, refuseRows } from './table-checks.ts';
 
 const visitColumns = ['hadm_id', 'visit_id', 'visit_occurrence_id', 'encounter_id'];
@@ -97,7 +98,7 @@ const splitsOfFolders = (place: Place): string => {
     (table, i) => `WHEN ${literal(table)} THEN ${literal(folders[i] as string)}`,
   );
   return `CREATE TABLE subject_split AS SELECT DISTINCT CAST(subject_id AS VARCHAR) AS patient,
-    CASE filename ${cases.join(' ')} END AS split FROM ${place.reader.replace(/\)$/, ', filename = true)')}`;
+    CASE filename ${cases.join(' ')} END AS split FROM ${parquetReader(place.tables, { filename: true })}`;
 };
 
 /** Whether folders alone tell patients apart: several, and at least one named as a split. */

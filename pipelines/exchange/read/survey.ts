@@ -43,12 +43,16 @@ const isTable = (name: string): boolean => /\.(parquet|csv|csv\.gz)$/i.test(name
 
 const listOf = (tables: readonly string[]): string => `[${tables.map(fileLiteral).join(', ')}]`;
 
+/** SQL that reads Parquet files as one table; `filename` adds a column with the path of each row's file. */
+export const parquetReader = (tables: readonly string[], { filename = false } = {}): string =>
+  `read_parquet(${listOf(tables)}, union_by_name = true${filename ? ', filename = true' : ''})`;
+
 const readerOf = async ({ tables, name }: Place, database: Database, scratch: string): Promise<string> => {
   const [first = ''] = tables;
   const format = (['csv.gz', 'csv'] as const).find((ending) => first.toLowerCase().endsWith(`.${ending}`));
   if (format) return await stageCsv({ name, path: first, format }, database, scratch);
   for (const path of tables) await checkFirstBytes({ name: basename(path), path, format: 'parquet' });
-  return `read_parquet(${listOf(tables)}, union_by_name = true)`;
+  return parquetReader(tables);
 };
 
 /** What a failure of DuckDB means while it reads a table; its own words may quote cells, so they end here. */

@@ -209,8 +209,8 @@ const companionsOf = (
  * Both where Fisher's exact test, one-sided, gives independence at most 0.05 ÷ (n (n − 1) ÷ 2).
  */
 export const learnPairRules = (train: VisitColumns, tokens: number, options: RuleOptions): PairRules => {
-  const nobody = new VisitColumnsBuilder().build();
-  const codes = countOccurrences(train, nobody, 'codes');
+  const noPatients = new VisitColumnsBuilder().build();
+  const codes = countOccurrences(train, noPatients, 'codes');
   const visits = new Float64Array(tokens);
   const patients = new Uint32Array(tokens);
   for (let key = 0; key < codes.first.length; key++) {
@@ -223,7 +223,7 @@ export const learnPairRules = (train: VisitColumns, tokens: number, options: Rul
   const codesThere = visits.reduce((sum, count) => sum + Math.min(1, count), 0);
   const independence = new Independence(of, options.expected, (codesThere * (codesThere - 1)) / 2);
   const leastPartner = visits.map((count) => independence.leastPartner(count));
-  const pairs = countOccurrences(train, nobody, 'pairs');
+  const pairs = countOccurrences(train, noPatients, 'pairs');
   let seen = 0;
   for (let key = 0; key < pairs.first.length; key++) {
     const [a, b] = [pairs.first[key] as number, pairs.second[key] as number];

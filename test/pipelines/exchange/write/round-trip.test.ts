@@ -8,16 +8,9 @@ import { codeRange, type TokenCohort, visitRange } from '../../../../pipelines/p
 import { extractTables } from '../../../../pipelines/sources/extract-tables.ts';
 import { mimicIii } from '../../../../pipelines/sources/mimic-iii.ts';
 import { modalities } from '../../../../schemas/ehr.ts';
-import { tempFolder } from '../../../helpers/temp-folder.ts';
 import { read } from '../read/layouts.ts';
 import { exportTo, hardCodes, plainCodes, randomCohort, recordsIn } from './cohorts.ts';
-
-const places = async (t: ExecutionContext) => {
-  const root = await tempFolder(t);
-  const [folder, scratch] = [join(root, 'out'), join(root, 'work')];
-  await mkdir(folder);
-  return { root, folder, scratch };
-};
+import { exportPlaces } from './read-back.ts';
 
 /** What is left of records where neither empty visits nor patients without visits can be held. */
 const withoutEmpty = (records: string[][][]): string[][][] =>
@@ -29,7 +22,7 @@ const roundTrip = async (
   layout: string,
   { format, file }: { format?: 'csv' | 'parquet'; file?: string },
 ) => {
-  const { root, folder, scratch } = await places(t);
+  const { root, folder, scratch } = await exportPlaces(t);
   await exportTo(folder, scratch, layout, { cohort, format });
   return (await read(root, file === undefined ? folder : join(folder, file), modalities)).cohort;
 };
@@ -138,7 +131,7 @@ const numbersOf = ({ codes, values, vocabulary }: TokenCohort, modality: string)
 
 for (const format of ['csv', 'parquet'] as const)
   test(`mimic-iii ${format}: numbers, gaps and demographics come back as a run reads them`, async (t) => {
-    const { root, folder, scratch } = await places(t);
+    const { root, folder, scratch } = await exportPlaces(t);
     const cohort = randomCohort(7, { patients: 40, codes: plainCodes, demographics: true });
     await exportTo(folder, scratch, 'mimic-iii', { cohort, format });
     const source = join(root, 'source');
@@ -228,7 +221,7 @@ test('a death in hospital ends the last stay, in every table that holds it', asy
   const { death, discharged } = inventFacts(cohort, 0);
   t.deepEqual(Array.from(death, Number.isNaN), [true, false, true, true, false, true]);
   t.is(death[1], discharged[(cohort.visitOffsets[2] as number) - 1]);
-  const { root, folder, scratch } = await places(t);
+  const { root, folder, scratch } = await exportPlaces(t);
   await exportTo(folder, scratch, 'mimic-iii', { cohort });
   await mkdir(join(root, 'source'));
   const { cohort: found } = await assembled(folder, join(root, 'source'));

@@ -1,17 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { exportLayouts } from '../../../../pipelines/exchange/write/registry.ts';
 import { StageError } from '../../../../schemas/errors.ts';
-import { tempFolder } from '../../../helpers/temp-folder.ts';
 import { digestsOf, exportTo, plainCodes, randomCohort } from './cohorts.ts';
-
-const places = async (t: ExecutionContext) => {
-  const root = await tempFolder(t);
-  const [folder, scratch] = [join(root, 'out'), join(root, 'work')];
-  await mkdir(folder);
-  return { root, folder, scratch };
-};
+import { exportPlaces } from './read-back.ts';
 
 for (const [name, { formats }] of exportLayouts)
   for (const format of formats.length > 0 ? formats : [undefined])
@@ -22,7 +15,7 @@ for (const [name, { formats }] of exportLayouts)
         labels: ['Sepsis'],
         demographics: true,
       });
-      const [one, other] = [await places(t), await places(t)];
+      const [one, other] = [await exportPlaces(t), await exportPlaces(t)];
       const summary = await exportTo(one.folder, one.scratch, name, { cohort, format });
       await exportTo(other.folder, other.scratch, name, { cohort, format });
       const digests = await digestsOf(one.folder);
@@ -34,7 +27,7 @@ for (const [name, { formats }] of exportLayouts)
     });
 
 test('real patients are never exported', async (t) => {
-  const { folder, scratch } = await places(t);
+  const { folder, scratch } = await exportPlaces(t);
   const { generator: _, ...cohort } = randomCohort(1, { patients: 3, codes: plainCodes });
   const error = await t.throwsAsync(exportTo(folder, scratch, 'long', { cohort }), {
     instanceOf: StageError,
